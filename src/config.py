@@ -1,0 +1,230 @@
+"""`.env` and the environment -> one frozen, validated `Settings`. The only reader of `os.environ`.
+
+The environment wins over `.env`. Every problem is reported at once, each with what is allowed and how to fix
+it; secrets are masked. `.env` must belong to the user who runs the program and be closed to everybody else.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from src.post import ConfigTrouble
+
+ROOT = Path(__file__).resolve().parent.parent
+SECRETS = ("TWITTER_API_KEY", "TWITTER_API_SECRET", "TWITTER_ACCESS_TOKEN", "TWITTER_ACCESS_TOKEN_SECRET")
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_FILE_SUFFIX = "_FILE"
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+CommaList = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Seconds = Annotated[tuple[float, ...], BeforeValidator(_split)]
+
+
+class Settings(BaseModel):
+    """Everything an owner can set. Field names are the variable names in lower case."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    twitter_api_key: SecretStr | None = Field(None, description="API key (consumer key) of your X app")
+    twitter_api_secret: SecretStr | None = Field(None, description="API key secret of your X app")
+    twitter_access_token: SecretStr | None = Field(None, description="access token of the posting account")
+    twitter_access_token_secret: SecretStr | None = Field(None, description="access token secret")
+    x_api_base_url: str = Field("https://api.x.com", description="address of the X API; plain http only to loopback")
+
+    data_dir: Path = Field(ROOT / "data", description="folder of the database and the models")
+    log_dir: Path = Field(ROOT / "logs", description="folder of the log files")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much the log files hold")
+
+    post_interval_minutes: int = Field(60, ge=5, le=1440, description="length of a slot; each slot gets one tweet")
+    max_posts_per_day: int = Field(24, ge=1, le=100, description="most tweets in any 24 hours")
+    deadline_seconds: int = Field(480, ge=30, le=3000, description="time one run may take, all told")
+
+    model: str = Field("embedded", min_length=1, description="`embedded`, a hub id (owner/name), or a folder")
+    model_revision: str = Field("", pattern=r"^([0-9a-f]{40})?$", description="the commit of a hub model, 40 hex digits")
+    candidates: int = Field(16, ge=0, le=64, description="openings the model writes for each tweet; 0 leaves it out")
+    generate_seconds: int = Field(240, ge=5, le=1800, description="time limit of the model's process")
+    generate_memory_mb: int = Field(0, ge=0, le=262144, description="address-space limit of the model, MB; 0 for none")
+    sources: CommaList = Field((), description="your own library files or folders, beside the built-in library")
+    builtin_library: bool = Field(True, description="whether the statements that ship with the program are used")
+    cooldown_days: int = Field(30, ge=0, le=3650, description="days before a statement may come back")
+    blocklist_file: Path | None = Field(None, description="words that must never appear, one a line")
+    hashtags: int = Field(0, ge=0, le=2, description="most hashtags added from the statement's list")
+
+    connect_timeout_seconds: float = Field(5, gt=0, le=60, description="time to reach X")
+    read_timeout_seconds: float = Field(30, gt=0, le=120, description="time to wait for X's answer")
+    reconcile_delays_seconds: Seconds = Field((2.0, 10.0, 30.0), description="pauses before looking for a lost tweet")
+    retry_wait_seconds: float = Field(8, ge=0, le=60, description="longest first pause before an unsent text is retried")
+
+    daily_budget_usd: float = Field(1.0, ge=0, description="most to spend on the X API in 24 hours")
+    monthly_budget_usd: float = Field(20.0, ge=0, description="most to spend on the X API in a calendar month (UTC)")
+    price_post_usd: float = Field(0.015, ge=0, description="what X bills for a post")
+    price_link_post_usd: float = Field(0.2, ge=0, description="what X bills for a post with a link")
+    price_read_usd: float = Field(0.001, ge=0, description="what X bills for one of your own posts read")
+
+    failpoint: str = Field("", description="for tests only: where to break, see src/failpoints.py")
+
+    @field_validator("x_api_base_url")
+    @classmethod
+    def _safe_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+        if not (secure and parts.hostname) or parts.path.strip("/") or parts.query or parts.username:
+            message = "must be https://HOST (plain http only to 127.0.0.1), without a path"
+            raise ValueError(message)
+        return value.rstrip("/")
+
+    @field_validator("post_interval_minutes")
+    @classmethod
+    def _divides_a_day(cls, value: int) -> int:
+        if 1440 % value:
+            message = "must divide a day: 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 720 or 1440 do"
+            raise ValueError(message)
+        return value
+
+    @field_validator("data_dir", "log_dir", "blocklist_file")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value if value is None else (ROOT / value.expanduser()).absolute()
+
+    @property
+    def database(self) -> Path:
+        """The one SQLite file."""
+        return self.data_dir / "twitter.db"
+
+    @property
+    def models_dir(self) -> Path:
+        """Where converted and downloaded models live."""
+        return self.data_dir / "models"
+
+    @property
+    def library_paths(self) -> tuple[Path, ...]:
+        """Library files and folders to read, the built-in one first."""
+        builtin = (ROOT / "data" / "library",) if self.builtin_library else ()
+        return (*builtin, *((ROOT / Path(s).expanduser()).absolute() for s in self.sources))
+
+    @property
+    def missing_credentials(self) -> tuple[str, ...]:
+        """Names of the credential variables that are not set."""
+        return tuple(name for name in SECRETS if not getattr(self, name.lower()))
+
+    def secret_values(self) -> tuple[str, ...]:
+        """Every secret's value, for the redaction of logs."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(v.get_secret_value() for v in values if isinstance(v, SecretStr) and v.get_secret_value())
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings; raises `ConfigTrouble` that lists every problem, one a line.
+
+    `ENV_FILE` names another `.env`. A variable `NAME_FILE` gives a secret by file, as Docker and systemd do.
+    """
+    environ = os.environ if environ is None else environ
+    known = set(Settings.model_fields)
+    problems: list[str] = []
+    values = _env_file(environ, problems)
+    for name in sorted(set(values) - {_variable(k) for k in known} - {s + _FILE_SUFFIX for s in SECRETS}):
+        problems.append(f"{name}: unknown setting in .env{_nearest(name, known)}")
+        del values[name]
+    names = {_variable(k) for k in known} | {s + _FILE_SUFFIX for s in SECRETS}
+    values.update({name: environ[name] for name in names if name in environ})
+    for name in SECRETS:
+        _read_secret_file(name, values, problems)
+    settings = _validate({k.lower(): v for k, v in values.items() if v != ""}, problems)
+    if problems or settings is None:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        message = f"{count} with the settings:\n" + "\n".join(f"  {p}" for p in problems)
+        raise ConfigTrouble(message, "mend them in .env (the file .env.example explains each) or in the environment")
+    return settings
+
+
+def _variable(field_name: str) -> str:
+    return field_name.upper()
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(name.lower(), sorted(known), n=1)
+    return f"; did you mean {_variable(close[0])}?" if close else ""
+
+
+def _env_file(environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    chosen = environ.get("ENV_FILE")
+    path = Path(chosen) if chosen else ROOT / ".env"
+    try:
+        text = _read_private(path)
+    except FileNotFoundError:
+        if chosen:
+            problems.append(f"ENV_FILE: {path} does not exist")
+        return {}
+    except (OSError, UnicodeDecodeError, ConfigTrouble) as error:
+        problems.append(f"{path}: {error}")
+        return {}
+    return {k: v or "" for k, v in dotenv_values(stream=io.StringIO(text), interpolate=False).items()}
+
+
+def _read_private(path: Path) -> str:
+    """Text of a file that must be a regular one, ours, and closed to others; checked on the open descriptor."""
+    with path.open(encoding="utf-8") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            message = "is not a regular file"
+            raise ConfigTrouble(message)
+        if status.st_uid not in {os.geteuid(), 0}:
+            message = f"belongs to another user (uid {status.st_uid}); type: sudo chown $USER {path}"
+            raise ConfigTrouble(message)
+        if status.st_mode & 0o077:
+            message = f"can be read by others (mode {stat.S_IMODE(status.st_mode):04o}); type: chmod 600 {path}"
+            raise ConfigTrouble(message)
+        return file.read()
+
+
+def _read_secret_file(name: str, values: dict[str, str], problems: list[str]) -> None:
+    source = values.pop(name + _FILE_SUFFIX, "")
+    if not source or values.get(name):
+        return
+    try:
+        values[name] = Path(source).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{name}{_FILE_SUFFIX}: {source} cannot be read: {error.__class__.__name__}")
+
+
+def _validate(values: dict[str, Any], problems: list[str]) -> Settings | None:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        for item in error.errors(include_url=False):
+            name = str(item["loc"][0])
+            secret = _variable(name) in SECRETS
+            shown = "(secret)" if secret else repr(values.get(name))
+            problems.append(f"{_variable(name)}: {shown}: {item['msg'].removeprefix('Value error, ')}")
+        return None
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """The named IANA time zone; `ConfigTrouble` if this machine does not know it."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        message = f"unknown time zone {name!r}"
+        raise ConfigTrouble(message, "use an IANA name such as Europe/Berlin") from error
+
+
+def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """An environment for the model's process: no credentials, no proxy, offline, plus `extra`."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH") if name in os.environ}
+    offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    return {"PATH": "/usr/bin:/bin", **kept, **offline, "PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false", **extra}

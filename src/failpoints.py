@@ -1,0 +1,71 @@
+"""Named places where a test can kill, delay or break the program. Without a plan they do nothing.
+
+A plan is `name:action`, the action `kill`, `raise`, `exit` or `sleep=SECONDS`; the setting is FAILPOINT.
+The names are listed here so that the crash tests can walk them all.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+NAMES = (
+    "tick.locked",
+    "tick.recovered",
+    "reconcile.read",
+    "reconcile.settled",
+    "tick.due",
+    "tick.composed",
+    "claim.before_commit",
+    "claim.committed",
+    "intent.before_commit",
+    "intent.committed",
+    "send.before",
+    "send.after",
+    "settle.before_commit",
+    "settle.committed",
+    "tick.finished",
+    "migrate.statement",
+    "migrate.before_commit",
+    "tokens.rotated",
+    "tokens.saved",
+)
+
+_plan: dict[str, str] = {}
+_seen: list[str] = []
+
+
+class InjectedFault(Exception):
+    """Raised by a failpoint whose action is `raise`."""
+
+
+def arm(plan: str) -> None:
+    """Replace the plan: comma-separated `name:action`, empty for none. Unknown names are refused."""
+    _plan.clear()
+    for part in filter(None, plan.split(",")):
+        name, _, action = part.partition(":")
+        if name not in NAMES:
+            message = f"unknown failpoint {name!r}"
+            raise ValueError(message)
+        _plan[name] = action
+    _seen.clear()
+
+
+def passed() -> list[str]:
+    """The failpoints passed since `arm`, in order: a traced run for the crash tests."""
+    return list(_seen)
+
+
+def reach(name: str) -> None:
+    """Carry out the plan for this place, if there is one."""
+    _seen.append(name)
+    action = _plan.get(name, "")
+    if action == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif action == "exit":
+        os._exit(99)
+    elif action == "raise":
+        raise InjectedFault(name)
+    elif action.startswith("sleep="):
+        time.sleep(float(action.removeprefix("sleep=")))
