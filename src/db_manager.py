@@ -1,0 +1,735 @@
+"""All SQL: schema, migrations, claim and settle, duplicates, holds, the ledger, history.
+
+The protocol in one paragraph. A text is *claimed* for a slot (`pending`, committed), then *intent* is recorded
+(`sending`, committed) before the first byte leaves; *settle* records what came back. Each step is one
+`BEGIN IMMEDIATE` transaction with a compare-and-swap, so it holds even without the process lock. With the
+lock held, a `sending` row can only be the trace of a dead run: `recover` makes it `unknown`.
+
+Journal DELETE with synchronous=EXTRA: with Python's default, or WAL and NORMAL, a power cut can lose the
+very row that prevents a second tweet. Times are stored as Unix seconds (REAL), `posted_at` as ISO text in UTC.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from src.failpoints import reach
+from src.post import (
+    UNSENT,
+    Candidate,
+    DatabaseTrouble,
+    Draft,
+    History,
+    Outcome,
+    Post,
+    RateLimit,
+    SendResult,
+    Status,
+    Tweet,
+    fingerprint,
+    slot_of,
+    snowflake_time,
+)
+
+MIGRATIONS = tuple(sorted((Path(__file__).parent / "migrations").glob("*.sql")))
+APPLICATION_ID = 0x7477746D  # "twtm"
+SMALL_DATABASE_BYTES = 8 * 1024 * 1024  # up to here a full check at every start costs milliseconds
+_PRAGMAS = {
+    "busy_timeout": 10000,
+    "foreign_keys": 1,
+    "journal_mode": "delete",
+    "synchronous": 3,  # EXTRA
+    "trusted_schema": 0,
+    "cell_size_check": 1,
+    "mmap_size": 0,
+}
+_ON_X = "('sending', 'posted', 'unknown', 'unconfirmed')"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What bears on whether a post is due. Money in US dollars; `last_sent` is X's own time where X gave an id."""
+
+    slot_status: Status | None
+    last_sent: datetime | None
+    sent_24h: int
+    spent_24h: float
+    spent_month: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A reason not to post before `until` (UTC; None: no wait), what the owner can do, and how often it came in a row.
+
+    `kind` is "blocked" (account, app or money: a person has to act) or "wait" (time heals it).
+    """
+
+    kind: str
+    reason: str
+    until: datetime | None
+    fix: str
+    count: int
+    since: datetime
+
+
+class Database:
+    """One open database. Use `open_database`; every method is one transaction unless it says otherwise."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
+        self._db = connection
+        self.path = path
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextlib.contextmanager
+    def _transaction(self, step: str = "") -> Iterator[sqlite3.Connection]:
+        with _readable_errors(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                if step:
+                    reach(f"{step}.before_commit")
+                self._db.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+                raise
+        if step:
+            reach(f"{step}.committed")
+
+    def _rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        with _readable_errors(self.path):
+            return self._db.execute(sql, values).fetchall()
+
+    def _value(self, sql: str, *values: object) -> Any:
+        rows = self._rows(sql, *values)
+        return rows[0][0] if rows else None
+
+    # ---- the life of a post -------------------------------------------------------------------------------
+
+    def recover(self, slot: str) -> list[Post]:
+        """Call with the lock held. `sending` -> `unknown` (its sender is dead); `pending` of other slots is let go.
+
+        A pending text was provably not sent: one a person approved goes back to the queue, others expire.
+        Returns the posts that became unknown.
+        """
+        if not self._value("SELECT 1 FROM posts WHERE status IN ('sending', 'pending') LIMIT 1"):
+            return []
+        with self._transaction() as db:
+            orphans = [row["id"] for row in db.execute("SELECT id FROM posts WHERE status = 'sending'")]
+            db.execute("UPDATE posts SET status = 'unknown', error_message = 'the run that sent it died'"
+                       " WHERE status = 'sending'")
+            db.execute("UPDATE attempts SET outcome = 'unknown', detail = 'the run died' WHERE outcome IS NULL")
+            db.execute("UPDATE posts SET status = 'approved', slot = NULL"
+                       " WHERE status = 'pending' AND slot <> ? AND approved_at IS NOT NULL", (slot,))
+            db.execute("UPDATE posts SET status = 'expired' WHERE status = 'pending' AND slot <> ?", (slot,))
+        return [self.post(i) for i in orphans]
+
+    def claim(self, draft: Draft, slot: str, now: datetime) -> Post | None:
+        """Freeze a text for a slot (`pending`). None if the slot or the text is taken: somebody else has it."""
+        try:
+            with self._transaction("claim") as db:
+                cursor = db.execute(
+                    "INSERT INTO posts(content, status, slot, fingerprint, origin, source_id, topic, opening, created_at)"
+                    " VALUES (?, 'pending', ?, ?, ?, ?, ?, ?, ?)",
+                    (draft.content, slot, fingerprint(draft.content), draft.origin, draft.source_id or None,
+                     draft.topic or None, draft.opening or None, now.timestamp()),
+                )
+        except sqlite3.IntegrityError:
+            return None
+        return self.post(int(cursor.lastrowid or 0))
+
+    def claim_approved(self, slot: str) -> Post | None:
+        """Give the oldest approved draft the slot. None if there is none, or the slot or its text is taken."""
+        post_id = self._value("SELECT id FROM posts WHERE status = 'approved' ORDER BY approved_at, id LIMIT 1")
+        if post_id is None:
+            return None
+        try:
+            with self._transaction("claim") as db:
+                changed = db.execute(
+                    "UPDATE posts SET status = 'pending', slot = ? WHERE id = ? AND status = 'approved'", (slot, post_id)
+                ).rowcount
+        except sqlite3.IntegrityError:
+            return None
+        return self.post(post_id) if changed == 1 else None
+
+    def pending(self, slot: str) -> Post | None:
+        """The text frozen for this slot and provably not sent yet, if there is one."""
+        rows = self._rows("SELECT * FROM posts WHERE status = 'pending' AND slot = ?", slot)
+        return _post(rows[0]) if rows else None
+
+    def begin_send(self, post: Post, run_id: str, now: datetime) -> int | None:
+        """Record the intent to send: the last write before the first byte leaves. The attempt's id, or None.
+
+        None means that another process has it. `since_id` remembers the newest tweet known before the send.
+        """
+        since = self.newest_tweet_id()
+        with self._transaction("intent") as db:
+            changed = db.execute(
+                "UPDATE posts SET status = 'sending', attempts = attempts + 1, sent_at = ?, since_id = ?"
+                " WHERE id = ? AND status = 'pending' AND attempts = ?",
+                (now.timestamp(), since, post.id, post.attempts),
+            ).rowcount
+            if changed != 1:
+                return None
+            cursor = db.execute(
+                "INSERT INTO attempts(post_id, slot, run_id, started) VALUES (?, ?, ?, ?)",
+                (post.id, post.slot, run_id, now.timestamp()),
+            )
+        return int(cursor.lastrowid or 0)
+
+    def settle(self, post: Post, attempt: int, result: SendResult, now: datetime, usd: float = 0.0) -> Post:
+        """Record X's answer: one transition, one attempt row, and the money. Returns the post as it now stands."""
+        status = {
+            Outcome.POSTED: Status.POSTED,
+            Outcome.REFUSED: Status.FAILED,
+            Outcome.DUPLICATE: Status.UNKNOWN,
+            Outcome.UNKNOWN: Status.UNKNOWN,
+        }.get(result.outcome, Status.PENDING)
+        made = snowflake_time(result.tweet_id) if result.outcome is Outcome.POSTED and result.tweet_id else None
+        nothing_left = result.outcome in UNSENT or result.outcome is Outcome.REFUSED
+        with self._transaction("settle") as db:
+            db.execute(
+                "UPDATE attempts SET finished = ?, outcome = ?, http_status = ?, reason = ?, detail = ?,"
+                " transaction_id = ?, latency_ms = ? WHERE id = ?",
+                (now.timestamp(), result.outcome, result.http_status, result.reason, result.detail,
+                 result.transaction_id, result.latency_ms, attempt),
+            )
+            changed = db.execute(
+                "UPDATE posts SET status = ?, tweet_id = ?, posted_at = ?, error_message = ?, duplicate = ?,"
+                " verified_at = ?, slot = CASE WHEN ? THEN NULL ELSE slot END,"
+                " sent_at = CASE WHEN ? THEN NULL ELSE coalesce(?, sent_at) END WHERE id = ? AND status = 'sending'",
+                (status, result.tweet_id if made else None, _iso(made) if made else None,
+                 None if made else f"{result.reason}: {result.detail}".strip(": "),
+                 result.outcome is Outcome.DUPLICATE, now.timestamp() if made else None,
+                 result.outcome is Outcome.REFUSED, nothing_left, made.timestamp() if made else None, post.id),
+            ).rowcount
+            if changed != 1:
+                message = f"post {post.id} was not 'sending' when its answer came"
+                raise DatabaseTrouble(message, "another program writes to this database; stop it and run `reconcile`")
+            if not nothing_left:
+                _spend(db, now, "post", 1, usd)
+        return self.post(post.id)
+
+    def confirm_posted(self, post: Post, tweet: Tweet, resolved_by: str, now: datetime) -> bool:
+        """The tweet was found: the post is `posted`. False if that tweet already belongs to another post."""
+        try:
+            with self._transaction() as db:
+                changed = db.execute(
+                    "UPDATE posts SET status = 'posted', tweet_id = ?, posted_at = ?, sent_at = ?, error_message = NULL,"
+                    " resolved_by = ?, verified_at = ? WHERE id = ? AND status IN ('unknown', 'unconfirmed', 'failed')",
+                    (tweet.id, _iso(tweet.at), tweet.at.timestamp(), resolved_by, now.timestamp(), post.id),
+                ).rowcount
+        except sqlite3.IntegrityError:
+            return False
+        return changed == 1
+
+    def record_absence(self, post: Post, now: datetime) -> Post:
+        """A healthy read did not show it: counted, with the time of the first such read."""
+        with self._transaction() as db:
+            db.execute("UPDATE posts SET absent = absent + 1, absent_at = coalesce(absent_at, ?) WHERE id = ? AND status = 'unknown'",
+                       (now.timestamp(), post.id))
+        return self.post(post.id)
+
+    def prove_absent(self, post: Post, resolved_by: str, *, free_slot: bool) -> None:
+        """It is not on X: `failed`. The slot stays used unless X itself said that nothing was made (`free_slot`)."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE posts SET status = 'failed', resolved_by = ?, error_message = 'not on the timeline',"
+                " slot = CASE WHEN ? THEN NULL ELSE slot END, sent_at = NULL"
+                " WHERE id = ? AND status IN ('unknown', 'unconfirmed')",
+                (resolved_by, free_slot, post.id),
+            )
+
+    def give_up(self, post: Post) -> None:
+        """Neither found nor proven absent in time: `unconfirmed`; it still counts as posted."""
+        with self._transaction() as db:
+            db.execute("UPDATE posts SET status = 'unconfirmed' WHERE id = ? AND status = 'unknown'", (post.id,))
+
+    def import_tweets(
+        self, tweets: Iterable[Tweet], now: datetime, *, slot_minutes: int | None = None
+    ) -> int:
+        """Record tweets of the account that no row holds (a cold start, a person's tweet). How many were new.
+
+        A row of the original program with the same text gets its tweet id instead. With `slot_minutes` (a cold
+        start: nobody knows any more which were ours) each tweet also takes its slot where that is free.
+        """
+        added = 0
+        with self._transaction() as db:
+            for tweet in sorted(tweets, key=lambda t: t.id):
+                if db.execute("SELECT 1 FROM posts WHERE tweet_id = ?", (tweet.id,)).fetchone():
+                    continue
+                added += 1
+                mark = fingerprint(html.unescape(tweet.text))
+                times = (_iso(tweet.at), tweet.at.timestamp(), now.timestamp())
+                seed = db.execute("SELECT id FROM posts WHERE fingerprint = ? AND origin = 'seed' AND tweet_id IS NULL"
+                                  " AND status IN ('posted', 'unconfirmed') LIMIT 1", (mark,)).fetchone()
+                if seed:
+                    db.execute("UPDATE posts SET status = 'posted', tweet_id = ?, posted_at = ?, sent_at = ?,"
+                               " verified_at = ? WHERE id = ?", (tweet.id, *times, seed["id"]))
+                    continue
+                slot = slot_of(tweet.at, slot_minutes) if slot_minutes else None
+                if slot and db.execute("SELECT 1 FROM posts WHERE slot = ?", (slot,)).fetchone():
+                    slot = None
+                db.execute(
+                    "INSERT INTO posts(content, status, slot, fingerprint, origin, tweet_id, posted_at, sent_at,"
+                    " verified_at, created_at) VALUES (?, 'posted', ?, ?, 'import', ?, ?, ?, ?, ?)",
+                    (html.unescape(tweet.text), slot, mark, tweet.id, *times, now.timestamp()))
+        return added
+
+    def stamp_seen(self, shown: Iterable[int], gone: Iterable[int], now: datetime) -> None:
+        """Stamp `verified_at` on the posts a healthy read showed and `vanished_at` on those it should have shown."""
+        with self._transaction() as db:
+            for tweet_id in shown:
+                db.execute("UPDATE posts SET verified_at = ?, vanished_at = NULL WHERE tweet_id = ?",
+                           (now.timestamp(), tweet_id))
+            for tweet_id in gone:
+                db.execute("UPDATE posts SET vanished_at = coalesce(vanished_at, ?) WHERE tweet_id = ?",
+                           (now.timestamp(), tweet_id))
+
+    # ---- questions ----------------------------------------------------------------------------------------
+
+    def post(self, post_id: int) -> Post:
+        """One post by its id; `DatabaseTrouble` if there is none."""
+        rows = self._rows("SELECT * FROM posts WHERE id = ?", post_id)
+        if not rows:
+            message = f"no post with id {post_id}"
+            raise DatabaseTrouble(message)
+        return _post(rows[0])
+
+    def find_post(self, post_id: int) -> Post | None:
+        """One post by its id, or None."""
+        rows = self._rows("SELECT * FROM posts WHERE id = ?", post_id)
+        return _post(rows[0]) if rows else None
+
+    def with_status(self, status: Status) -> list[Post]:
+        """Every post in an open state, oldest first."""
+        return [_post(row) for row in self._rows("SELECT * FROM posts WHERE status = ? ORDER BY id", status)]
+
+    def count_posts(self) -> int:
+        """How many posts there are, in any state."""
+        return int(self._value("SELECT count(*) FROM posts"))
+
+    def first_free_slot(self, now: datetime, interval_minutes: int) -> str:
+        """The first slot from `now` on that no post holds."""
+        while self._value("SELECT 1 FROM posts WHERE slot = ?", slot := slot_of(now, interval_minutes)):
+            now += timedelta(minutes=interval_minutes)
+        return slot
+
+    def history(self, count: int) -> list[Post]:
+        """The last `count` posts, newest first."""
+        return [_post(row) for row in self._rows("SELECT * FROM posts ORDER BY id DESC LIMIT ?", count)]
+
+    def lost_post(self, text: str) -> Post | None:
+        """A post we sent and gave up on (`failed` or `unconfirmed`, at least one attempt) with this text, newest first."""
+        rows = self._rows(
+            "SELECT * FROM posts WHERE fingerprint = ? AND status IN ('failed', 'unconfirmed') AND attempts > 0"
+            " ORDER BY id DESC LIMIT 1", fingerprint(html.unescape(text)))
+        return _post(rows[0]) if rows else None
+
+    def known_among(self, tweet_ids: Iterable[int]) -> set[int]:
+        """Those of these tweet ids that are on record."""
+        return {i for i in tweet_ids if self._value("SELECT 1 FROM posts WHERE tweet_id = ?", i)}
+
+    def known_tweet_ids(self, count: int, newest: int | None = None) -> list[int]:
+        """Ids of our newest tweets that are not known to be gone, newest first."""
+        rows = self._rows(
+            "SELECT tweet_id FROM posts WHERE tweet_id IS NOT NULL AND tweet_id <= ? AND vanished_at IS NULL"
+            " ORDER BY tweet_id DESC LIMIT ?", newest if newest is not None else 2**63 - 1, count)
+        return [row["tweet_id"] for row in rows]
+
+    def oldest_tweet_since(self, moment: datetime) -> int:
+        """The smallest tweet id on record that was sent after `moment` and is not known to be gone, 0 for none."""
+        return int(self._value("SELECT min(tweet_id) FROM posts WHERE sent_at > ? AND vanished_at IS NULL", moment.timestamp()) or 0)
+
+    def newest_tweet_id(self) -> int:
+        """The largest tweet id on record, 0 for none."""
+        return int(self._value("SELECT max(tweet_id) FROM posts WHERE tweet_id IS NOT NULL") or 0)
+
+    def usage(self, slot: str, now: datetime) -> Usage:
+        """What this slot, the last day and the month have used. Constant time in the number of posts."""
+        last = self._value(f"SELECT max(sent_at) FROM posts WHERE sent_at IS NOT NULL AND status IN {_ON_X}")
+        day = now.timestamp() - 86400
+        month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
+        status = self._value("SELECT status FROM posts WHERE slot = ?", slot)
+        return Usage(
+            slot_status=Status(status) if status else None,
+            last_sent=_time(last),
+            sent_24h=int(self._value(f"SELECT count(*) FROM posts WHERE sent_at > ? AND status IN {_ON_X}", day)),
+            spent_24h=float(self._value("SELECT total(usd) FROM spending WHERE at > ?", day)),
+            spent_month=float(self._value("SELECT total(usd) FROM spending WHERE at >= ?", month)),
+        )
+
+    def content_history(self, now: datetime, texts: int = 2000) -> History:
+        """What a new text must be fresh against: the newest `texts` texts, and when each statement last ran."""
+        rows = self._rows(
+            "SELECT content, opening, topic FROM posts WHERE status NOT IN ('expired', 'rejected')"
+            " ORDER BY id DESC LIMIT ?", texts)
+        used = self._rows(
+            "SELECT source_id, max(coalesce(sent_at, created_at)) AS at FROM posts WHERE source_id IS NOT NULL"
+            " AND status NOT IN ('expired', 'rejected') AND created_at > ? GROUP BY source_id",
+            (now - timedelta(days=400)).timestamp())
+        return History(
+            texts=tuple(row["content"] for row in rows),
+            openings=tuple(row["opening"] for row in rows if row["opening"]),
+            topics=tuple(row["topic"] for row in rows if row["topic"]),
+            last_used={row["source_id"]: _required_time(row["at"]) for row in used},
+        )
+
+    def is_known_text(self, text: str) -> bool:
+        """Whether a text with this fingerprint is or may be on X, or waits to be. One index look-up."""
+        return bool(self._value(
+            "SELECT 1 FROM posts WHERE fingerprint = ? AND status NOT IN ('failed', 'expired', 'rejected') LIMIT 1",
+            fingerprint(text)))
+
+    # ---- notes across runs --------------------------------------------------------------------------------
+
+    def get(self, key: str) -> str | None:
+        """A note from an earlier run."""
+        value = self._value("SELECT value FROM meta WHERE key = ?", key)
+        return None if value is None else str(value)
+
+    def put(self, **notes: str | None) -> None:
+        """Keep notes for later runs, or drop them (None)."""
+        with self._transaction() as db:
+            for key, value in notes.items():
+                _put(db, key, value)
+
+    def hold(self, kind: str, reason: str, until: datetime | None, fix: str, now: datetime) -> Hold:
+        """Do not post before `until` (None: no wait, only count). The same kind again counts up: the breaker."""
+        current = self.current_hold()
+        again = current if current and current.kind == kind else None
+        hold = Hold(kind, reason, until, fix, again.count + 1 if again else 1, again.since if again else now)
+        value = {"kind": kind, "reason": reason, "until": until.timestamp() if until else None, "fix": fix,
+                 "count": hold.count, "since": hold.since.timestamp()}
+        self.put(hold=json.dumps(value))
+        return hold
+
+    def current_hold(self) -> Hold | None:
+        """The hold on record, over or not."""
+        value = self.get("hold")
+        if value is None:
+            return None
+        data = json.loads(value)
+        return Hold(data["kind"], data["reason"], _time(data["until"]), data["fix"], data["count"],
+                    _required_time(data["since"]))
+
+    def put_limits(self, limits: Iterable[RateLimit]) -> None:
+        """Keep the rate-limit windows that X reported last."""
+        self.put(limits=json.dumps([[w.name, w.limit, w.remaining, w.reset.timestamp()] for w in limits]))
+
+    def limits(self) -> tuple[RateLimit, ...]:
+        """The rate-limit windows that X reported last."""
+        return tuple(RateLimit(n, limit, left, _required_time(at)) for n, limit, left, at in json.loads(self.get("limits") or "[]"))
+
+    def clear_hold(self) -> None:
+        """X answers normally again."""
+        if self.get("hold") is not None:
+            self.put(hold=None)
+
+    def spend(self, now: datetime, kind: str, units: int, usd: float) -> None:
+        """Write into the ledger what X will bill (US dollars, all units together)."""
+        with self._transaction() as db:
+            _spend(db, now, kind, units, usd)
+
+    def begin_run(self, run_id: str, command: str, slot: str, version: str, now: datetime) -> None:
+        """Note that a run has started."""
+        with self._transaction() as db:
+            db.execute("INSERT INTO runs(run_id, command, slot, started, version) VALUES (?, ?, ?, ?, ?)",
+                       (run_id, command, slot, now.timestamp(), version))
+
+    def finish_run(self, run_id: str, exit_code: int, outcome: str, message: str, metrics: Mapping[str, float],
+                   now: datetime) -> None:
+        """Note how a run ended and what it measured."""
+        with self._transaction() as db:
+            db.execute("UPDATE runs SET finished = ?, exit_code = ?, outcome = ?, message = ?, metrics = ? WHERE run_id = ?",
+                       (now.timestamp(), exit_code, outcome, message, json.dumps(dict(metrics)), run_id))
+
+    def last_run(self) -> dict[str, Any] | None:
+        """The newest finished run as a mapping of its columns."""
+        rows = self._rows("SELECT * FROM runs WHERE finished IS NOT NULL ORDER BY id DESC LIMIT 1")
+        return dict(rows[0]) if rows else None
+
+    def success_rate(self, since: datetime) -> tuple[int, int]:
+        """(posted, slots tried) among the posts claimed since then."""
+        row = self._rows(
+            "SELECT count(*) FILTER (WHERE status = 'posted') AS posted, count(*) AS tried FROM posts"
+            " WHERE origin IN ('model', 'wording', 'person') AND status NOT IN ('draft', 'approved', 'rejected')"
+            " AND created_at > ?", since.timestamp())[0]
+        return int(row["posted"]), int(row["tried"])
+
+    def add_candidates(self, run_id: str, candidates: Iterable[Candidate], now: datetime) -> None:
+        """Keep what the model wrote and why it was taken or refused."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT INTO candidates(run_id, created_at, source_id, opening, score, reasons, chosen)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(run_id, now.timestamp(), c.source_id, c.opening, c.score, ",".join(c.verdict.reasons), c.chosen)
+                 for c in candidates])
+
+
+def open_database(path: Path, now: datetime) -> Database:
+    """Open (making it if need be), check and migrate the database. Raises `DatabaseTrouble`.
+
+    A damaged file is set aside under a name that says so and left as it is. `first_slot_after` in `meta`
+    tells the tick that this file is new: it must import the account's tweets before it may post.
+    """
+    if _was_lost(path):
+        _set_aside(path, now, "is empty although it held posts before")
+    fresh = _create_private(path)
+    connection = None
+    try:
+        with _readable_errors(path):
+            connection = _connect(path)
+            _check(connection, path)
+            _migrate(connection, path, now, fresh=fresh)
+    except _DamagedError as error:
+        if connection:
+            connection.close()
+        _set_aside(path, now, str(error))
+    except BaseException:
+        if connection:
+            connection.close()
+        raise
+    assert connection is not None  # _set_aside always raises
+    _marker(path).touch(mode=0o600)
+    return Database(connection, path)
+
+
+def open_for_reading(path: Path) -> Database | None:
+    """An in-memory copy of the database as it is, None where there is none. The file is not written.
+
+    A copy from before a migration is migrated in memory. Raises `DatabaseTrouble`.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return None
+    memory = sqlite3.connect(":memory:", isolation_level=None)
+    _prepare(memory)
+    try:
+        with _readable_errors(path), contextlib.closing(_read_only(path)) as source:
+            source.backup(memory)
+            _check(memory, path)
+            _migrate(memory, path, datetime.now(UTC), fresh=False, backup=False)
+    except _DamagedError as error:
+        message = f"the database {path} is damaged: {error}"
+        raise DatabaseTrouble(message, "the next run sets it aside and starts anew from the timeline") from error
+    return Database(memory, None)
+
+
+def empty_database(now: datetime) -> Database:
+    """A new database in memory, for a dry run on a fresh clone."""
+    memory = sqlite3.connect(":memory:", isolation_level=None)
+    _prepare(memory)
+    _migrate(memory, Path(":memory:"), now, fresh=True, backup=False)
+    return Database(memory, None)
+
+
+class _DamagedError(DatabaseTrouble):
+    """The file is not a database any more, or not a whole one. Found while open, it is told; the next run mends."""
+
+
+@contextlib.contextmanager
+def _readable_errors(path: Path | None) -> Iterator[None]:
+    """SQLite's errors as `DatabaseTrouble` with the fix in words; integrity errors pass, they are answers."""
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            raise _DamagedError(str(error), "run again: the damaged file is then set aside") from error
+        fixes = {
+            "SQLITE_BUSY": "another program holds the database; close it (a database browser, a copy in progress)",
+            "SQLITE_FULL": "the disk is full; make room, the next run goes on from here",
+            "SQLITE_READONLY": f"make the folder and the file writable: chmod u+w {path}",
+            "SQLITE_CANTOPEN": f"check that the folder of {path} exists and is yours",
+        }
+        fix = next((text for code, text in fixes.items() if name.startswith(code)), "look at the disk: dmesg, df -h")
+        message = f"the database {path} failed: {error} ({name or type(error).__name__})"
+        raise DatabaseTrouble(message, fix) from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+    _prepare(connection)
+    for name, value in _PRAGMAS.items():
+        connection.execute(f"PRAGMA {name}={value}")
+        taken = connection.execute(f"PRAGMA {name}").fetchone()
+        if taken is not None and str(taken[0]) != str(value):
+            connection.close()
+            message = f"the database refused {name}={value} (it has {taken[0]})"
+            raise DatabaseTrouble(message, "the file system cannot hold this database safely; move DATA_DIR to a local disk")
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.row_factory = sqlite3.Row
+    connection.create_function("fingerprint", 1, fingerprint, deterministic=True)  # the migration of old rows
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Newer than the program: refused. Small enough: checked whole at every start; larger ones by `maintain`."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        message = f"the database {path} is of version {version}, this program knows {len(MIGRATIONS)}"
+        raise DatabaseTrouble(message, "it was written by a newer program: update this one")
+    if path.exists() and path.stat().st_size > SMALL_DATABASE_BYTES:
+        return
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise _DamagedError(found)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, now: datetime, *, fresh: bool, backup: bool = True) -> None:
+    """Bring the schema up to date: ordered files, all in one transaction with the version re-read under its lock."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == len(MIGRATIONS):
+        return
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if tables and backup:
+        _backup_before_migration(connection, path, version)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        for file in MIGRATIONS[version:]:
+            for statement in _statements(file.read_text(encoding="utf-8")):
+                connection.execute(statement)
+                reach("migrate.statement")
+        if version < len(MIGRATIONS):
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+            _put(connection, "made_at", str(now.timestamp()))
+            if not tables or fresh or version == 0:
+                _put(connection, "cold_start", "replaced" if list(path.parent.glob(f"{path.name}.damaged-*")) else "new")
+        reach("migrate.before_commit")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> Iterator[str]:
+    part = ""
+    for line in script.splitlines(keepends=True):
+        part += line
+        if sqlite3.complete_statement(part):
+            yield part
+            part = ""
+
+
+def _backup_before_migration(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    target = path.with_name(f"{path.name}.before-version-{len(MIGRATIONS)}-from-{version}")
+    target.unlink(missing_ok=True)
+    _create_private(target)
+    with contextlib.closing(sqlite3.connect(target)) as copy:
+        connection.backup(copy)
+
+
+def _create_private(path: Path) -> bool:
+    """Make an empty file that only we can read, in a folder that only we can enter. False if it exists."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+    except FileExistsError:
+        return False
+    except OSError as error:
+        message = f"cannot make {path}: {error.strerror}"
+        raise DatabaseTrouble(message, f"make the folder writable: chmod u+wx {path.parent}") from error
+    return True
+
+
+def _marker(path: Path) -> Path:
+    """An empty file beside the database that says: this database has held posts."""
+    return path.with_name(f"{path.name}.in-use")
+
+
+def _was_lost(path: Path) -> bool:
+    return path.exists() and path.stat().st_size == 0 and _marker(path).exists()
+
+
+def _set_aside(path: Path, now: datetime, why: str) -> None:
+    """Move a damaged database away, never delete it, and say so."""
+    target = path.with_name(f"{path.name}.damaged-{now:%Y%m%dT%H%M%S}")
+    with contextlib.suppress(OSError):
+        path.chmod(0o600)
+    path.rename(target)
+    for suffix in ("-journal", "-wal", "-shm"):
+        side = path.with_name(path.name + suffix)
+        if side.exists():
+            side.rename(target.with_name(target.name + suffix))
+    message = f"the database is damaged ({why}); it was set aside as {target}"
+    raise DatabaseTrouble(message, "restore a backup, or let the next run start anew: it first reads your timeline on X")
+
+
+def _put(db: sqlite3.Connection, key: str, value: str | None) -> None:
+    if value is None:
+        db.execute("DELETE FROM meta WHERE key = ?", (key,))
+    else:
+        db.execute("INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+                   (key, value))
+
+
+def _spend(db: sqlite3.Connection, now: datetime, kind: str, units: int, usd: float) -> None:
+    db.execute("INSERT INTO spending(at, kind, units, usd) VALUES (?, ?, ?, ?)", (now.timestamp(), kind, units, usd))
+
+
+def _post(row: sqlite3.Row) -> Post:
+    return Post(
+        id=row["id"],
+        content=row["content"],
+        status=Status(row["status"]),
+        posted_at=_parse(row["posted_at"]),
+        error_message=row["error_message"],
+        slot=row["slot"],
+        tweet_id=row["tweet_id"],
+        attempts=row["attempts"],
+        sent_at=_time(row["sent_at"]),
+        since_id=row["since_id"],
+        absent=row["absent"],
+        absent_at=_time(row["absent_at"]),
+        duplicate=bool(row["duplicate"]),
+        source_id=row["source_id"],
+        topic=row["topic"],
+        origin=row["origin"],
+        opening=row["opening"],
+        verified_at=_time(row["verified_at"]),
+        vanished_at=_time(row["vanished_at"]),
+    )
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _parse(text: object) -> datetime | None:
+    """A stored `posted_at`: ours, or what the original program wrote (local format, taken as UTC)."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _required_time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
