@@ -1,0 +1,244 @@
+"""The gates: what may never go out, and what a small model gets wrong. Pure functions with reason codes.
+
+`judge_opening` looks at what the model wrote for one statement, `judge_tweet` at the whole text as it would
+be posted, whoever wrote it. An empty verdict means that it may go out.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from src.post import Verdict
+from src.sources import MAX_OPENING, Statement
+from src.tweet_text import (
+    MAX_WEIGHT,
+    find_cashtags,
+    find_forbidden_characters,
+    find_hashtags,
+    find_links,
+    find_mentions,
+    weighted_length,
+)
+
+NEAR_DUPLICATE = 88.0  # rapidfuzz token_sort_ratio, 0 to 100
+STALE_OPENING = 82.0
+_BLOCKLIST_FILE = Path(__file__).resolve().parent.parent / "data" / "blocklist.txt"
+_WORD = re.compile(r"[A-Za-z][A-Za-z'’]*")
+_TOKEN = re.compile(r"[\w.+#/:=<>*$%-]*\w[\w.+#/:=<>*$%()\[\]-]*")
+_CHAT = re.compile(
+    r"^(?:sure|certainly|of course|okay|ok|here(?:'s| is| are)|absolutely|great question|let me|i can|i'd|i will|note)\b[,:! ]"
+    r"|\bas an? (?:ai|language model|assistant)\b|\bi(?:'m| am) (?:sorry|unable|an? ai|not able)\b"
+    r"|\bi (?:cannot|can't|won't)\b|\b(?:system|assistant|user|question|answer|tweet|opening|fact|statement|output|prompt)\s*:"
+    r"|\bignore (?:all|any|the|previous)\b|<\|?|\|>|```|\*\*|__|^\s*[-*>#]|\[/?inst|</?s>",
+    re.IGNORECASE,
+)
+_LEET = str.maketrans({"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s", "!": "i", "|": "i"})
+# Letters of other scripts that look like Latin ones: what a reader sees is what counts.
+_LOOKALIKES = str.maketrans("аеорсухіјѕһԁԛԝьαονρτυκιη", "aeopcyxijshdqwbaovptukin")
+_STOP_WORDS = frozenset(
+    "a an the is are was were be been do does did can could should would will may might must has have had of in on at to for"
+    " with without and or but not no if when while where what which who whom whose why how that this these those it its you your"
+    " we our they their them he she i me my us as by from into out up down over so than then too very just only still ever"
+    " there here about all any each some more most much many few own same".split()
+)
+_FALSE_START = re.compile(r"^(?:and|or|but|because|so|which|then|than|of|to)\b", re.IGNORECASE)
+_QUESTION_WORD = re.compile(
+    r"^(?:(?:in|on|at|for|to|with|from|by) )?(?:who|what|when|where|which|why|how|is|are|was|were|do|does|did|can|could|should|would|will|has|have|had|am|may|must)\b",
+    re.IGNORECASE,
+)
+_DANGLING = re.compile(r"\b(?:an|the|and|or|but|your|its|their|our|my|than|because|if)[?.!:…]+$", re.IGNORECASE)
+
+
+def judge_opening(opening: str, statement: Statement, text: str, recent: Iterable[str] = ()) -> Verdict:
+    """What is wrong with the model's opening above `text`, a wording of `statement`. `recent`: openings used lately."""
+    return Verdict(tuple(dict.fromkeys(_opening_reasons(opening, statement, text, recent))))
+
+
+def _opening_reasons(opening: str, statement: Statement, text: str, recent: Iterable[str]) -> Iterator[str]:
+    yield from _surface_reasons(opening)
+    if weighted_length(opening) > MAX_OPENING:
+        yield "too-long"
+    words = _WORD.findall(opening)
+    if len(words) < 2 or len(set(map(str.lower, words))) < 2:
+        yield "too-short"
+    if not opening.endswith(("?", ".", "!", "…")) or _DANGLING.search(opening) or _FALSE_START.search(opening):
+        yield "incomplete"
+    if opening[:1] and not (opening[0].isupper() or _is_code(opening.split()[0]) or _known(opening.split()[0], text)):
+        yield "incomplete"
+    if opening.count("?") > 1 or len(re.findall(r"[?!.](?=\s|$)", opening)) > 3:
+        yield "incomplete"
+    if opening.endswith("?") and not _asks(opening):
+        yield "not-a-question"
+    if repeats(opening):
+        yield "repetition"
+    if foreign := foreign_terms(opening, f"{text} {statement.statement} {statement.topic}"):
+        yield "foreign-number" if any(c.isdigit() for c in foreign[0]) else "foreign-term"
+    if echoes(opening, text):
+        yield "echo"
+    if is_near(opening, recent, STALE_OPENING):
+        yield "stale-opening"
+
+
+def judge_tweet(text: str, history: Iterable[str] = (), extra_words: Collection[str] = ()) -> Verdict:
+    """What is wrong with a whole text as it would be posted, by a model, from the library, or by a person."""
+    reasons = list(_surface_reasons(text, extra_words, hashtags_allowed=2))
+    if not text.strip():
+        reasons.append("empty")
+    if weighted_length(text) > MAX_WEIGHT:
+        reasons.append("too-long")
+    if is_near(text, history, NEAR_DUPLICATE):
+        reasons.append("near-duplicate")
+    return Verdict(tuple(dict.fromkeys(reasons)))
+
+
+def _surface_reasons(text: str, extra_words: Collection[str] = (), hashtags_allowed: int = 0) -> Iterator[str]:
+    if find_links(text):
+        yield "link"
+    if find_mentions(text):
+        yield "mention"
+    if find_cashtags(text):
+        yield "cashtag"
+    if len(find_hashtags(text)) > hashtags_allowed:
+        yield "hashtag"
+    if find_forbidden_characters(text) or unicodedata.normalize("NFC", text) != text:
+        yield "forbidden-character"
+    if any(_CHAT.search(line) for line in text.splitlines()):
+        yield "chat"
+    if blocked_words(text, extra_words):
+        yield "blocklist"
+
+
+def _asks(opening: str) -> bool:
+    """A question word leads some clause, or it is an elliptic question ("Lost a commit?") of at most twelve words."""
+    clauses = re.split(r"[.,:;!?]\s+", opening)
+    return any(_QUESTION_WORD.match(clause.strip()) for clause in clauses) or len(clauses[-1].split()) <= 12
+
+
+def repeats(text: str) -> bool:
+    """Whether a word of substance comes three times, or a pair of words twice."""
+    words = [w.lower() for w in _WORD.findall(text)]
+    pairs = list(zip(words, words[1:], strict=False))
+    counts = {w: words.count(w) for w in words if w not in _STOP_WORDS}
+    return any(n >= 3 for n in counts.values()) or any(a == b for a, b in pairs) or (
+        len(pairs) > 3 and any(pairs.count(p) > 1 for p in pairs if not set(p) <= _STOP_WORDS))
+
+
+def foreign_terms(opening: str, source: str) -> list[str]:
+    """Numbers, identifiers and names in `opening` that `source` does not have."""
+    found = []
+    for position, raw in enumerate(_TOKEN.findall(opening)):
+        token = raw.strip(".,:;?!'\"()")
+        special = _is_code(token) or any(c.isdigit() for c in token)
+        named = position > 0 and token[:1].isupper() and token not in {"I", "I'm", "I've"} and not _after_stop(opening, token)
+        if token and (special or named) and not _known(token, source):
+            found.append(token)
+    return found
+
+
+def _after_stop(text: str, token: str) -> bool:
+    return re.search(rf"[.?!:]\s+{re.escape(token)}", text) is not None
+
+
+def _is_code(token: str) -> bool:
+    """Looks like code or a name: camelCase, ALL CAPS, underscores, dots or other marks inside."""
+    bare = token.strip(".,:;?!'\"")
+    return bool(
+        re.search(r"[a-z][A-Z]|[A-Z]{2}|_|\w[./:=<>*+#]\w|^-{1,2}\w|\(\)|[%$<>=*]", bare)
+    ) and not re.fullmatch(r"[A-Za-z]+(?:/[A-Za-z]+)?|[A-Z]'s", bare) or bool(re.fullmatch(r"[A-Z]{2,}s?|\w*[a-z][A-Z]\w*", bare))
+
+
+def _known(token: str, source: str) -> bool:
+    bare = token.strip(".,:;?!'\"()")
+    if re.search(rf"(?<!\w){re.escape(bare)}(?!\w)", source, re.IGNORECASE):
+        return True
+    stem = re.sub(r"(?:'s|s)$", "", bare)
+    return len(stem) > 1 and re.search(rf"(?<!\w){re.escape(stem)}s?(?!\w)", source, re.IGNORECASE) is not None
+
+
+def content_words(text: str) -> list[str]:
+    """The words of substance in a text, lower case, with plural endings dropped."""
+    return [re.sub(r"(?:'s|es|s)$", "", w.lower()) for w in _WORD.findall(text) if w.lower() not in _STOP_WORDS and len(w) > 1]
+
+
+def echoes(opening: str, text: str) -> bool:
+    """Whether the opening gives the statement away: most of its words in the same order as there."""
+    mine, theirs = [w.lower() for w in _WORD.findall(opening)], [w.lower() for w in _WORD.findall(text)]
+    longest = max((_common_run(mine[i:], theirs) for i in range(len(mine))), default=0)
+    return longest >= 5 or (longest >= 4 and longest >= 0.7 * len(mine))
+
+
+def _common_run(words: list[str], other: list[str]) -> int:
+    best = 0
+    for start in range(len(other)):
+        length = 0
+        while length < len(words) and start + length < len(other) and words[length] == other[start + length]:
+            length += 1
+        best = max(best, length)
+    return best
+
+
+def is_near(text: str, others: Iterable[str], limit: float) -> bool:
+    """Whether any of `others` is at least `limit` (0 to 100) similar, whatever the order of words."""
+    others = list(others)
+    if not others:
+        return False
+    from rapidfuzz import fuzz, process  # noqa: PLC0415 (17 ms that an idle tick need not spend)
+
+    return process.extractOne(
+        normal_words(text), [normal_words(o) for o in others], scorer=fuzz.token_sort_ratio, score_cutoff=limit
+    ) is not None
+
+
+@lru_cache(maxsize=200_000)
+def normal_words(text: str) -> str:
+    """Lower-case words without punctuation: the form in which texts are compared."""
+    return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
+
+
+def blocked_words(text: str, extra: Collection[str] = ()) -> list[str]:
+    """Blocklisted words in a text, seen through case, accents, look-alike letters, leetspeak and hidden characters.
+
+    Whole words only, so that "Scunthorpe" and "class" pass; phrases of the allow-list ("kill -9") are taken out first.
+    """
+    words, phrases = _blocklist()
+    plain = _plain(text)
+    for phrase in phrases:
+        plain = plain.replace(phrase, " ")
+    forbidden = words | {_plain(w).strip() for w in extra}
+    tokens = re.findall(r"[a-z0-9@$!|]+(?:[-_.*][a-z0-9@$!|]+)*", plain)
+    seen = set()
+    for token in tokens:
+        if not re.search(r"[a-z]", token):  # 455 is a number, not leetspeak
+            continue
+        for form in {token, token.translate(_LEET), re.sub(r"[-_.*]", "", token).translate(_LEET)}:
+            seen |= {form, re.sub(r"(.)\1{2,}", r"\1", form), re.sub(r"(?:s|es|ed|ing|er)$", "", form)}
+    spaced = re.sub(r"\b(\w)(?:[ .\-_](?=\w\b))", r"\1", plain)
+    seen |= set(re.findall(r"[a-z]+", spaced))
+    return sorted((forbidden & seen) | {w for w in forbidden if " " in w and w in plain})
+
+
+def _plain(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
+    visible = "".join(c for c in decomposed if unicodedata.category(c) not in {"Mn", "Cf", "Cc"} or c == "\n")
+    return visible.translate(_LOOKALIKES)
+
+
+@lru_cache(maxsize=1)
+def _blocklist() -> tuple[frozenset[str], tuple[str, ...]]:
+    """(blocked words, allowed phrases) from `data/blocklist.txt`; a line `+phrase` allows a phrase."""
+    lines = [line.strip().lower() for line in _BLOCKLIST_FILE.read_text(encoding="utf-8").splitlines()]
+    entries = [line for line in lines if line and not line.startswith("#")]
+    words = frozenset(line for line in entries if not line.startswith("+"))
+    return words, tuple(line[1:] for line in entries if line.startswith("+"))
+
+
+def read_words(path: Path | None) -> frozenset[str]:
+    """The owner's blocklist: one word or phrase a line, `#` starts a comment. Empty for no file."""
+    if path is None:
+        return frozenset()
+    lines = (line.partition("#")[0].strip().lower() for line in path.read_text(encoding="utf-8").splitlines())
+    return frozenset(filter(None, lines))
