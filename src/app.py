@@ -1,0 +1,110 @@
+"""What one run works with: settings, database, X, clock, and the way texts are composed. Built by `twitter_manager`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Protocol
+
+from src.config import Settings
+from src.db_manager import Database
+from src.post import Composition, ConfigTrouble, History, Outcome, SendResult, TimelineRead, slot_of
+
+
+class Account(Protocol):
+    """The account on X, as `twitter_handler.XClient` has it."""
+
+    def send(self, text: str) -> SendResult: ...
+    def timeline(self, since_id: int, count: int = 100) -> TimelineRead: ...
+    def delete(self, tweet_id: int) -> SendResult: ...
+
+
+class Clock:
+    """The real clock. Tests move their own."""
+
+    def now(self) -> datetime:
+        """The time, UTC-aware."""
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        time.sleep(seconds)
+
+
+Compose = Callable[[Settings, History, datetime, float], Composition]
+
+
+@dataclass(slots=True)
+class App:
+    """One run. `slot` is fixed at the start; `preview` is a dry run, which does not ask whether a post is due."""
+
+    settings: Settings
+    db: Database
+    x: Account
+    compose: Compose | None
+    run_id: str
+    clock: Clock = field(default_factory=Clock)
+    slot: str = ""
+    preview: bool = False
+    started: datetime = field(init=False)
+    metrics: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.started = self.clock.now()
+        self.slot = self.slot or slot_of(self.started, self.settings.post_interval_minutes)
+
+    def seconds_left(self) -> float:
+        """Seconds until this run's deadline."""
+        return self.settings.deadline_seconds - (self.clock.now() - self.started).total_seconds()
+
+
+class LazyAccount:
+    """The real account, built at its first use: importing tweepy takes longer than an idle tick."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+
+    @cached_property
+    def _client(self) -> Account:
+        from src.twitter_handler import XClient  # noqa: PLC0415
+
+        return XClient(self._settings, self._clock.now)
+
+    def send(self, text: str) -> SendResult:
+        """See `XClient.send`."""
+        return self._client.send(text)
+
+    def timeline(self, since_id: int, count: int = 100) -> TimelineRead:
+        """See `XClient.timeline`."""
+        return self._client.timeline(since_id, count)
+
+    def delete(self, tweet_id: int) -> SendResult:
+        """See `XClient.delete`."""
+        return self._client.delete(tweet_id)
+
+
+class Printer:
+    """The account of a dry run: it posts nothing and knows nothing."""
+
+    def send(self, text: str) -> SendResult:
+        """Pretend; the text is in the preview's database, which is thrown away."""
+        return SendResult(Outcome.POSTED, tweet_id=1)
+
+    def timeline(self, since_id: int, count: int = 100) -> TimelineRead:
+        """Nothing is read."""
+        return TimelineRead()
+
+    def delete(self, tweet_id: int) -> SendResult:
+        """Nothing is deleted."""
+        return SendResult(Outcome.NOT_SENT)
+
+
+def require_credentials(settings: Settings) -> None:
+    """Raise `ConfigTrouble` that names every credential that is missing."""
+    if missing := settings.missing_credentials:
+        message = f"{', '.join(missing)}: not set"
+        raise ConfigTrouble(message, "copy .env.example to .env, chmod 600 .env, and fill in the four keys of your X app")

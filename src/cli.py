@@ -1,0 +1,99 @@
+"""The command line: commands, options, help. A typo gets the usage and the nearest match, exit 2."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from typing import NoReturn
+
+from src import __version__
+from src.post import Exit
+
+DESCRIPTION = "Write one verified tweet with a local model and post it to X, at most once per slot. Made for cron."
+EPILOG = """Without a command, run one tick.
+Exit codes: 0 posted, nothing due, or another run holds the lock; 2 usage; 69 no content; 70 bug; 74 disk or database;
+75 temporary; 76 outcome unknown; 77 X refused account, app or money; 78 configuration."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that names the nearest known word."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage, the problem and the nearest match; exit 2."""
+        self.print_usage()
+        self.exit(int(Exit.USAGE), f"{self.prog}: {message}{self._nearest(message)}\n")
+
+    def print_usage(self, file: object = None) -> None:
+        """Usage goes to standard error: standard output is for results."""
+        self._print_message(self.format_usage(), None)
+
+    def _nearest(self, message: str) -> str:
+        typed = re.search(r"invalid choice: '([^']*)'", message) or re.search(r"unrecognized arguments: (\S+)", message)
+        close = difflib.get_close_matches(typed[1], self._words(), n=1, cutoff=0.5) if typed else []
+        return f"; did you mean {close[0]!r}?" if close else ""
+
+    def _words(self) -> list[str]:
+        words: list[str] = []
+        for action in self._actions:
+            words += action.option_strings
+            if isinstance(action, argparse._SubParsersAction):
+                words += action.choices
+        return words
+
+
+def build_parser() -> Parser:
+    """The whole command line."""
+    parser = Parser(
+        prog="python -m src.twitter_manager", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--dry-run", action="store_true", help="show what would be posted now; post nothing, change nothing")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    def command(name: str, words: str, group: argparse._SubParsersAction[Parser] = commands) -> Parser:
+        return group.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".", parents=[common],
+                                allow_abbrev=False)
+
+    check = command("check", "check settings, database, model and library; say what to mend")
+    check.add_argument("--online", action="store_true", help="also ask X whether the keys may post (one small read)")
+    command("status", "show whether all is well: last post, next slot, holds, spend")
+    history = command("history", "list the last posts")
+    history.add_argument("-n", type=_count, default=10, metavar="N", help="how many (default 10)")
+    settle = command("reconcile", "look on X for posts whose outcome is unknown, or settle one by hand")
+    settle.add_argument("id", nargs="?", type=_count, metavar="ID", help="the post to settle by hand")
+    outcome = settle.add_mutually_exclusive_group()
+    outcome.add_argument("--posted", type=_count, metavar="TWEET_ID", help="it is on X under this id")
+    outcome.add_argument("--not-posted", action="store_true", help="it is not on X")
+    model = command("model", "install the embedded model, or show which model writes")
+    actions = model.add_subparsers(dest="action", metavar="ACTION", required=True)
+    command("install", "convert the embedded model, once", actions)
+    command("show", "show which model writes and whether its files are sound", actions)
+    sources = command("sources", "look after the library of statements")
+    actions = sources.add_subparsers(dest="action", metavar="ACTION", required=True)
+    command("check", "list every broken record with its file and line", actions)
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if number < 1:
+        message = f"{text!r} is not a number from 1 up"
+        raise argparse.ArgumentTypeError(message)
+    return number
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Parse a command line; exits with 2 and the nearest match for one that cannot be read."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if options.dry_run and options.command:
+        parser.error(f"--dry-run goes with a tick, not with {options.command!r}")
+    if options.command == "reconcile" and options.id is None and (options.posted or options.not_posted):
+        parser.error("--posted and --not-posted need the ID of a post: `history` shows it")
+    if options.command == "reconcile" and options.id is not None and not (options.posted or options.not_posted):
+        parser.error("say --posted TWEET_ID or --not-posted")
+    return options

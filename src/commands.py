@@ -1,0 +1,262 @@
+"""The commands around the tick: check, status, history, reconcile, model, sources. Each returns an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from src import db_manager, log, model_store, sources
+from src.app import App, Clock, LazyAccount, require_credentials
+from src.config import Settings
+from src.lock import writer_lock
+from src.post import (
+    DatabaseTrouble,
+    Exit,
+    Outcome,
+    Post,
+    Status,
+    Trouble,
+    Tweet,
+    UsageTrouble,
+    next_slot,
+    slot_of,
+)
+from src.reconcile import reconcile as reconcile_open
+
+Command = Callable[[argparse.Namespace, Settings, Clock, str], int]
+
+
+def show(data: object, text: str, *, as_json: bool) -> None:
+    """Print a result: JSON for programs, sanitised text for people."""
+    if as_json:
+        print(json.dumps(data, indent=1, default=str))
+    else:
+        print("\n".join(log.sanitise(line) for line in text.splitlines()))
+
+
+# ---- check -----------------------------------------------------------------------------------------------------
+
+
+def check(options: argparse.Namespace, settings: Settings, clock: Clock, _run: str) -> int:
+    """Try every part; the first failing one decides the exit code."""
+    rows: list[dict[str, Any]] = []
+    for name, probe in _probes(options, settings, clock):
+        try:
+            rows.append({"part": name, "ok": True, "says": probe(), "exit_code": 0})
+        except Trouble as error:
+            rows.append({"part": name, "ok": False, "says": str(error), "fix": error.fix, "exit_code": int(error.exit_code)})
+    lines = []
+    for row in rows:
+        lines.append(f"{'ok  ' if row['ok'] else 'FAIL'}  {row['part']:<12} {row['says']}")
+        if row.get("fix"):
+            lines.append(f"      {'':<12} fix: {row['fix']}")
+    show(rows, "\n".join(lines), as_json=options.json)
+    return next((row["exit_code"] for row in rows if not row["ok"]), 0)
+
+
+def _probes(options: argparse.Namespace, settings: Settings, clock: Clock) -> Iterator[tuple[str, Callable[[], str]]]:
+    yield "credentials", lambda: _check_credentials(settings)
+    yield "folders", lambda: _check_folders(settings)
+    yield "database", lambda: _check_database(settings)
+    yield "library", lambda: _check_library(settings)
+    yield "model", lambda: f"{model_store.locate(settings).name} is installed and its files are sound"
+    if options.online:
+        yield "account", lambda: _check_online(settings, clock)
+
+
+def _check_credentials(settings: Settings) -> str:
+    require_credentials(settings)
+    return "all four keys are set"
+
+
+def _check_folders(settings: Settings) -> str:
+    for folder in (settings.data_dir, settings.log_dir):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            message = f"{folder} is not writable"
+            raise DatabaseTrouble(message, f"type: chmod u+wx {folder}")
+    return f"{settings.data_dir} and {settings.log_dir} are writable"
+
+
+def _check_database(settings: Settings) -> str:
+    db = db_manager.open_for_reading(settings.database)
+    if db is None:
+        return "not made yet; the first run makes it"
+    with contextlib.closing(db):
+        return f"{settings.database} is sound, {db.count_posts()} posts"
+
+
+def _check_library(settings: Settings) -> str:
+    library = sources.load(settings.library_paths)
+    if not library.statements or library.problems:
+        message = f"{len(library.statements)} statements, {len(library.problems)} broken records"
+        raise Trouble(message, "type: python -m src.twitter_manager sources check")
+    return f"{len(library.statements)} statements in {len(library.topics)} topics"
+
+
+def _check_online(settings: Settings, clock: Clock) -> str:
+    from src.twitter_handler import FIX_WRITE, XClient  # noqa: PLC0415
+
+    result, level = XClient(settings, clock.now).access_level()
+    if result.outcome is not Outcome.POSTED:
+        raise AccountTrouble(f"X answered {result.http_status or result.reason}: {result.detail or result.reason}", result.fix)
+    if level and "write" not in level:
+        raise AccountTrouble(f"the access token may only {level}", FIX_WRITE)
+    return f"X accepts the keys; access level {level or 'not told'}"
+
+
+class AccountTrouble(Trouble):
+    """X refuses the account, the app or the token."""
+
+    exit_code = Exit.BLOCKED
+
+
+# ---- status and history ----------------------------------------------------------------------------------------
+
+
+def status(options: argparse.Namespace, settings: Settings, clock: Clock, _run: str) -> int:
+    """One screen; exit code 76 or 77 when a person should look."""
+    now = clock.now()
+    db = db_manager.open_for_reading(settings.database)
+    if db is None:
+        show({"healthy": True, "posts": 0}, "no database yet: nothing has run", as_json=options.json)
+        return 0
+    with contextlib.closing(db):
+        data = _status(db, settings, now)
+    lines = [f"{'healthy' if data['healthy'] else 'needs attention: ' + '; '.join(data['problems'])}"]
+    lines += [f"{name.replace('_', ' '):<14} {value}" for name, value in data.items() if name not in {"healthy", "problems", "exit_code"}]
+    show(data, "\n".join(lines), as_json=options.json)
+    return int(data["exit_code"])
+
+
+def _status(db: db_manager.Database, settings: Settings, now: datetime) -> dict[str, Any]:
+    usage, hold, run = db.usage(slot_of(now, settings.post_interval_minutes), now), db.current_hold(), db.last_run()
+    unknown = [p.id for state in (Status.UNKNOWN, Status.UNCONFIRMED) for p in db.with_status(state)]
+    problems, code = [], 0
+    if unknown:
+        problems.append(f"outcome unknown of post {', '.join(map(str, unknown))}")
+        code = int(Exit.UNKNOWN)
+    if hold and hold.kind == "blocked":
+        problems.append(f"X refuses ({hold.reason}), {hold.count} in a row; {hold.fix}")
+        code = int(Exit.BLOCKED)
+    last = next((p for p in db.history(200) if p.status is Status.POSTED), None)
+    return {
+        "healthy": not problems,
+        "problems": problems,
+        "exit_code": code,
+        "last_post": f"{last.posted_at:%F %R} UTC, {tweet_url(last.tweet_id)}" if last and last.posted_at else "none",
+        "last_run": f"{run['outcome']} (exit {run['exit_code']}): {run['message']}" if run else "none",
+        "this_slot": str(usage.slot_status or "free"),
+        "next_slot": f"{next_slot(now, settings.post_interval_minutes):%F %R} UTC",
+        "hold": f"{hold.reason} until {hold.until:%F %R} UTC" if hold and hold.until and hold.until > now else "none",
+        "posts_24h": usage.sent_24h,
+        "spent_24h": f"${usage.spent_24h:.3f} of ${settings.daily_budget_usd:g}",
+        "spent_month": f"${usage.spent_month:.3f} of ${settings.monthly_budget_usd:g}",
+    }
+
+
+def tweet_url(tweet_id: int | None) -> str:
+    """Where a tweet can be seen."""
+    return f"https://x.com/i/web/status/{tweet_id}" if tweet_id else "no tweet id"
+
+
+def history(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
+    """The last posts, newest first."""
+    db = db_manager.open_for_reading(settings.database)
+    posts: list[Post] = []
+    if db is not None:
+        with contextlib.closing(db):
+            posts = db.history(options.n)
+    data = [
+        {"id": p.id, "status": p.status, "slot": p.slot, "posted_at": p.posted_at, "tweet_id": str(p.tweet_id or ""),
+         "verified_at": p.verified_at, "origin": p.origin, "source_id": p.source_id, "content": p.content, "error": p.error_message}
+        for p in posts
+    ]
+    lines = []
+    for post in posts:
+        when = f"{post.posted_at:%F %R}" if post.posted_at else post.slot or "-"
+        lines.append(f"{post.id:>5}  {when:<17} {post.status:<11} {tweet_url(post.tweet_id) if post.tweet_id else post.error_message or ''}")
+        lines += [f"       {line}" for line in post.content.splitlines() if line]
+    show(data, "\n".join(lines) or "no posts yet", as_json=options.json)
+    return 0
+
+
+# ---- reconcile -------------------------------------------------------------------------------------------------
+
+
+def reconcile(options: argparse.Namespace, settings: Settings, clock: Clock, run_id: str) -> int:
+    """Settle unknown posts from the timeline, or one by the operator's word."""
+    with writer_lock(settings.database) as ours:
+        if not ours:
+            message = "another run is in progress"
+            raise UsageTrouble(message, "wait for it to end")
+        with contextlib.closing(db_manager.open_database(settings.database, clock.now())) as db:
+            app = App(settings, db, LazyAccount(settings, clock), None, run_id, clock)
+            db.recover(app.slot)
+            settled = _settle_by_hand(app, options) if options.id else _settle_all(app)
+            left = [p.id for state in (Status.UNKNOWN, Status.UNCONFIRMED) for p in db.with_status(state)]
+    text = "\n".join([*settled, f"still open: {', '.join(map(str, left))}" if left else "nothing is open"])
+    show({"settled": settled, "open": left}, text, as_json=options.json)
+    return int(Exit.UNKNOWN) if left else 0
+
+
+def _settle_all(app: App) -> list[str]:
+    before = app.db.with_status(Status.UNKNOWN)
+    if before:
+            require_credentials(app.settings)
+    reconcile_open(app)
+    return [f"post {p.id}: {app.db.post(p.id).status}" for p in before if app.db.post(p.id).status is not Status.UNKNOWN]
+
+
+def _settle_by_hand(app: App, options: argparse.Namespace) -> list[str]:
+    post = app.db.find_post(options.id)
+    if post is None or post.status not in {Status.UNKNOWN, Status.UNCONFIRMED, Status.FAILED}:
+        message = f"post {options.id} is {post.status if post else 'not there'}; only an unknown one can be settled"
+        raise UsageTrouble(message, "type: python -m src.twitter_manager history")
+    if options.not_posted:
+        app.db.prove_absent(post, "operator", free_slot=False)
+    elif not app.db.confirm_posted(post, Tweet(options.posted, post.content), "operator", app.clock.now()):
+        message = f"tweet {options.posted} belongs to another post already"
+        raise UsageTrouble(message, "look again at x.com: the last digits of the address are the tweet's id")
+    return [f"post {post.id}: {app.db.post(post.id).status}"]
+
+
+# ---- model and sources -----------------------------------------------------------------------------------------
+
+
+def model(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
+    """Install the embedded model or show the one in use."""
+    if options.action == "install":
+        folder = model_store.install_embedded(settings.models_dir)
+        show({"folder": str(folder)}, f"the embedded model is ready in {folder}", as_json=options.json)
+        return 0
+    found = model_store.locate(settings)
+    show({"name": found.name, "folder": str(found.folder), "tuned": found.tuned},
+         f"{found.name}{' (tuned)' if found.tuned else ''} in {found.folder}, files sound", as_json=options.json)
+    return 0
+
+
+def check_sources(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
+    """Every broken record with file and line; counts per topic."""
+    library = sources.load(settings.library_paths)
+    counts = {topic: sum(s.topic == topic for s in library.statements) for topic in library.topics}
+    lines = [str(p) for p in library.problems]
+    lines += [f"{count:>5}  {topic}" for topic, count in counts.items()]
+    lines.append(f"{len(library.statements)} statements in {len(counts)} topics, {len(library.problems)} broken records")
+    show({"problems": [str(p) for p in library.problems], "topics": counts}, "\n".join(lines), as_json=options.json)
+    return int(Exit.CONFIG) if library.problems else 0
+
+
+COMMANDS: dict[str, Command] = {
+    "check": check,
+    "status": status,
+    "history": history,
+    "reconcile": reconcile,
+    "model": model,
+    "sources": check_sources,
+}

@@ -1,0 +1,170 @@
+"""Settling what is open by reading our own timeline. A hit is proof; absence is proof only under conditions.
+
+Absence counts only in a healthy read (200, well-formed, whole) that shows a tweet we already know: the canary.
+X has answered 404 for eight hours, and stale or empty lists, while tweets existed. So a post is `failed` only
+after two such reads, at least 15 minutes after the send; after 48 hours a person decides (`unconfirmed`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from src.app import App
+from src.failpoints import reach
+from src.log import logger
+from src.post import Exit, Outcome, Post, SendResult, Status, TickResult, TimelineRead, next_slot, same_text
+
+ABSENT_READS = 2
+ABSENT_AFTER = timedelta(minutes=15)
+GIVE_UP_AFTER = timedelta(hours=48)
+AUDIT_EVERY = timedelta(hours=24)
+CANARIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the timeline: the read, and whether it proves absence (`canary`: a known tweet was in it)."""
+
+    read: TimelineRead
+    canary: bool
+
+
+def reconcile(app: App) -> None:
+    """Settle every `unknown` post that the timeline can settle. No request unless there is one."""
+    open_posts = app.db.with_status(Status.UNKNOWN)
+    if not open_posts:
+        return
+    look = _look(app, min(post.since_id for post in open_posts))
+    for post in open_posts:
+        _settle(app, post, look)
+    absorb(app, look)
+    reach("reconcile.settled")
+
+
+def audit(app: App) -> None:
+    """Once a day, compare the last day both ways: ours but gone is stamped, on X but unknown is recorded."""
+    now = app.clock.now()
+    last = app.db.get("audited_at")
+    if last and abs(now.timestamp() - float(last)) < AUDIT_EVERY.total_seconds():
+        return
+    since = app.db.oldest_tweet_since(now - AUDIT_EVERY)
+    if since:
+        look = _look(app, since)
+        if not look.canary:
+            return
+        absorb(app, look)
+    app.db.put(audited_at=str(now.timestamp()))
+
+
+def _look(app: App, since_id: int) -> Look:
+    """Read from the newest known tweet at or below `since_id`; a little further back if that one is gone."""
+    known = app.db.known_tweet_ids(CANARIES, newest=since_id)
+    starts = dict.fromkeys([known[0] - 1, known[-1] - 1] if known else [0])
+    look = Look(TimelineRead(), canary=False)
+    for start in starts:
+        read = read_timeline(app, start)
+        look = Look(read, bool(read.healthy and app.db.known_among(t.id for t in read.tweets)))
+        if look.canary or not read.healthy:
+            break
+    return look
+
+
+def read_timeline(app: App, since_id: int) -> TimelineRead:
+    """One owned read, entered in the ledger and the log."""
+    read = app.x.timeline(since_id)
+    if read.tweets:
+        app.db.spend(app.clock.now(), "read", len(read.tweets), len(read.tweets) * app.settings.price_read_usd)
+    logger.info("timeline.read", extra={"tweets": len(read.tweets), "healthy": read.healthy,
+                                        "http_status": read.result.http_status, "reason": read.result.reason})
+    reach("reconcile.read")
+    return read
+
+
+def _settle(app: App, post: Post, look: Look) -> None:
+    now = app.clock.now()
+    recorded = app.db.known_among(t.id for t in look.read.tweets)
+    for tweet in sorted(look.read.tweets, key=lambda t: t.id):
+        if tweet.id > post.since_id and tweet.id not in recorded and same_text(tweet.text, post.content):
+            app.db.confirm_posted(post, tweet, "timeline", now)
+            logger.info("post.found", extra={"post_id": post.id, "tweet_id": tweet.id})
+            return
+    sent = post.sent_at or now
+    if look.canary and look.read.complete:
+        post = app.db.record_absence(post, now)
+        waited = now - min(sent, post.absent_at or now)
+        if post.absent >= ABSENT_READS and waited >= ABSENT_AFTER:
+            app.db.prove_absent(post, "absent", free_slot=False)
+            logger.warning("post.absent", extra={"post_id": post.id})
+            return
+    if abs(now - sent) > GIVE_UP_AFTER:
+        app.db.give_up(post)
+        logger.error("post.unconfirmed", extra={"post_id": post.id})
+
+
+def absorb(app: App, look: Look) -> None:
+    """Take over what a read shows: unknown tweets are recorded, known ones stamped, missing ones marked as gone."""
+    read, now = look.read, app.clock.now()
+    if not read.healthy or not read.tweets:
+        return
+    shown = {t.id for t in read.tweets}
+    strangers = [t for t in read.tweets if t.id not in app.db.known_among(shown)]
+    for tweet in strangers:
+        lost = app.db.lost_post(tweet.text)
+        if lost and tweet.id > lost.since_id and app.db.confirm_posted(lost, tweet, "audit", now):
+            logger.warning("post.found_late", extra={"post_id": lost.id, "tweet_id": tweet.id})
+    waiting = app.db.with_status(Status.UNKNOWN)
+    new = [t for t in strangers if not any(same_text(t.text, p.content) for p in waiting)]
+    if imported := app.db.import_tweets(new, now):
+        logger.warning("timeline.unrecorded", extra={"tweets": imported})
+    gone = [i for i in app.db.known_tweet_ids(200) if min(shown) < i <= max(shown) and i not in shown]
+    app.db.stamp_seen(shown, gone if look.canary else [], now)
+
+
+def settle_now(app: App, post: Post, result: SendResult) -> Post:
+    """After a send without a trustworthy answer: look a few times, with pauses, in this run.
+
+    A duplicate refusal that no look explains is a definite no: nothing was made, and the slot is free again.
+    """
+    absences = 0
+    for pause in app.settings.reconcile_delays_seconds:
+        if app.seconds_left() < pause:
+            break
+        app.clock.sleep(pause)
+        look = _look(app, post.since_id)
+        before = post.absent
+        _settle(app, post, look)
+        post = app.db.post(post.id)
+        if post.status is not Status.UNKNOWN:
+            absorb(app, look)
+            return post
+        absences += post.absent > before
+    if result.outcome is Outcome.DUPLICATE and absences == len(app.settings.reconcile_delays_seconds) > 0:
+        app.db.prove_absent(post, "duplicate-refused", free_slot=True)
+    return app.db.post(post.id)
+
+
+def cold_start(app: App) -> TickResult | None:
+    """A new database knows nothing: read the account's own tweets first. Not healthy: do not post (fail closed).
+
+    None when it is done or was done before. After a damaged database was replaced, this slot is given up as
+    well: a tweet of this very slot may not be on the timeline yet.
+    """
+    kind = app.db.get("cold_start")
+    if kind is None or app.preview:
+        return None
+    now = app.clock.now()
+    read = read_timeline(app, 0)
+    usable = read.healthy and (bool(read.tweets) or kind == "new")
+    if not usable:
+        result = read.result
+        code = Exit.BLOCKED if result.outcome is Outcome.BLOCKED else Exit.TEMPORARY
+        what = result.reason or "it is empty, although this account has posted before"
+        return TickResult(code, "cold-start", f"the database is new and the timeline could not be read first: {what}",
+                          result.fix or "the next run tries again; nothing is posted until then")
+    added = app.db.import_tweets(read.tweets, now, slot_minutes=app.settings.post_interval_minutes)
+    logger.info("cold_start.imported", extra={"tweets": added, "kind": kind})
+    if kind == "replaced":
+        app.db.hold("wait", "new-database", next_slot(now, app.settings.post_interval_minutes), "", now)
+    app.db.put(cold_start=None, audited_at=str(now.timestamp()))
+    return None

@@ -1,0 +1,276 @@
+"""One tweet per slot: read what happened last, write, judge, post once, verify, record, exit.
+
+`tick` is the whole program in one screen; `main` wires the parts, runs one command and turns its result into
+an exit code. Success prints nothing without a terminal, so cron mails only problems.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from src import __version__, cli, config, db_manager, failpoints, log, pacing, preview
+from src.app import App, Clock, Compose, LazyAccount, Printer, require_credentials
+from src.config import Settings
+from src.failpoints import reach
+from src.lock import writer_lock
+from src.log import logger
+from src.post import (
+    UNSENT,
+    Composition,
+    Exit,
+    History,
+    Outcome,
+    Post,
+    SendResult,
+    Status,
+    TickResult,
+    Trouble,
+)
+from src.reconcile import audit, cold_start, reconcile, settle_now
+
+MAX_TEXTS = 2  # a refused text may be followed by one other in the same run
+SEND_TRIES = 3
+NETWORK_SECONDS = 130.0  # kept back from the model: one exchange and three looks at the timeline
+
+
+def tick(app: App) -> TickResult:
+    """At most one tweet. Every step is committed before the next, so that dying anywhere is safe.
+
+    1. adopt orphans: with the lock held, a post still `sending` was left by a dead run -> `unknown`
+    2. settle unknowns from the timeline (no request unless there are some)
+    3. due? slot used, holds, caps, budget
+    4. a text: the one frozen for this slot, an approved draft, or a new one
+    5. claim the slot, record the intent, send once, settle
+    """
+    reach("tick.locked")
+    app.db.recover(app.slot)
+    reach("tick.recovered")
+    if closed := cold_start(app):
+        return closed
+    reconcile(app)
+    audit(app)
+    if not app.preview and (wait := _wait(app)):
+        return TickResult(wait.exit_code, f"nothing-due:{wait.reason}", wait.message, wait.fix)
+    reach("tick.due")
+    for _ in range(MAX_TEXTS):
+        post = _next_post(app)
+        if post is None:
+            return _no_content(app)
+        post, result = send(app, post)
+        if post.status is not Status.FAILED:
+            break
+    return _conclude(app, post, result)
+
+
+def _wait(app: App) -> pacing.Wait | None:
+    now = app.clock.now()
+    return pacing.not_due(app.settings, app.db.usage(app.slot, now), app.db.current_hold(), app.db.limits(), now)
+
+
+def _next_post(app: App) -> Post | None:
+    """The text for this slot, claimed: left over, approved, or written now."""
+    if app.preview:
+        app.slot = app.db.first_free_slot(app.clock.now(), app.settings.post_interval_minutes)
+    waiting = app.db.pending(app.slot) or app.db.claim_approved(app.slot)
+    if waiting:
+        return waiting
+    now = app.clock.now()
+    seconds = max(app.seconds_left() - NETWORK_SECONDS, 1.0)
+    composition = app.compose(app.settings, app.db.content_history(now), now, seconds)
+    reach("tick.composed")
+    app.notes += composition.notes
+    app.metrics.update(composition.metrics)
+    if composition.candidates:
+        app.db.add_candidates(app.run_id, composition.candidates, now)
+    return app.db.claim(composition.draft, app.slot, now) if composition.draft else None
+
+
+def send(app: App, post: Post) -> tuple[Post, SendResult]:
+    """Send one claimed text; retry only what provably never left; look for what may have arrived."""
+    from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential  # noqa: PLC0415
+
+    retrying = Retrying(
+        stop=stop_after_attempt(SEND_TRIES),
+        wait=wait_random_exponential(multiplier=app.settings.retry_wait_seconds / 4, max=app.settings.retry_wait_seconds * 4),
+        retry=retry_if_result(lambda r: r.outcome is Outcome.NOT_SENT and app.seconds_left() > NETWORK_SECONDS / 2),
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        sleep=app.clock.sleep,
+    )
+    result: SendResult = retrying(_send_once, app, post.id)
+    post = app.db.post(post.id)
+    if post.status is Status.UNKNOWN:
+        post = settle_now(app, post, result)
+    return post, result
+
+
+def _send_once(app: App, post_id: int) -> SendResult:
+    """Intent, POST, outcome. Between the two commits nothing may raise, and signals wait."""
+    post = app.db.post(post_id)
+    with _signals_blocked():
+        attempt = app.db.begin_send(post, app.run_id, app.clock.now())
+        if attempt is None:
+            return SendResult(Outcome.UNKNOWN, reason="taken", detail="another run has this post")
+        reach("send.before")
+        result = app.x.send(post.content)
+        reach("send.after")
+        app.db.settle(post, attempt, result, app.clock.now(), app.settings.price_post_usd)
+    level = logger.info if result.outcome is Outcome.POSTED else logger.warning
+    level("send", extra={"post_id": post.id, "outcome": result.outcome, "http_status": result.http_status,
+                         "reason": result.reason, "detail": result.detail, "latency_ms": result.latency_ms,
+                         "transaction_id": result.transaction_id})
+    app.metrics["send_ms"] = result.latency_ms
+    if result.limits:
+        app.db.put_limits(result.limits)
+    return result
+
+
+@contextlib.contextmanager
+def _signals_blocked() -> Iterator[None]:
+    held = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+
+
+def _conclude(app: App, post: Post, result: SendResult) -> TickResult:
+    """The run's result from where its post stands; holds are set or cleared by it."""
+    now = app.clock.now()
+    told = {"post_id": post.id, "notes": tuple(app.notes)}
+    if post.status is Status.POSTED:
+        app.db.clear_hold()
+        return TickResult(Exit.OK, "posted", f"posted {post.tweet_id}", tweet_id=post.tweet_id, **told)
+    reason = f"{result.reason}: {result.detail}" if result.detail else result.reason
+    if result.outcome is Outcome.BLOCKED:
+        hold = _block(app, result)
+        return TickResult(Exit.BLOCKED, "blocked", f"X refused ({reason}), {hold.count} in a row", result.fix, **told)
+    if result.outcome is Outcome.LATER:
+        app.db.hold("wait", result.reason, result.until, result.fix, now)
+        until = f"{result.until:%F %R} UTC" if result.until else "later"
+        return TickResult(Exit.TEMPORARY, "later", f"X's limit is used up until {until} ({reason})", result.fix, **told)
+    if result.outcome in UNSENT:
+        return TickResult(Exit.TEMPORARY, "not-sent", f"X could not be reached ({reason})", result.fix, **told)
+    if post.status is Status.FAILED:
+        return TickResult(Exit.TEMPORARY, "refused", f"X refused the text ({reason})", "the next run writes another", **told)
+    return TickResult(
+        Exit.UNKNOWN, "unknown", f"X gave no trustworthy answer ({reason}); post {post.id} is not sent again",
+        "nothing to do: the next runs look for it on the timeline", **told)
+
+
+def _block(app: App, result: SendResult) -> db_manager.Hold:
+    now, interval = app.clock.now(), app.settings.post_interval_minutes
+    current = app.db.current_hold()
+    count = current.count + 1 if current and current.kind == "blocked" else 1
+    return app.db.hold("blocked", result.reason, pacing.hold_until(result.reason, count, now, interval), result.fix, now)
+
+
+def _no_content(app: App) -> TickResult:
+    said = "; ".join(app.notes) or "no text passed the gates"
+    return TickResult(Exit.NO_CONTENT, "no-content", said, "`sources check` shows the library", notes=tuple(app.notes))
+
+
+# ---- wiring ----------------------------------------------------------------------------------------------------
+
+
+def compose(settings: Settings, history: History, now: datetime, seconds: float) -> Composition:
+    """The real composer, imported only when a text is due."""
+    from src import content_generator  # noqa: PLC0415
+
+    return content_generator.compose(settings, history, now, seconds=seconds)
+
+
+def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = compose) -> TickResult:
+    """One real tick: lock, database, account, record. Raises `Trouble`."""
+    require_credentials(settings)
+    with writer_lock(settings.database) as ours:
+        if not ours:
+            logger.info("tick.busy")
+            return TickResult(Exit.OK, "busy", "another run is in progress")
+        with contextlib.closing(db_manager.open_database(settings.database, clock.now())) as db:
+            app = App(settings, db, LazyAccount(settings, clock), composer, run_id, clock)
+            db.begin_run(run_id, "tick", app.slot, __version__, app.started)
+            result = _recorded(app)
+            reach("tick.finished")
+            return result
+
+
+def _recorded(app: App) -> TickResult:
+    try:
+        result = tick(app)
+    except Trouble as trouble:
+        with contextlib.suppress(Trouble):
+            app.db.finish_run(app.run_id, trouble.exit_code, "trouble", str(trouble), app.metrics, app.clock.now())
+        raise
+    app.metrics["seconds"] = (app.clock.now() - app.started).total_seconds()
+    app.db.finish_run(app.run_id, result.exit_code, result.outcome, result.message, app.metrics, app.clock.now())
+    return result
+
+
+def run_preview(settings: Settings, clock: Clock, run_id: str, composer: Compose = compose) -> tuple[TickResult, Post | None]:
+    """The same tick on an in-memory copy of the database, with a sender that only pretends."""
+    db = db_manager.open_for_reading(settings.database) or db_manager.empty_database(clock.now())
+    with contextlib.closing(db):
+        app = App(settings, db, Printer(), composer, run_id, clock, preview=True)
+        result = tick(app)
+        return result, db.post(result.post_id) if result.post_id else None
+
+
+def run(options: argparse.Namespace, settings: Settings, clock: Clock, run_id: str) -> int:
+    """Carry out one parsed command; its exit code."""
+    if options.command:
+        from src.commands import COMMANDS  # noqa: PLC0415 (an hourly tick needs none of them)
+
+        return COMMANDS[options.command](options, settings, clock, run_id)
+    if options.dry_run:
+        return preview.show(options, settings, *run_preview(settings, clock, run_id))
+    result = run_tick(settings, clock, run_id)
+    level = logger.info if result.exit_code is Exit.OK else logger.error
+    level("tick", extra={"outcome": result.outcome, "exit_code": int(result.exit_code), "detail": result.message,
+                         "fix": result.fix, "post_id": result.post_id, "notes": list(result.notes)})
+    if options.json:
+        print(json.dumps({**asdict(result), "exit_code": int(result.exit_code)}))
+    elif result.exit_code is not Exit.OK:
+        log.say(f"twitter_manager: {result.message}" + (f"\n  fix: {result.fix}" if result.fix else ""))
+    elif sys.stdout.isatty():
+        print(log.sanitise(result.message))
+    return int(result.exit_code)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the process's exit code."""
+    os.umask(0o077)
+    options = cli.parse(list(sys.argv[1:] if arguments is None else arguments))
+    run_id = secrets.token_hex(4)
+    redactor = log.Redactor(())
+    try:
+        settings = config.load()
+        redactor = log.Redactor(settings.secret_values())
+        log.install_excepthook(redactor)
+        if trouble := log.set_up(settings.log_dir, settings.log_level, run_id, redactor):
+            log.say(trouble)
+        failpoints.arm(settings.failpoint)
+        return run(options, settings, Clock(), run_id)
+    except Trouble as error:
+        logger.error("trouble", extra={"message_text": str(error), "fix": error.fix, "exit_code": int(error.exit_code)})
+        log.say(redactor(f"twitter_manager: {error}" + (f"\n  fix: {error.fix}" if error.fix else "")))
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # noqa: BLE001 (the last line of defence: one line to the person, the story to the log)
+        logger.error("bug", exc_info=error)
+        log.say(redactor(f"twitter_manager: a bug: {type(error).__name__}: {error}\n  fix: see {log.ERROR_FILE} and report it"))
+        return int(Exit.BUG)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
