@@ -44,7 +44,7 @@ class App:
     settings: Settings
     db: Database
     x: Account
-    compose: Compose | None
+    compose: Compose
     run_id: str
     clock: Clock = field(default_factory=Clock)
     slot: str = ""
@@ -108,3 +108,8 @@ def require_credentials(settings: Settings) -> None:
     if missing := settings.missing_credentials:
         message = f"{', '.join(missing)}: not set"
         raise ConfigTrouble(message, "copy .env.example to .env, chmod 600 .env, and fill in the four keys of your X app")
+
+
+def no_text(_settings: Settings, _history: History, _now: datetime, _seconds: float) -> Composition:
+    """The composer of commands that must not write."""
+    return Composition(None)

@@ -49,7 +49,7 @@ def build_parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("--dry-run", action="store_true", help="show what would be posted now; post nothing, change nothing")
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from src import db_manager, log, model_store, sources
-from src.app import App, Clock, LazyAccount, require_credentials
+from src.app import App, Clock, LazyAccount, no_text, require_credentials
 from src.config import Settings
 from src.lock import writer_lock
 from src.post import (
@@ -196,7 +196,7 @@ def reconcile(options: argparse.Namespace, settings: Settings, clock: Clock, run
             message = "another run is in progress"
             raise UsageTrouble(message, "wait for it to end")
         with contextlib.closing(db_manager.open_database(settings.database, clock.now())) as db:
-            app = App(settings, db, LazyAccount(settings, clock), None, run_id, clock)
+            app = App(settings, db, LazyAccount(settings, clock), no_text, run_id, clock)
             db.recover(app.slot)
             settled = _settle_by_hand(app, options) if options.id else _settle_all(app)
             left = [p.id for state in (Status.UNKNOWN, Status.UNCONFIRMED) for p in db.with_status(state)]

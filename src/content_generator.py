@@ -184,7 +184,9 @@ def _run_child(request: bytes, seconds: float, memory_mb: int) -> tuple[int | No
 
 
 def _collect(process: subprocess.Popen[bytes], request: bytes, deadline: float) -> tuple[int | None, bytes, bytes]:
-    assert process.stdin and process.stdout and process.stderr
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
     with contextlib.suppress(BrokenPipeError):
         process.stdin.write(request)
         process.stdin.close()

@@ -359,14 +359,14 @@ class Database:
 
     def usage(self, slot: str, now: datetime) -> Usage:
         """What this slot, the last day and the month have used. Constant time in the number of posts."""
-        last = self._value(f"SELECT max(sent_at) FROM posts WHERE sent_at IS NOT NULL AND status IN {_ON_X}")
+        last = self._value(f"SELECT max(sent_at) FROM posts WHERE sent_at IS NOT NULL AND status IN {_ON_X}")  # noqa: S608 (a constant)
         day = now.timestamp() - 86400
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
         status = self._value("SELECT status FROM posts WHERE slot = ?", slot)
         return Usage(
             slot_status=Status(status) if status else None,
             last_sent=_time(last),
-            sent_24h=int(self._value(f"SELECT count(*) FROM posts WHERE sent_at > ? AND status IN {_ON_X}", day)),
+            sent_24h=int(self._value(f"SELECT count(*) FROM posts WHERE sent_at > ? AND status IN {_ON_X}", day)),  # noqa: S608
             spent_24h=float(self._value("SELECT total(usd) FROM spending WHERE at > ?", day)),
             spent_month=float(self._value("SELECT total(usd) FROM spending WHERE at >= ?", month)),
         )

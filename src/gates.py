@@ -6,6 +6,7 @@ be posted, whoever wrote it. An empty verdict means that it may go out.
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
@@ -40,10 +41,7 @@ _LEET = str.maketrans({"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t
 # Letters of other scripts that look like Latin ones: what a reader sees is what counts.
 _LOOKALIKES = str.maketrans("аеорсухіјѕһԁԛԝьαονρτυκιη", "aeopcyxijshdqwbaovptukin")
 _STOP_WORDS = frozenset(
-    "a an the is are was were be been do does did can could should would will may might must has have had of in on at to for"
-    " with without and or but not no if when while where what which who whom whose why how that this these those it its you your"
-    " we our they their them he she i me my us as by from into out up down over so than then too very just only still ever"
-    " there here about all any each some more most much many few own same".split()
+    ["a", "an", "the", "is", "are", "was", "were", "be", "been", "do", "does", "did", "can", "could", "should", "would", "will", "may", "might", "must", "has", "have", "had", "of", "in", "on", "at", "to", "for", "with", "without", "and", "or", "but", "not", "no", "if", "when", "while", "where", "what", "which", "who", "whom", "whose", "why", "how", "that", "this", "these", "those", "it", "its", "you", "your", "we", "our", "they", "their", "them", "he", "she", "i", "me", "my", "us", "as", "by", "from", "into", "out", "up", "down", "over", "so", "than", "then", "too", "very", "just", "only", "still", "ever", "there", "here", "about", "all", "any", "each", "some", "more", "most", "much", "many", "few", "own", "same"]
 )
 _FALSE_START = re.compile(r"^(?:and|or|but|because|so|which|then|than|of|to)\b", re.IGNORECASE)
 _QUESTION_WORD = re.compile(
@@ -67,7 +65,7 @@ def _opening_reasons(opening: str, statement: Statement, text: str, recent: Iter
         yield "too-short"
     if not opening.endswith(("?", ".", "!", "…")) or _DANGLING.search(opening) or _FALSE_START.search(opening):
         yield "incomplete"
-    if opening[:1] and not (opening[0].isupper() or _is_code(opening.split()[0]) or _known(opening.split()[0], text)):
+    if opening[:1] and not (opening[0].isupper() or _is_code(opening.split(maxsplit=1)[0]) or _known(opening.split(maxsplit=1)[0], text)):
         yield "incomplete"
     if opening.count("?") > 1 or len(re.findall(r"[?!.](?=\s|$)", opening)) > 3:
         yield "incomplete"
@@ -121,7 +119,7 @@ def _asks(opening: str) -> bool:
 def repeats(text: str) -> bool:
     """Whether a word of substance comes three times, or a pair of words twice."""
     words = [w.lower() for w in _WORD.findall(text)]
-    pairs = list(zip(words, words[1:], strict=False))
+    pairs = list(itertools.pairwise(words))
     counts = {w: words.count(w) for w in words if w not in _STOP_WORDS}
     return any(n >= 3 for n in counts.values()) or any(a == b for a, b in pairs) or (
         len(pairs) > 3 and any(pairs.count(p) > 1 for p in pairs if not set(p) <= _STOP_WORDS))
@@ -146,9 +144,9 @@ def _after_stop(text: str, token: str) -> bool:
 def _is_code(token: str) -> bool:
     """Looks like code or a name: camelCase, ALL CAPS, underscores, dots or other marks inside."""
     bare = token.strip(".,:;?!'\"")
-    return bool(
+    return (bool(
         re.search(r"[a-z][A-Z]|[A-Z]{2}|_|\w[./:=<>*+#]\w|^-{1,2}\w|\(\)|[%$<>=*]", bare)
-    ) and not re.fullmatch(r"[A-Za-z]+(?:/[A-Za-z]+)?|[A-Z]'s", bare) or bool(re.fullmatch(r"[A-Z]{2,}s?|\w*[a-z][A-Z]\w*", bare))
+    ) and not re.fullmatch(r"[A-Za-z]+(?:/[A-Za-z]+)?|[A-Z]'s", bare)) or bool(re.fullmatch(r"[A-Z]{2,}s?|\w*[a-z][A-Z]\w*", bare))
 
 
 def _known(token: str, source: str) -> bool:

@@ -15,6 +15,7 @@ import sys
 import traceback
 import unicodedata
 from collections.abc import Iterable
+from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote, quote_plus
@@ -83,11 +84,11 @@ class _PrivateFile(logging.handlers.RotatingFileHandler):
 
     failures = 0
 
-    def _open(self):  # type: ignore[no-untyped-def]  # the stream type is private to logging
+    def _open(self) -> TextIOWrapper:
         descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        return open(descriptor, "a", encoding="utf-8")  # noqa: PTH123, SIM115 (a descriptor that the handler closes)
+        return open(descriptor, "a", encoding="utf-8")  # noqa: PTH123 (a descriptor that the handler closes)
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         type(self).failures += 1
 
 

@@ -93,7 +93,7 @@ def weighted_length(text: str) -> int:
 
 def _plain_weight(text: str) -> int:
     without_emoji, emoji = _EMOJI.subn("", text)
-    return 2 * emoji + sum(_character_weight(ord(character)) for character in without_emoji)
+    return 2 * int(emoji) + sum(_character_weight(ord(character)) for character in without_emoji)
 
 
 def _character_weight(code: int) -> int:

@@ -45,7 +45,7 @@ FIX_CLOCK = "set the clock of this machine (timedatectl set-ntp true): OAuth sig
 FIX_CREDITS = "buy credits or raise the spending limit at https://developer.x.com (Billing)"
 FIX_WRITE = "set the app to Read and write at https://developer.x.com, then regenerate the access token"
 FIX_ENROL = "attach the app to a project with a pay-per-use package at https://developer.x.com"
-FIX_USER_TOKEN = "use the access token of the account (OAuth 1.0a), not an app-only bearer token"
+FIX_USER_AUTH = "use the access token of the account (OAuth 1.0a), not an app-only bearer token"
 FIX_ACCOUNT = "log in to x.com with this account and clear what it shows (locked, suspended, not labelled Automated)"
 
 
@@ -68,7 +68,7 @@ class XSession(requests.Session):
         self.mount("https://", adapter)
         self.mount("http://", adapter)
 
-    def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:  # type: ignore[override]
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
         """Send one request to the configured host; raises `requests` exceptions or `DeadlineError`."""
         self.last = None
         parts = urlsplit(str(url))
@@ -159,6 +159,9 @@ class XClient:
         response = self._session.last
         return read.result, (response.headers.get("x-access-level", "") if response is not None else "")
 
+    def _answer(self) -> requests.Response | None:
+        return self._session.last
+
     def _exchange(
         self, call: Callable[[], object], judge: Callable[[int, Mapping[str, str], str, datetime], SendResult]
     ) -> SendResult:
@@ -170,7 +173,7 @@ class XClient:
         except Exception as error:  # noqa: BLE001 (tweepy's own constructors fail in many ways; the response decides)
             failure = error
         latency = int((time.monotonic() - started) * 1000)
-        response = self._session.last
+        response = self._answer()
         if response is None:
             return replace(read_failure(failure), latency_ms=latency)
         body = (response.content or b"").decode("utf-8", "replace")
@@ -253,7 +256,7 @@ def _read_forbidden(problem: str, words: str, answer: Callable[..., SendResult])
         ("oauth1-permissions", "read-only-token", FIX_WRITE),
         ("client-forbidden", "not-enrolled", FIX_ENROL),
         ("client-not-enrolled", "not-enrolled", FIX_ENROL),
-        ("unsupported-authentication", "app-only-token", FIX_USER_TOKEN),
+        ("unsupported-authentication", "app-only-token", FIX_USER_AUTH),
         ("automated", "looks-automated", FIX_ACCOUNT),
         ("suspended", "suspended", FIX_ACCOUNT),
     ):

@@ -61,14 +61,14 @@ def tick(app: App) -> TickResult:
     if not app.preview and (wait := _wait(app)):
         return TickResult(wait.exit_code, f"nothing-due:{wait.reason}", wait.message, wait.fix)
     reach("tick.due")
-    for _ in range(MAX_TEXTS):
-        post = _next_post(app)
-        if post is None:
+    for text_number in range(1, MAX_TEXTS + 1):
+        claimed = _next_post(app)
+        if claimed is None:
             return _no_content(app)
-        post, result = send(app, post)
-        if post.status is not Status.FAILED:
-            break
-    return _conclude(app, post, result)
+        post, result = send(app, claimed)
+        if post.status is not Status.FAILED or text_number == MAX_TEXTS:
+            return _conclude(app, post, result)
+    raise AssertionError
 
 
 def _wait(app: App) -> pacing.Wait | None:
@@ -146,25 +146,29 @@ def _signals_blocked() -> Iterator[None]:
 def _conclude(app: App, post: Post, result: SendResult) -> TickResult:
     """The run's result from where its post stands; holds are set or cleared by it."""
     now = app.clock.now()
-    told = {"post_id": post.id, "notes": tuple(app.notes)}
+
+    def told(code: Exit, outcome: str, message: str, fix: str = "") -> TickResult:
+        return TickResult(code, outcome, message, fix, post.id, post.tweet_id, tuple(app.notes))
+
     if post.status is Status.POSTED:
         app.db.clear_hold()
-        return TickResult(Exit.OK, "posted", f"posted {post.tweet_id}", tweet_id=post.tweet_id, **told)
+        return told(Exit.OK, "posted", f"posted {post.tweet_id}")
     reason = f"{result.reason}: {result.detail}" if result.detail else result.reason
     if result.outcome is Outcome.BLOCKED:
         hold = _block(app, result)
-        return TickResult(Exit.BLOCKED, "blocked", f"X refused ({reason}), {hold.count} in a row", result.fix, **told)
+        return told(Exit.BLOCKED, "blocked", f"X refused ({reason}), {hold.count} in a row", result.fix)
     if result.outcome is Outcome.LATER:
         app.db.hold("wait", result.reason, result.until, result.fix, now)
         until = f"{result.until:%F %R} UTC" if result.until else "later"
-        return TickResult(Exit.TEMPORARY, "later", f"X's limit is used up until {until} ({reason})", result.fix, **told)
+        return told(Exit.TEMPORARY, "later", f"X's limit is used up until {until} ({reason})", result.fix)
     if result.outcome in UNSENT:
-        return TickResult(Exit.TEMPORARY, "not-sent", f"X could not be reached ({reason})", result.fix, **told)
+        return told(Exit.TEMPORARY, "not-sent", f"X could not be reached ({reason})", result.fix)
     if post.status is Status.FAILED:
-        return TickResult(Exit.TEMPORARY, "refused", f"X refused the text ({reason})", "the next run writes another", **told)
-    return TickResult(
+        return told(Exit.TEMPORARY, "refused", f"X refused the text ({reason})", "the next run writes another")
+    return told(
         Exit.UNKNOWN, "unknown", f"X gave no trustworthy answer ({reason}); post {post.id} is not sent again",
-        "nothing to do: the next runs look for it on the timeline", **told)
+        "nothing to do: the next runs look for it on the timeline",
+    )
 
 
 def _block(app: App, result: SendResult) -> db_manager.Hold:
