@@ -213,7 +213,7 @@ def blocked_words(text: str, extra: Collection[str] = ()) -> list[str]:
         if not re.search(r"[a-z]", token):  # 455 is a number, not leetspeak
             continue
         for form in {token, token.translate(_LEET), re.sub(r"[-_.*]", "", token).translate(_LEET)}:
-            seen |= {form, re.sub(r"(.)\1{2,}", r"\1", form), re.sub(r"(?:s|es|ed|ing|er)$", "", form)}
+            seen |= {form, re.sub(r"(.)\1{2,}", r"\1", form), re.sub(r"(?:s|es|ed|ing|ers?)$", "", form)}
     spaced = re.sub(r"\b(\w)(?:[ .\-_](?=\w\b))", r"\1", plain)
     seen |= set(re.findall(r"[a-z]+", spaced))
     return sorted((forbidden & seen) | {w for w in forbidden if " " in w and w in plain})

@@ -30,7 +30,7 @@ _EMOJI = regex.compile(
 )
 _HOST = re.compile(
     r"(?P<scheme>https?://)?"
-    r"(?P<host>(?:[^\W_](?:[\w-]*[^\W_])?\.)+(?P<tld>[^\W\d_]{2,}|xn--[a-z0-9-]+))"
+    r"(?P<host>(?:[^\W_](?:[\w-]*[^\W_])?\.)+(?P<tld>xn--[a-z0-9-]+|[^\W\d_]{2,}))"
     r"(?![\w@])(?P<rest>(?::\d+)?(?:[/?#][^\s]*)?)",
     re.IGNORECASE,
 )

@@ -13,6 +13,7 @@ no statement at all (pointwise mutual information): what fits this statement, no
 from __future__ import annotations
 
 import contextlib
+import copy
 import ctypes
 import json
 import os
@@ -22,12 +23,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from src.llama import Llama, can_run
+
 if TYPE_CHECKING:
     import torch
 
 MAX_NEW_TOKENS = 24
 TEMPERATURE = 0.8
 TOP_P = 0.95
+TOP_K = 64
 PMI_WEIGHT = 0.5
 _NO_STATEMENT = "Software developers write, test and run programs."
 _PR_SET_PDEATHSIG, _SIGKILL, _CLONE_NEWNET, _CLONE_NEWUSER = 1, 9, 0x40000000, 0x10000000
@@ -56,54 +60,110 @@ def isolate() -> None:
         libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
 
 
-class Engine:
-    """A causal language model with batched sampling. Shapes: B openings, T tokens, V vocabulary."""
+class HubModel:
+    """Any causal model that transformers knows, with the same calls as `llama.Llama`."""
 
-    def __init__(self, folder: Path, *, tuned: bool) -> None:
+    def __init__(self, folder: Path, dtype: str) -> None:
+        import torch  # noqa: PLC0415
+        from transformers import AutoModelForCausalLM, DynamicCache  # noqa: PLC0415
+
+        self._new_cache = DynamicCache
+        self._model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=getattr(torch, dtype), local_files_only=True, trust_remote_code=False, use_safetensors=True)
+        self._model.eval()
+
+    def new_cache(self, length: int) -> HubCache:
+        """An empty cache; it grows by itself, `length` is not needed."""
+        return HubCache(self._new_cache(config=self._model.config))
+
+    def forward(self, tokens: torch.Tensor, cache: HubCache, *, last_only: bool = False) -> torch.Tensor:
+        """Logits [B, T, V] of `tokens` [B, T] after what `cache` holds."""
+        keep = {"logits_to_keep": 1} if last_only else {}
+        out = self._model(tokens, past_key_values=cache.inner, use_cache=True, **keep)
+        cache.inner = out.past_key_values
+        logits: torch.Tensor = out.logits
+        return logits
+
+
+class HubCache:
+    """A transformers cache that can be repeated."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def repeat(self, rows: int) -> HubCache:
+        """The same past for each of `rows` rows."""
+        inner = copy.deepcopy(self.inner)
+        inner.batch_repeat_interleave(rows)
+        return HubCache(inner)
+
+
+class Engine:
+    """Writes and scores openings with either kind of model. Shapes: B openings, T tokens, V vocabulary."""
+
+    def __init__(self, folder: Path, *, tuned: bool, dtype: str = "bfloat16") -> None:
         import torch  # noqa: PLC0415
         from tokenizers import Tokenizer  # noqa: PLC0415
-        from transformers import AutoModelForCausalLM  # noqa: PLC0415
 
         self.tuned = tuned
         self._torch = torch
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.bfloat16, local_files_only=True, trust_remote_code=False, use_safetensors=True)
-        self._model.eval()
-        eos = self._model.generation_config.eos_token_id
-        self._stops = {*(eos if isinstance(eos, list) else [eos]), *self._ids("<|im_end|>")[:1]} - {None}
+        self._model: Any = Llama(folder, dtype) if can_run(folder) else HubModel(folder, dtype)
+        self._end = self._ids("<|im_end|>")[0] if self._tokenizer.token_to_id("<|im_end|>") is not None else None
+        self._line_end = self._ids("\n")[-1]
 
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
+    @property
+    def _stop(self) -> int:
+        """The token that ends an opening: a tuned model says so, others begin a new line."""
+        return self._end if self.tuned and self._end is not None else self._line_end
+
     def write(self, text: str, count: int, seed: int) -> tuple[list[tuple[str, float, float]], int]:
         """`count` openings for one statement as (text, score, mean log-likelihood), best first; tokens decoded."""
-        torch = self._torch
-        with torch.inference_mode():
-            rows, decoded = self._sample(self._ids(prompt_for(text, tuned=self.tuned)), count, seed)
+        with self._torch.inference_mode():
+            past, logits = self._read(text)
+            rows, decoded = self._sample(past, logits, count, seed)
             unique = {self._clean(row): row for row in rows if row}
             rows = [row for opening, row in unique.items() if opening]
             if not rows:
                 return [], decoded
-            given = self.log_likelihoods(text, rows)
-            alone = self.log_likelihoods(_NO_STATEMENT, rows)
+            given = self._score(past, logits, rows)
+            alone = self._score(*self._nothing(), rows)
         scored = [
             (self._clean(row), round(g + PMI_WEIGHT * (g - a), 4), round(g, 4))
             for row, g, a in zip(rows, given, alone, strict=True)
         ]
         return sorted(scored, key=lambda item: -item[1]), decoded
 
-    def _clean(self, row: list[int]) -> str:
-        text = self._tokenizer.decode(row, skip_special_tokens=True)
-        return " ".join(text.partition("\n")[0].split())
+    def log_likelihoods(self, text: str, rows: list[list[int]]) -> list[float]:
+        """Mean log-likelihood (nats a token, end token included) of each row of token ids given the statement."""
+        with self._torch.inference_mode():
+            return self._score(*self._read(text), rows)
 
-    def _sample(self, prompt: list[int], count: int, seed: int) -> tuple[list[list[int]], int]:
-        torch = self._torch
-        generator = torch.Generator().manual_seed(seed)
-        out = self._model(torch.tensor([prompt]), use_cache=True, logits_to_keep=1)
-        cache = out.past_key_values
-        cache.batch_repeat_interleave(count)
-        logits = out.logits[:, -1].float().expand(count, -1)
+    def _read(self, text: str) -> tuple[Any, torch.Tensor]:
+        """Prefill the prompt of a statement once: its cache (one row) and the logits [1, V] that follow it."""
+        prompt = self._ids(prompt_for(text, tuned=self.tuned))
+        cache = self._model.new_cache(len(prompt) + MAX_NEW_TOKENS + 1)
+        logits = self._model.forward(self._torch.tensor([prompt]), cache, last_only=True)
+        return cache, logits[:, -1].float()
+
+    def _nothing(self) -> tuple[Any, torch.Tensor]:
+        if self._no_statement is None:
+            self._no_statement = self._read(_NO_STATEMENT)
+        return self._no_statement
+
+    _no_statement: tuple[Any, torch.Tensor] | None = None
+
+    def _clean(self, row: list[int]) -> str:
+        return " ".join(self._tokenizer.decode(row, skip_special_tokens=True).split())
+
+    def _sample(self, past: Any, logits: torch.Tensor, count: int, seed: int) -> tuple[list[list[int]], int]:
+        """Rows of token ids that ended by themselves, without their end token, and how many tokens were decoded."""
+        generator = self._torch.Generator().manual_seed(seed)
+        cache = past.repeat(count)
+        logits = logits.expand(count, -1)
         rows: list[list[int]] = [[] for _ in range(count)]
         alive = [True] * count
         decoded = 0
@@ -112,43 +172,32 @@ class Engine:
             for index, token in enumerate(tokens.tolist()):
                 if alive[index]:
                     decoded += 1
-                    alive[index] = token not in self._stops and not self._ends_line(token)
+                    alive[index] = token not in {self._stop, self._line_end, self._end}
                     if alive[index]:
                         rows[index].append(token)
             if not any(alive):
                 break
-            out = self._model(tokens[:, None], past_key_values=cache, use_cache=True)
-            cache, logits = out.past_key_values, out.logits[:, -1].float()
-        return [row for row, open_ in zip(rows, alive, strict=True) if not open_], decoded
-
-    def _ends_line(self, token: int) -> bool:
-        return not self.tuned and "\n" in self._tokenizer.decode([token])
+            logits = self._model.forward(tokens[:, None], cache)[:, -1].float()
+        return [row for row, unfinished in zip(rows, alive, strict=True) if not unfinished], decoded
 
     def _choose(self, logits: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Nucleus sampling of one token a row, [B, V] -> [B]."""
-        torch = self._torch
-        values, indices = (logits / TEMPERATURE).topk(64, dim=-1)
+        values, indices = (logits / TEMPERATURE).topk(TOP_K, dim=-1)
         probabilities = values.softmax(-1)
         keep = probabilities.cumsum(-1) - probabilities < TOP_P
-        picked = torch.multinomial(probabilities * keep, 1, generator=generator)
+        picked = self._torch.multinomial(probabilities * keep, 1, generator=generator)
         return indices.gather(-1, picked)[:, 0]
 
-    def log_likelihoods(self, text: str, rows: list[list[int]]) -> list[float]:
-        """Mean log-likelihood (nats a token, end token included) of each row of token ids given the statement."""
-        torch = self._torch
-        prompt = self._ids(prompt_for(text, tuned=self.tuned))
-        stop = min(self._stops) if self.tuned else self._ids("\n")[0]
-        full = [[*row, stop] for row in rows]
+    def _score(self, past: Any, logits: torch.Tensor, rows: list[list[int]]) -> list[float]:
+        full = [[*row, self._stop] for row in rows]
         width = max(map(len, full))
-        out = self._model(torch.tensor([prompt]), use_cache=True, logits_to_keep=1)
-        cache = out.past_key_values
-        cache.batch_repeat_interleave(len(rows))
-        padded = torch.tensor([row + [stop] * (width - len(row)) for row in full])
-        logits = [out.logits[:, -1:].float().expand(len(rows), -1, -1)]
+        padded = self._torch.tensor([row + [self._stop] * (width - len(row)) for row in full])
+        steps = [logits.log_softmax(-1).expand(len(rows), -1).gather(-1, padded[:, :1])]
         if width > 1:
-            logits.append(self._model(padded[:, :-1], past_key_values=cache, use_cache=True).logits.float())
-        steps = torch.cat(logits, dim=1).log_softmax(-1).gather(-1, padded[:, :, None])[:, :, 0]
-        return [float(steps[i, : len(row)].mean()) for i, row in enumerate(full)]
+            rest = self._model.forward(padded[:, :-1], past.repeat(len(rows))).float().log_softmax(-1)
+            steps.append(rest.gather(-1, padded[:, 1:, None])[:, :, 0])
+        chosen = self._torch.cat(steps, dim=1)
+        return [float(chosen[i, : len(row)].mean()) for i, row in enumerate(full)]
 
 
 def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -156,7 +205,7 @@ def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     import torch  # noqa: PLC0415
 
     torch.set_num_threads(int(request.get("threads") or len(os.sched_getaffinity(0))))
-    engine = Engine(Path(request["model"]), tuned=bool(request["tuned"]))
+    engine = Engine(Path(request["model"]), tuned=bool(request["tuned"]), dtype=request.get("dtype", "bfloat16"))
     for number, item in enumerate(request["statements"]):
         started = time.perf_counter()
         openings, decoded = engine.write(item["text"], int(request["n"]), int(request["seed"]) + number)

@@ -1,0 +1,110 @@
+"""A Llama decoder in plain torch: what a cold process needs to write sixteen short openings, and no more.
+
+transformers loads and runs the same weights; importing its modelling code and stepping through its generic
+layers takes several times as long as this. Tests hold both to the same log-likelihoods. Shapes: B rows,
+T tokens, H heads, K key-value heads, D head size, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+def can_run(folder: Path) -> bool:
+    """Whether the model in `folder` is a plain Llama: one safetensors file, no biases, no scaled positions."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    rope = config.get("rope_scaling") or config.get("rope_parameters") or {}
+    plain_rope = rope.get("rope_type", "default") == "default"
+    return (
+        config.get("model_type") == "llama" and (folder / "model.safetensors").exists() and plain_rope
+        and not config.get("attention_bias") and not config.get("mlp_bias") and config.get("hidden_act") == "silu"
+    )
+
+
+class Llama:
+    """Weights mapped from one safetensors file, and a forward pass over a cache that rows share after `repeat`."""
+
+    def __init__(self, folder: Path, dtype: str = "bfloat16", positions: int = 1024) -> None:
+        import torch  # noqa: PLC0415
+        from safetensors.torch import load_file  # noqa: PLC0415
+
+        self._torch = torch
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        self.dtype = getattr(torch, dtype)
+        weights = load_file(folder / "model.safetensors")
+        self._w = {k.removeprefix("model."): v.to(self.dtype) for k, v in weights.items()}
+        self._head = self._w.get("lm_head.weight", self._w["embed_tokens.weight"])
+        self._layers = config["num_hidden_layers"]
+        self._heads, self._kv = config["num_attention_heads"], config["num_key_value_heads"]
+        self._size = config.get("head_dim") or config["hidden_size"] // self._heads
+        self._eps = config["rms_norm_eps"]
+        rope = config.get("rope_parameters") or {}
+        theta = config.get("rope_theta") or rope.get("rope_theta", 10000.0)
+        inverse = 1.0 / theta ** (torch.arange(0, self._size, 2).float() / self._size)
+        angles = torch.outer(torch.arange(positions).float(), inverse)
+        self._cos = torch.cat([angles.cos(), angles.cos()], -1).to(self.dtype)
+        self._sin = torch.cat([-angles.sin(), angles.sin()], -1).to(self.dtype)
+
+    def new_cache(self, length: int) -> Cache:
+        """An empty cache for one row of up to `length` tokens."""
+        return Cache([self._torch.empty(2, 1, self._kv, length, self._size, dtype=self.dtype) for _ in range(self._layers)])
+
+    def forward(self, tokens: torch.Tensor, cache: Cache, *, last_only: bool = False) -> torch.Tensor:
+        """Logits [B, T, V] (T = 1 with `last_only`) of `tokens` [B, T] after what `cache` holds, which grows by T."""
+        linear, norm = self._torch.nn.functional.linear, self._torch.nn.functional.rms_norm
+        rows, count = tokens.shape
+        start, end = cache.length, cache.length + count
+        cos, sin = self._cos[start:end], self._sin[start:end]
+        mask = None
+        if count > 1:
+            mask = self._torch.ones(count, end, dtype=self._torch.bool).tril(start)
+        x = self._torch.nn.functional.embedding(tokens, self._w["embed_tokens.weight"])
+        for index in range(self._layers):
+            name = f"layers.{index}."
+            h = norm(x, x.shape[-1:], self._w[name + "input_layernorm.weight"], self._eps)
+            q = self._turn(linear(h, self._w[name + "self_attn.q_proj.weight"]), cos, sin)
+            k = self._turn(linear(h, self._w[name + "self_attn.k_proj.weight"]), cos, sin)
+            v = linear(h, self._w[name + "self_attn.v_proj.weight"]).view(rows, count, self._kv, self._size).transpose(1, 2)
+            memory = cache.layers[index]
+            memory[0, :, :, start:end] = k
+            memory[1, :, :, start:end] = v
+            h = self._attend(q, memory[0, :, :, :end], memory[1, :, :, :end], mask)
+            x = x + linear(h, self._w[name + "self_attn.o_proj.weight"])
+            h = norm(x, x.shape[-1:], self._w[name + "post_attention_layernorm.weight"], self._eps)
+            gate = self._torch.nn.functional.silu(linear(h, self._w[name + "mlp.gate_proj.weight"]))
+            x = x + linear(gate.mul_(linear(h, self._w[name + "mlp.up_proj.weight"])), self._w[name + "mlp.down_proj.weight"])
+        cache.length = end
+        x = x[:, -1:] if last_only else x
+        return linear(norm(x, x.shape[-1:], self._w["norm.weight"], self._eps), self._head)
+
+    def _turn(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+        """Rotary positions: [B, T, H*D] -> [B, H, T, D]. `sin` carries the sign of the half that is swapped in."""
+        x = x.view(x.shape[0], x.shape[1], -1, self._size).transpose(1, 2)
+        return x * cos + x.roll(self._size // 2, -1) * sin
+
+    def _attend(
+        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Grouped attention. With one new token the heads of a group stand in for query positions: no copies."""
+        rows, heads, count, size = q.shape
+        attention = self._torch.nn.functional.scaled_dot_product_attention
+        if count == 1:
+            return attention(q.view(rows, self._kv, -1, size), k, v).reshape(rows, 1, heads * size)
+        return attention(q, k, v, attn_mask=mask, enable_gqa=True).transpose(1, 2).reshape(rows, count, heads * size)
+
+
+class Cache:
+    """Keys and values of what was read, a tensor [2, B, K, T, D] a layer."""
+
+    def __init__(self, layers: list[torch.Tensor], length: int = 0) -> None:
+        self.layers = layers
+        self.length = length
+
+    def repeat(self, rows: int) -> Cache:
+        """The same past for each of `rows` rows, to be continued in different ways. The original is untouched."""
+        return Cache([layer.repeat(1, rows, 1, 1, 1) for layer in self.layers], self.length)

@@ -1,0 +1,157 @@
+"""Settings: every problem at once, each with its fix; secrets masked; `.env` private."""
+
+import os
+import re
+
+import pytest
+
+from src import config
+from src.config import ROOT, SECRETS, Settings, load
+from src.post import ConfigTrouble
+
+KEYS = {name: f"{name.lower()}-value-1234567890" for name in SECRETS}
+
+
+@pytest.fixture(autouse=True)
+def no_env_file(monkeypatch, tmp_path):
+    """The developer's own .env must not leak into tests."""
+    monkeypatch.setattr(config, "ROOT", tmp_path)
+    return tmp_path
+
+
+def env_file(folder, text, mode=0o600):
+    file = folder / ".env"
+    file.write_text(text)
+    file.chmod(mode)
+    return file
+
+
+def test_defaults_need_nothing():
+    """Without .env and environment the settings are the documented defaults, and the keys are named as missing."""
+    settings = load({})
+    assert settings.post_interval_minutes == 60
+    assert settings.missing_credentials == SECRETS
+    assert settings.database.name == "twitter.db"
+
+
+def test_environment_wins_over_env_file(no_env_file):
+    """A variable in the environment beats the same one in .env; unknown variables of the environment are no concern."""
+    env_file(no_env_file, "CANDIDATES=3\nHASHTAGS=1\n")
+    settings = load({"CANDIDATES": "5", "HOME": "/x", "SOME_OTHER": "1"})
+    assert (settings.candidates, settings.hashtags) == (5, 1)
+
+
+def test_env_file_by_name(tmp_path):
+    """ENV_FILE names another file; one that does not exist is a problem, not silence."""
+    file = env_file(tmp_path, "CANDIDATES=7\n")
+    assert load({"ENV_FILE": str(file)}).candidates == 7
+    with pytest.raises(ConfigTrouble, match="does not exist"):
+        load({"ENV_FILE": str(tmp_path / "none")})
+
+
+def test_every_problem_at_once(no_env_file):
+    """Unknown names, wrong types and values out of range are listed together, with the nearest name."""
+    env_file(no_env_file, "CANDIDATE=3\nLOG_LEVEL=loud\nMAX_POSTS_PER_DAY=0\nPOST_INTERVAL_MINUTES=7\n")
+    with pytest.raises(ConfigTrouble) as caught:
+        load({"X_API_BASE_URL": "http://example.org", "MODEL_REVISION": "main"})
+    said = str(caught.value)
+    assert said.startswith("6 problems")
+    for words in ("did you mean CANDIDATES?", "LOG_LEVEL", "'DEBUG'", "MAX_POSTS_PER_DAY", "must divide a day", "plain http only", "MODEL_REVISION"):
+        assert words in said
+
+
+@pytest.mark.parametrize("url", ["https://api.x.com", "http://127.0.0.1:8765", "http://localhost:1", "http://[::1]:9"])
+def test_good_addresses(url):
+    """https anywhere, plain http to this machine only."""
+    assert load({"X_API_BASE_URL": url}).x_api_base_url == url
+
+
+@pytest.mark.parametrize("url", ["http://api.x.com", "ftp://x", "https://", "https://u@x.com", "https://x.com/path", "http://127.0.0.1.evil.org", "https://x.com/?q=1"])
+def test_bad_addresses(url):
+    """Keys never travel in the clear or to a place with credentials, paths or tricks in its address."""
+    with pytest.raises(ConfigTrouble, match="X_API_BASE_URL"):
+        load({"X_API_BASE_URL": url})
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o666])
+def test_open_env_file_is_refused(no_env_file, mode):
+    """An .env that others can read is refused with the command to type."""
+    file = env_file(no_env_file, "CANDIDATES=3\n", mode)
+    with pytest.raises(ConfigTrouble, match=re.escape(f"chmod 600 {file}")):
+        load({})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_foreign_env_file_is_refused(no_env_file):
+    """An .env of another user is refused."""
+    file = env_file(no_env_file, "CANDIDATES=3\n")
+    os.chown(file, 12345, 0)
+    with pytest.raises(ConfigTrouble, match="belongs to another user"):
+        load({})
+
+
+def test_env_file_that_is_no_file(no_env_file):
+    """A folder, a socket or bytes that are no text in place of .env are refused, not read."""
+    (no_env_file / ".env").mkdir()
+    with pytest.raises(ConfigTrouble):
+        load({})
+    (no_env_file / ".env").rmdir()
+    (no_env_file / ".env").write_bytes(b"\xff\xfe")
+    (no_env_file / ".env").chmod(0o600)
+    with pytest.raises(ConfigTrouble):
+        load({})
+
+
+def test_secret_by_file(tmp_path):
+    """NAME_FILE gives a secret by file; a missing file is named, its would-be content is not."""
+    file = tmp_path / "key"
+    file.write_text("k-123456789012345\n")
+    settings = load({"TWITTER_API_KEY_FILE": str(file)})
+    assert settings.twitter_api_key.get_secret_value() == "k-123456789012345"
+    with pytest.raises(ConfigTrouble, match="TWITTER_API_KEY_FILE"):
+        load({"TWITTER_API_KEY_FILE": str(tmp_path / "none")})
+
+
+def test_secrets_mask_themselves():
+    """No way of printing settings, or a problem with them, shows a secret."""
+    settings = load(KEYS)
+    shown = repr(settings) + str(settings) + settings.model_dump_json()
+    assert not any(value in shown for value in KEYS.values())
+    assert set(settings.secret_values()) == set(KEYS.values())
+
+
+def test_example_and_settings_agree():
+    """.env.example names every setting once, with the default that the program has."""
+    text = (ROOT / ".env.example").read_text()
+    named = re.findall(r"^#?([A-Z][A-Z0-9_]+)=(.*)$", text, re.MULTILINE)
+    documented = {name for name, _ in named}
+    assert len(named) == len(documented)
+    assert documented == {name.upper() for name in Settings.model_fields} - {"FAILPOINT"}
+    shown = load({name: value for name, value in named if value})
+    defaults = load({})
+    for field in Settings.model_fields:
+        left, right = getattr(shown, field), getattr(defaults, field)
+        assert left == right or str(left).endswith(str(right).rpartition("/")[2]), field
+
+
+def test_env_example_has_no_secret_in_it():
+    """The example's keys are empty."""
+    text = (ROOT / ".env.example").read_text()
+    assert all(f"{name}=\n" in text for name in SECRETS)
+
+
+def test_child_environment_has_no_credentials(monkeypatch):
+    """The model's process sees neither keys nor proxies nor anything it does not need."""
+    for name in (*SECRETS, "HTTPS_PROXY", "AWS_SECRET", "PYTHONPATH"):
+        monkeypatch.setenv(name, "secret")
+    child = config.child_environment({"A": "b"})
+    assert "secret" not in child.values()
+    assert child["HF_HUB_OFFLINE"] == "1"
+    assert child["A"] == "b"
+
+
+def test_time_zone():
+    """An unknown time zone is named."""
+    assert config.time_zone("Europe/Berlin").key == "Europe/Berlin"
+    with pytest.raises(ConfigTrouble, match="Mars"):
+        config.time_zone("Mars/Olympus")
