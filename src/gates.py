@@ -43,7 +43,7 @@ _LOOKALIKES = str.maketrans("аеорсухіјѕһԁԛԝьαονρτυκιη", 
 _STOP_WORDS = frozenset(
     ["a", "an", "the", "is", "are", "was", "were", "be", "been", "do", "does", "did", "can", "could", "should", "would", "will", "may", "might", "must", "has", "have", "had", "of", "in", "on", "at", "to", "for", "with", "without", "and", "or", "but", "not", "no", "if", "when", "while", "where", "what", "which", "who", "whom", "whose", "why", "how", "that", "this", "these", "those", "it", "its", "you", "your", "we", "our", "they", "their", "them", "he", "she", "i", "me", "my", "us", "as", "by", "from", "into", "out", "up", "down", "over", "so", "than", "then", "too", "very", "just", "only", "still", "ever", "there", "here", "about", "all", "any", "each", "some", "more", "most", "much", "many", "few", "own", "same"]
 )
-_FALSE_START = re.compile(r"^(?:and|or|but|because|so|which|then|than|of|to)\b", re.IGNORECASE)
+_FALSE_START = re.compile(r"^(?:and|or|but|because|so|then|than|of)\b", re.IGNORECASE)
 _QUESTION_WORD = re.compile(
     r"^(?:(?:in|on|at|for|to|with|from|by) )?(?:who|what|when|where|which|why|how|is|are|was|were|do|does|did|can|could|should|would|will|has|have|had|am|may|must)\b",
     re.IGNORECASE,

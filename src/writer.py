@@ -192,12 +192,16 @@ class Engine:
         full = [[*row, self._stop] for row in rows]
         width = max(map(len, full))
         padded = self._torch.tensor([row + [self._stop] * (width - len(row)) for row in full])
-        steps = [logits.log_softmax(-1).expand(len(rows), -1).gather(-1, padded[:, :1])]
-        if width > 1:
-            rest = self._model.forward(padded[:, :-1], past.repeat(len(rows))).float().log_softmax(-1)
-            steps.append(rest.gather(-1, padded[:, 1:, None])[:, :, 0])
-        chosen = self._torch.cat(steps, dim=1)
-        return [float(chosen[i, : len(row)].mean()) for i, row in enumerate(full)]
+        first = logits.log_softmax(-1)[0]
+        rest = self._model.forward(padded[:, :-1], past.repeat(len(rows))) if width > 1 else None
+        means = []
+        for index, row in enumerate(full):  # a row at a time: [B, T, V] in float32 would be a hundred megabytes
+            total = float(first[row[0]])
+            if rest is not None and len(row) > 1:
+                steps = rest[index, : len(row) - 1].float().log_softmax(-1)
+                total += float(steps.gather(-1, self._torch.tensor(row[1:])[:, None]).sum())
+            means.append(total / len(row))
+        return means
 
 
 def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,190 @@
+"""Teaching the embedded model to write openings: LoRA on statement -> opening pairs, on two CPU cores.
+
+The pairs are the hand-written openings of the library and, if given, the owner's own examples. One statement
+in ten is held out, so that what is measured was not learned by heart. `python -m src.tuning REQUEST` runs in a
+process of its own; weights in float32 under bfloat16 autocast (bfloat16 weights crawl).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import random
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from src.model_store import GGUF_SHA256, load_gguf, packaged_gguf, sha256
+from src.post import Exit, Trouble
+from src.sources import MAX_OPENING, Statement, text_problems
+from src.writer import prompt_for
+
+if TYPE_CHECKING:
+    import torch
+
+HELD_OUT_SHARE = 10  # one statement in ten
+END = "<|im_end|>"
+
+
+class TuningTrouble(Trouble):
+    """The examples or the training cannot be used; the model in use stays as it is."""
+
+    exit_code = Exit.CONFIG
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How the adapter is trained. Learning rate per step, lengths in tokens."""
+
+    epochs: float = 3.0
+    batch: int = 16
+    rate: float = 4e-4
+    rank: int = 16
+    alpha: int = 32
+    seed: int = 20261123
+    longest: int = 128
+
+
+def pairs(statements: Iterable[Statement]) -> list[tuple[str, str]]:
+    """(text, opening) pairs for training: every opening with the statement, the first also with the next wording."""
+    found = []
+    for statement in statements:
+        if is_held_out(statement.id):
+            continue
+        for number, opening in enumerate(statement.openings):
+            found.append((statement.texts[number % len(statement.texts)], opening))
+    return found
+
+
+def is_held_out(statement_id: str) -> bool:
+    """Whether a statement is kept out of the training, by the hash of its id: the same ones for ever."""
+    return int(hashlib.sha256(statement_id.encode()).hexdigest(), 16) % HELD_OUT_SHARE == 0
+
+
+def read_examples(path: Path) -> list[tuple[str, str]]:
+    """The owner's examples, one JSON object a line with `statement` and `opening`. Raises `TuningTrouble` naming lines."""
+    found, problems = [], []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path} cannot be read: {error}"
+        raise TuningTrouble(message) from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            data = json.loads(line)
+            text, opening = data["statement"], data["opening"]
+            reasons = [*text_problems(text, 280), *text_problems(opening, MAX_OPENING)]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            reasons = ['must be {"statement": "...", "opening": "..."}']
+        if reasons:
+            problems.append(f"{path}:{number}: {reasons[0]}")
+        else:
+            found.append((text, opening))
+    if problems or not found:
+        message = "\n".join(["the examples cannot be used:", *(problems or [f"{path}: there are none"])])
+        raise TuningTrouble(message, "mend these lines")
+    return found
+
+
+def checksum(data: Sequence[tuple[str, str]]) -> str:
+    """SHA-256 (hex) of the pairs in their order: part of the adapter's card."""
+    return hashlib.sha256(json.dumps(data, ensure_ascii=True).encode()).hexdigest()
+
+
+def train(data: list[tuple[str, str]], target: Path, recipe: Recipe, progress: IO[str]) -> dict[str, Any]:
+    """Train an adapter into `target` (peft's format, float32 -> bfloat16 on disk) and return its card."""
+    import torch  # noqa: PLC0415
+    from peft import LoraConfig, get_peft_model  # noqa: PLC0415
+    from transformers import AutoTokenizer  # noqa: PLC0415
+
+    torch.manual_seed(recipe.seed)
+    gguf = packaged_gguf()
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    layers = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    model = get_peft_model(load_gguf(gguf), LoraConfig(
+        r=recipe.rank, lora_alpha=recipe.alpha, target_modules=layers, task_type="CAUSAL_LM"))
+    model.train()
+    rows = [_encode(tokenizer, text, opening, recipe.longest) for text, opening in data]
+    batches = list(_batches(rows, recipe))
+    weights = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=recipe.rate, weight_decay=0.0)
+    started, losses = time.monotonic(), []
+    for step, batch in enumerate(batches):
+        share = step / len(batches)
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.rate * min(1.0, (step + 1) / 20) * 0.5 * (1 + math.cos(math.pi * share))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = _loss(model, batch)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(float(loss.detach()))
+        _report(progress, step + 1, len(batches), losses, started)
+    target.mkdir(parents=True, exist_ok=True)
+    for parameter in weights:
+        parameter.data = parameter.data.to(torch.bfloat16)
+    model.save_pretrained(target, save_embedding_layers=False)
+    for leftover in target.glob("README.md"):
+        leftover.unlink()
+    card = {
+        "base": {"model": "SmolLM2-135M-Instruct", "gguf_sha256": GGUF_SHA256},
+        "recipe": asdict(recipe), "pairs": len(data), "pairs_sha256": checksum(data),
+        "final_loss": round(sum(losses[-20:]) / len(losses[-20:]), 4), "seconds": round(time.monotonic() - started, 1),
+        "adapter_sha256": sha256(target / "adapter_model.safetensors"),
+    }
+    (target / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    return card
+
+
+def _encode(tokenizer: Any, text: str, opening: str, longest: int) -> tuple[list[int], int]:
+    """Token ids of prompt and opening, and where the opening starts."""
+    prompt = tokenizer.encode(prompt_for(text, tuned=True), add_special_tokens=False)
+    answer = tokenizer.encode(opening + END, add_special_tokens=False)
+    return (prompt + answer)[:longest], len(prompt)
+
+
+def _batches(rows: list[tuple[list[int], int]], recipe: Recipe) -> Iterator[list[tuple[list[int], int]]]:
+    """Batches of rows of like length (little padding), in random order, for so many epochs."""
+    order = random.Random(recipe.seed)  # noqa: S311 (reproducible order)
+    left = recipe.epochs
+    while left > 0:
+        shuffled = order.sample(rows, len(rows))
+        shuffled = sorted(shuffled[: math.ceil(len(rows) * min(left, 1.0))], key=lambda row: len(row[0]) + order.random() * 12)
+        groups = [shuffled[i : i + recipe.batch] for i in range(0, len(shuffled), recipe.batch)]
+        order.shuffle(groups)
+        yield from groups
+        left -= 1.0
+
+
+def _loss(model: Any, batch: list[tuple[list[int], int]]) -> torch.Tensor:
+    """Mean cross-entropy of the openings' tokens; the vocabulary is only computed where it counts."""
+    import torch  # noqa: PLC0415
+
+    width = max(len(ids) for ids, _ in batch)
+    tokens = torch.tensor([ids + [0] * (width - len(ids)) for ids, _ in batch])
+    mask = torch.tensor([[1] * len(ids) + [0] * (width - len(ids)) for ids, _ in batch])
+    counts = torch.tensor([[start <= i < len(ids) for i in range(1, width)] for ids, start in batch])
+    base = model.get_base_model()
+    hidden = base.model(input_ids=tokens, attention_mask=mask).last_hidden_state[:, :-1][counts]
+    return torch.nn.functional.cross_entropy(base.lm_head(hidden).float(), tokens[:, 1:][counts])
+
+
+def _report(progress: IO[str], step: int, steps: int, losses: list[float], started: float) -> None:
+    """One JSON line a step: the parent draws the bar."""
+    spent = time.monotonic() - started
+    recent = losses[-20:]
+    progress.write(json.dumps({"step": step, "steps": steps, "loss": round(sum(recent) / len(recent), 4),
+                               "left": round(spent / step * (steps - step), 1)}) + "\n")
+    progress.flush()
+
+
+if __name__ == "__main__":
+    job = json.load(sys.stdin)
+    train([tuple(pair) for pair in job["pairs"]], Path(job["target"]), Recipe(**job["recipe"]), sys.stdout)
