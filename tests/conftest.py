@@ -1,0 +1,36 @@
+"""Fixtures that several files share."""
+
+import os
+import shutil
+
+import pytest
+
+from src import model_store
+from tests.world import new_world
+
+
+@pytest.fixture
+def world(tmp_path):
+    """A fresh account, an empty folder, a clock that moves."""
+    with new_world(tmp_path) as made:
+        yield made
+
+
+def embedded_model(settings):
+    """The installed embedded model; `make model` puts it there."""
+    try:
+        return model_store.locate(settings)
+    except model_store.ModelTrouble as trouble:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(trouble) + ": " + trouble.fix)
+
+
+def need(program, package):
+    """Skip, or in CI fail, where a Debian package is missing."""
+    if shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin"):
+        return
+    message = f"{program} is missing; type: apt-get install {package}"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)

@@ -1,0 +1,215 @@
+"""Composing: fresh statements, judged openings, and a model process that may fail in any way."""
+
+import json
+import os
+import random
+import stat
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from src import config, content_generator, model_store
+from src.content_generator import Written, assemble, choose_statement, compose, judge_all, write
+from src.model_store import Model, ModelTrouble
+from src.post import History
+from src.sources import Library, Statement, load
+from src.tweet_text import find_hashtags, weighted_length
+from tests.conftest import embedded_model
+
+NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)
+LIBRARY = load([config.ROOT / "data" / "library"])
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return config.load({"DATA_DIR": str(tmp_path), "LOG_DIR": str(tmp_path), "GENERATE_SECONDS": "20"})
+
+
+def child(monkeypatch, code):
+    """Put a script in the place of the model's process."""
+    real = content_generator.subprocess.Popen
+
+    def start(command, **options):
+        return real([sys.executable, "-c", code], **options)
+
+    monkeypatch.setattr(content_generator.subprocess, "Popen", start)
+    monkeypatch.setattr(model_store, "locate", lambda settings: Model(settings.models_dir, "fake", tuned=True))
+
+
+def good_answer(openings):
+    return f"""
+import json, sys
+request = json.load(sys.stdin)
+for item in request["statements"]:
+    print(json.dumps({{"id": item["id"], "openings": {openings!r}, "tokens": 9, "seconds": 0.1}}))
+"""
+
+
+@pytest.mark.parametrize(("code", "words"), [
+    ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "want of memory"),
+    ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "signal 11"),
+    ("import time; time.sleep(60)", "longer than"),
+    ("raise SystemExit('no such weights')", "no such weights"),
+    ("print('rubbish')", "unusable"),
+    ("import sys; sys.stdout.buffer.write(b'\\0' * 100 + b'\\xff\\n{\"id\": 3}')", "unusable"),
+    ("print('x' * 10_000_000)", "without end"),
+    ("import sys; sys.stdin.close()", "unusable"),
+    ("print('{\"id\": \"x\", \"openings\": [[1]], \"tokens\": 1, \"seconds\": 1}')", "unusable"),
+])
+def test_whatever_happens_to_the_model_the_wording_goes_out(monkeypatch, settings, code, words):
+    """A model process that is killed, crashes, hangs or prints rubbish costs the opening, never the tweet, and is told."""
+    child(monkeypatch, code)
+    composition = compose(settings, History(), NOW, seconds=2)
+    assert composition.draft.origin == "wording"
+    assert any(words in note for note in composition.notes)
+
+
+def test_a_hanging_child_leaves_nothing_behind(monkeypatch, settings, tmp_path):
+    """Out of time, the model's process and what it started are gone."""
+    child(monkeypatch, f"import subprocess, os, time; p = subprocess.Popen(['sleep', '60']); open({str(tmp_path / 'pids')!r}, 'w').write(f'{{os.getpid()}} {{p.pid}}'); time.sleep(60)")
+    compose(settings, History(), NOW, seconds=2)
+    for pid in (tmp_path / "pids").read_text().split():
+        state = f"/proc/{pid}/stat"
+        assert not os.path.exists(state) or open(state).read().split()[2] == "Z"
+
+
+def test_memory_limit(monkeypatch, tmp_path):
+    """GENERATE_MEMORY_MB bounds the model's process."""
+    limited = config.load({"DATA_DIR": str(tmp_path), "GENERATE_MEMORY_MB": "300"})
+    child(monkeypatch, "x = bytearray(600 << 20)")
+    composition = compose(limited, History(), NOW, seconds=10)
+    assert composition.draft.origin == "wording"
+    assert any("MemoryError" in note for note in composition.notes)
+
+
+def test_best_opening_that_passes_is_taken(monkeypatch, settings):
+    """The best-scored opening that passes every gate leads, the vetted text follows word for word, all are kept."""
+    child(monkeypatch, good_answer([["See setup.py now?", 0.5, 0], ["What should a developer know?", 0.1, 0], ["Why is it so?", -9.0, 0]]))
+    composition = compose(settings, History(), NOW, seconds=10)
+    draft = composition.draft
+    assert draft.origin == "model"
+    assert draft.opening == "What should a developer know?"
+    statement = next(s for s in LIBRARY.statements if s.id == draft.source_id)
+    assert draft.content == f"{draft.opening}\n\n{draft.content.rpartition(chr(10))[2]}"
+    assert draft.content.rpartition("\n")[2] in statement.texts
+    assert [c.chosen for c in composition.candidates] == [False, True, False]
+    assert "link" in composition.candidates[0].verdict.reasons
+
+
+def test_not_good_enough(monkeypatch, settings):
+    """When the best opening is below the threshold the wording goes out alone and says so."""
+    child(monkeypatch, good_answer([["What should a developer know?", -5.0, 0]]))
+    composition = compose(settings, History(), NOW, seconds=10)
+    assert composition.draft.origin == "wording"
+    assert "good enough" in composition.notes[-1]
+
+
+def test_no_model_wanted(settings, tmp_path):
+    """CANDIDATES=0 leaves the model out without complaint."""
+    quiet = config.load({"DATA_DIR": str(tmp_path), "CANDIDATES": "0"})
+    composition = compose(quiet, History(), NOW, seconds=10)
+    assert composition.draft.origin == "wording"
+    assert composition.notes == ()
+
+
+def test_missing_model(settings):
+    """Without an installed model the vetted wording goes out and the note names the command."""
+    composition = compose(settings, History(), NOW, seconds=10)
+    assert composition.draft.origin == "wording"
+    assert "make model" in composition.notes[-1]
+
+
+def test_nothing_fresh_is_said(tmp_path):
+    """An empty library yields no text and says what to do."""
+    bare = config.load({"DATA_DIR": str(tmp_path), "BUILTIN_LIBRARY": "false"})
+    composition = compose(bare, History(), NOW, seconds=1)
+    assert composition.draft is None
+    assert "SOURCES" in composition.notes[-1]
+
+
+def test_owner_sources(tmp_path):
+    """SOURCES adds the owner's statements, and broken ones are told of."""
+    mine = tmp_path / "mine.jsonl"
+    mine.write_text(json.dumps({"id": "mine-1", "topic": "Mine", "statement": "Our release train leaves on Tuesday.", "reference": "wiki"}) + "\nbroken\n")
+    own = config.load({"DATA_DIR": str(tmp_path), "BUILTIN_LIBRARY": "false", "SOURCES": str(mine), "CANDIDATES": "0"})
+    composition = compose(own, History(), NOW, seconds=1)
+    assert composition.draft.content == "Our release train leaves on Tuesday."
+    assert "1 broken records" in composition.notes[0]
+
+
+def test_a_month_of_ticks():
+    """720 simulated hours: no statement twice within the cool-down, no near-duplicates, every topic seen."""
+    settings = config.load({"CANDIDATES": "0"})
+    random.seed(1)
+    texts, topics, used = [], [], {}
+    for hour in range(720):
+        now = NOW + timedelta(hours=hour)
+        statement, text = choose_statement(settings, LIBRARY, History(tuple(reversed(texts)), (), tuple(reversed(topics)), dict(used)), now)
+        assert statement.id not in used
+        used[statement.id] = now
+        texts.append(text)
+        topics.append(statement.topic)
+    assert len(set(texts)) == 720
+    assert set(topics) == set(LIBRARY.topics)
+
+
+def test_another_wording_after_the_cooldown():
+    """Past its cool-down a statement comes back in another wording; inside it, it does not come back."""
+    one = Statement("a-1", "A", "First wording of it.", ("Quite another way to put the thing.",))
+    settings = config.load({"COOLDOWN_DAYS": "30"})
+    library = Library((one,), ())
+    used = History(("First wording of it.",), (), ("A",), {"a-1": NOW})
+    assert choose_statement(settings, library, used, NOW + timedelta(days=29)) is None
+    assert choose_statement(settings, library, used, NOW + timedelta(days=31))[1] == "Quite another way to put the thing."
+
+
+def test_assemble():
+    """Opening, blank line, text; hashtags only while they fit."""
+    assert assemble("Why?", "Because.", ["a1"]) == "Why?\n\nBecause. #a1"
+    assert assemble("", "Because.") == "Because."
+    full = assemble("", "x" * 275, ["abc", "abcdefgh"])
+    assert weighted_length(full) <= 280
+    assert find_hashtags(full) == ["#abc"]
+
+
+def test_ten_thousand_texts_break_no_hard_gate():
+    """0 of 10,000 random model outputs that pass the gates break X's rules, by independent code."""
+    parser = pytest.importorskip("tests.independent")
+    rng = random.Random(7)
+    words = "Why does the build fail when a commit in git is lost? Lost #tag @you setup.py https://x.co $HOME \u202e \x1b[2J ** <|im_end|> example.com 99% CamelCase snake_case 日本 😀 […] – “q”".split(" ")
+    passed = 0
+    for number in range(10_000):
+        statement = LIBRARY.statements[number % len(LIBRARY.statements)]
+        pool = words if number % 2 else [*statement.statement.split(), "Why", "does", "it", "fail?"]
+        opening = " ".join(rng.choice(pool) for _ in range(rng.randrange(1, 14)))
+        opening = opening[:1].upper() + opening[1:] + rng.choice(["?", "", "."])
+        written = Written(((opening, 0.0),))
+        for candidate in judge_all(written, statement, statement.statement, History()):
+            if candidate.verdict.passed:
+                passed += 1
+                assert parser.hard_problems(assemble(candidate.opening, statement.statement)) == []
+    assert passed > 300
+
+
+@pytest.mark.model
+def test_the_real_model_writes(tmp_path):
+    """The real embedded model writes openings for a statement, reproducibly, and its process stays offline."""
+    settings = config.load({"DATA_DIR": str(config.ROOT / "data"), "CANDIDATES": "8"})
+    model = embedded_model(settings)
+    item = [(LIBRARY.statements[0].id, LIBRARY.statements[0].statement)]
+    first = write(settings, model, item, seconds=120, seed=7)[item[0][0]]
+    again = write(settings, model, item, seconds=120, seed=7)[item[0][0]]
+    assert first.openings == again.openings
+    assert len(first.openings) >= 4
+    assert first.tokens > 20
+    scores = [score for _, score in first.openings]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_model_trouble_names_the_fix(settings):
+    """Each reason not to load a model is a sentence with a fix."""
+    with pytest.raises(ModelTrouble) as caught:
+        model_store.locate(settings)
+    assert caught.value.fix
+    assert stat.S_ISDIR(os.stat(settings.data_dir).st_mode)
