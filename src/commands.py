@@ -43,7 +43,7 @@ def show(data: object, text: str, *, as_json: bool) -> None:
 
 
 def check(options: argparse.Namespace, settings: Settings, clock: Clock, _run: str) -> int:
-    """Try every part; the first failing one decides the exit code."""
+    """Try every part; the gravest failure decides the exit code."""
     rows: list[dict[str, Any]] = []
     for name, probe in _probes(options, settings, clock):
         try:
@@ -56,7 +56,7 @@ def check(options: argparse.Namespace, settings: Settings, clock: Clock, _run: s
         if row.get("fix"):
             lines.append(f"      {'':<12} fix: {row['fix']}")
     show(rows, "\n".join(lines), as_json=options.json)
-    return next((row["exit_code"] for row in rows if not row["ok"]), 0)
+    return max((row["exit_code"] for row in rows), default=0)
 
 
 def _probes(options: argparse.Namespace, settings: Settings, clock: Clock) -> Iterator[tuple[str, Callable[[], str]]]:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from src import __version__, cli, config, db_manager, failpoints, log, pacing, preview
+from src import __version__, cli, config, db_manager, failpoints, log, pacing
 from src.app import App, Clock, Compose, LazyAccount, Printer, require_credentials
 from src.config import Settings
 from src.failpoints import reach
@@ -236,6 +236,8 @@ def run(options: argparse.Namespace, settings: Settings, clock: Clock, run_id: s
 
         return COMMANDS[options.command](options, settings, clock, run_id)
     if options.dry_run:
+        from src import preview  # noqa: PLC0415 (counting as X does needs a library that a tick with nothing due does not)
+
         return preview.show(options, settings, *run_preview(settings, clock, run_id))
     result = run_tick(settings, clock, run_id)
     level = logger.info if result.exit_code is Exit.OK else logger.error
@@ -245,14 +247,22 @@ def run(options: argparse.Namespace, settings: Settings, clock: Clock, run_id: s
         print(json.dumps({**asdict(result), "exit_code": int(result.exit_code)}))
     elif result.exit_code is not Exit.OK:
         log.say(f"twitter_manager: {result.message}" + (f"\n  fix: {result.fix}" if result.fix else ""))
-    elif sys.stdout.isatty():
+    elif sys.stdout and sys.stdout.isatty():
         print(log.sanitise(result.message))
     return int(result.exit_code)
+
+
+def _fill_standard_streams() -> None:
+    """Give closed standard streams to /dev/null: otherwise the database may become descriptor 2 and be printed into."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit code."""
     os.umask(0o077)
+    _fill_standard_streams()
     options = cli.parse(list(sys.argv[1:] if arguments is None else arguments))
     run_id = secrets.token_hex(4)
     redactor = log.Redactor(())
