@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from src import db_manager, log, model_store, sources
@@ -230,14 +231,64 @@ def _settle_by_hand(app: App, options: argparse.Namespace) -> list[str]:
 
 
 def model(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
-    """Install the embedded model or show the one in use."""
-    if options.action == "install":
-        folder = model_store.install_embedded(settings.models_dir)
-        show({"folder": str(folder)}, f"the embedded model is ready in {folder}", as_json=options.json)
-        return 0
+    """Install, tune, switch back or show the model that writes."""
+    return _MODEL_ACTIONS[options.action](options, settings)
+
+
+def _model_install(options: argparse.Namespace, settings: Settings) -> int:
+    folder = model_store.install_embedded(settings.models_dir)
+    show({"folder": str(folder)}, f"the embedded model is ready in {folder}", as_json=options.json)
+    return 0
+
+
+def _model_show(options: argparse.Namespace, settings: Settings) -> int:
     found = model_store.locate(settings)
     show({"name": found.name, "folder": str(found.folder), "tuned": found.tuned},
          f"{found.name}{' (tuned)' if found.tuned else ''} in {found.folder}, files sound", as_json=options.json)
+    return 0
+
+
+def _model_rollback(options: argparse.Namespace, settings: Settings) -> int:
+    folder = model_store.rollback(settings.models_dir)
+    show({"folder": str(folder)}, f"the next run uses {folder.name} again", as_json=options.json)
+    return 0
+
+
+def _model_tune(options: argparse.Namespace, settings: Settings) -> int:
+    from src import tuning  # noqa: PLC0415
+
+    examples = tuning.read_examples(Path(options.examples)) if options.examples else []
+    library = sources.load(settings.library_paths)
+    recipe = tuning.Recipe() if options.epochs is None else tuning.Recipe(epochs=options.epochs)
+    target = Path(options.output) if options.output else settings.models_dir / "adapter-tuned"
+    card = tuning.tune(library.statements, examples, target, recipe)
+    text = f"trained on {card['pairs']} pairs in {card['seconds']:.0f} s, final loss {card['final_loss']}: {target}"
+    if not options.output:
+        folder = tuning.install_tuned(settings, target, library.statements)
+        text += f"\nthe next run uses {folder.name}; `model rollback` goes back"
+    show(card, text, as_json=options.json)
+    return 0
+
+
+_MODEL_ACTIONS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
+    "install": _model_install,
+    "show": _model_show,
+    "rollback": _model_rollback,
+    "tune": _model_tune,
+}
+
+
+def evaluate(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
+    """Write for many statements and count what the gates say."""
+    from src import evaluation  # noqa: PLC0415
+
+    paths = (Path(options.sources),) if options.sources else settings.library_paths
+    library = sources.load(paths)
+    if not library.statements:
+        message = f"no sound statement in {', '.join(map(str, paths))}"
+        raise UsageTrouble(message, "`sources check` lists what is wrong")
+    report = evaluation.evaluate(settings, library.statements, options.n)
+    show(report.as_data(), evaluation.as_text(report), as_json=options.json)
     return 0
 
 
@@ -258,5 +309,6 @@ COMMANDS: dict[str, Command] = {
     "history": history,
     "reconcile": reconcile,
     "model": model,
+    "evaluate": evaluate,
     "sources": check_sources,
 }

@@ -56,6 +56,8 @@ class Settings(BaseModel):
 
     model: str = Field("embedded", min_length=1, description="`embedded`, a hub id (owner/name), or a folder")
     model_revision: str = Field("", pattern=r"^([0-9a-f]{40})?$", description="the commit of a hub model, 40 hex digits")
+    mode: Literal["auto", "hook", "rewrite", "free"] = Field(
+        "auto", description="what the model writes: hook (an opening), rewrite, free (unchecked facts!), or by its size")
     candidates: int = Field(16, ge=0, le=64, description="openings the model writes for each tweet; 0 leaves it out")
     generate_seconds: int = Field(240, ge=5, le=1800, description="time limit of the model's process")
     generate_memory_mb: int = Field(0, ge=0, le=262144, description="address-space limit of the model, MB; 0 for none")

@@ -48,6 +48,8 @@ _QUESTION_WORD = re.compile(
     r"^(?:(?:in|on|at|for|to|with|from|by) )?(?:who|what|when|where|which|why|how|is|are|was|were|do|does|did|can|could|should|would|will|has|have|had|am|may|must)\b",
     re.IGNORECASE,
 )
+_NEGATION = re.compile(r"\b(?:not|no|never|none|nothing|cannot|without|neither|nor)\b|n't\b", re.IGNORECASE)
+MIN_SHARED_WORDS = 0.7
 _DANGLING = re.compile(r"\b(?:an|the|and|or|but|your|its|their|our|my|than|because|if)[?.!:…]+$", re.IGNORECASE)
 
 
@@ -79,6 +81,40 @@ def _opening_reasons(opening: str, statement: Statement, text: str, recent: Iter
         yield "echo"
     if is_near(opening, recent, STALE_OPENING):
         yield "stale-opening"
+
+
+def judge_rewrite(text: str, statement: Statement) -> Verdict:
+    """Whether a model's own wording of a statement still says that: identifiers, numbers, negations, content words.
+
+    These checks catch what can be counted. A swapped subject passes them: that is why `rewrite` is for larger models.
+    """
+    reasons = list(_surface_reasons(text))
+    source = f"{statement.statement} {' '.join(statement.wordings)} {statement.topic}"
+    if foreign_terms(text, source):
+        reasons.append("foreign-term")
+    if lost := [t for t in _firm_terms(statement.statement) if not _known(t, text)]:
+        reasons.append("lost-number" if any(c.isdigit() for c in lost[0]) else "lost-term")
+    if negations(text) != negations(statement.statement):
+        reasons.append("negation")
+    mine, theirs = set(content_words(text)), set(content_words(source))
+    if len(mine & theirs) < MIN_SHARED_WORDS * max(len(mine), 1):
+        reasons.append("strange-words")
+    if not text.endswith((".", "!", "?")) or len(text.split()) < 5:
+        reasons.append("incomplete")
+    if repeats(text):
+        reasons.append("repetition")
+    return Verdict(tuple(dict.fromkeys(reasons)))
+
+
+def _firm_terms(text: str) -> list[str]:
+    """The numbers and identifiers of a statement, which a rewrite must keep."""
+    tokens = (raw.strip(".,:;?!'\"()") for raw in _TOKEN.findall(text))
+    return [t for t in tokens if t and (_is_code(t) or any(c.isdigit() for c in t))]
+
+
+def negations(text: str) -> int:
+    """How many negating words a text has."""
+    return len(_NEGATION.findall(text))
 
 
 def judge_tweet(text: str, history: Iterable[str] = (), extra_words: Collection[str] = ()) -> Verdict:

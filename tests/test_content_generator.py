@@ -9,14 +9,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from src import config, content_generator, model_store
-from src.content_generator import Written, assemble, choose_statement, compose, judge_all, write
+from src import config, model_process, model_store
+from src.content_generator import assemble, choose_statement, compose, judge_all
+from src.model_process import Written, write
 from src.model_store import Model, ModelTrouble
 from src.post import History
 from src.sources import Library, Statement, load
 from src.tweet_text import find_hashtags, weighted_length
 from tests.conftest import embedded_model
 
+SETTINGS = config.load({})
 NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)
 LIBRARY = load([config.ROOT / "data" / "library"])
 
@@ -28,12 +30,12 @@ def settings(tmp_path):
 
 def child(monkeypatch, code):
     """Put a script in the place of the model's process."""
-    real = content_generator.subprocess.Popen
+    real = model_process.subprocess.Popen
 
     def start(command, **options):
         return real([sys.executable, "-c", code], **options)
 
-    monkeypatch.setattr(content_generator.subprocess, "Popen", start)
+    monkeypatch.setattr(model_process.subprocess, "Popen", start)
     monkeypatch.setattr(model_store, "locate", lambda settings: Model(settings.models_dir, "fake", tuned=True))
 
 
@@ -185,7 +187,7 @@ def test_ten_thousand_texts_break_no_hard_gate():
         opening = " ".join(rng.choice(pool) for _ in range(rng.randrange(1, 14)))
         opening = opening[:1].upper() + opening[1:] + rng.choice(["?", "", "."])
         written = Written(((opening, 0.0),))
-        for candidate in judge_all(written, statement, statement.statement, History()):
+        for candidate in judge_all(SETTINGS, written, statement, statement.statement, History()):
             if candidate.verdict.passed:
                 passed += 1
                 assert parser.hard_problems(assemble(candidate.opening, statement.statement)) == []
