@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from src import gates, model_store, sources
 from src.config import Settings
-from src.model_process import Written, mode_for, write
+from src.model_process import Written, mode_for, peak_of_children_mb, write
 from src.model_store import ModelTrouble
 from src.post import Candidate, Composition, Draft, History, Verdict
 from src.sources import Library, Statement
@@ -55,7 +55,8 @@ def compose(
         notes.append(f"none of {len(candidates)} candidates was good enough; the vetted wording goes out alone")
     candidates = tuple(replace(c, chosen=True) if c is best else c for c in candidates)
     metrics = {"generate_seconds": round(time.monotonic() - started, 3), "tokens": float(written.tokens),
-               "tokens_per_second": round(written.tokens / max(written.seconds, 0.001), 1)}
+               "tokens_per_second": round(written.tokens / max(written.seconds, 0.001), 1),
+               "model_peak_mb": peak_of_children_mb()}
     draft = _draft(settings, statement, text, best.opening if best else "", mode)
     return Composition(draft, candidates, tuple(notes), metrics)
 

@@ -33,6 +33,11 @@ class Written:
     seconds: float = 0.0
 
 
+def peak_of_children_mb() -> float:
+    """Peak resident memory of the largest child process so far, megabytes."""
+    return round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, 1)
+
+
 def mode_for(settings: Settings, model: Model) -> str:
     """What the model is asked for: `auto` lets a model word the claim itself only from a billion parameters on."""
     if settings.mode != "auto":

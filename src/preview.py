@@ -11,7 +11,9 @@ from src.post import Post, TickResult
 from src.tweet_text import MAX_WEIGHT, find_links, weighted_length
 
 
-def show(options: argparse.Namespace, settings: Settings, result: TickResult, post: Post | None) -> int:
+def show(
+    options: argparse.Namespace, settings: Settings, result: TickResult, post: Post | None, metrics: dict[str, float]
+) -> int:
     """Print the preview of one tick; the tick's exit code."""
     if post is None:
         _print_failure(options, result)
@@ -21,7 +23,7 @@ def show(options: argparse.Namespace, settings: Settings, result: TickResult, po
     data = {
         "content": post.content, "weighted_length": weight, "max_length": MAX_WEIGHT, "cost_usd": price,
         "origin": post.origin, "source_id": post.source_id, "topic": post.topic, "opening": post.opening,
-        "checks": list(CHECKS), "notes": list(result.notes), "exit_code": int(result.exit_code),
+        "checks": list(CHECKS), "notes": list(result.notes), "metrics": metrics, "exit_code": int(result.exit_code),
     }
     if options.json:
         print(json.dumps(data))

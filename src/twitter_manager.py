@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import os
+import resource
 import secrets
 import signal
 import sys
@@ -208,6 +209,13 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
             return result
 
 
+def _own_metrics() -> dict[str, float]:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = usage.ru_utime + usage.ru_stime + children.ru_utime + children.ru_stime
+    return {"program_peak_mb": round(usage.ru_maxrss / 1024, 1), "cpu_seconds": round(cpu, 3)}
+
+
 def _recorded(app: App) -> TickResult:
     try:
         result = tick(app)
@@ -216,17 +224,21 @@ def _recorded(app: App) -> TickResult:
             app.db.finish_run(app.run_id, trouble.exit_code, "trouble", str(trouble), app.metrics, app.clock.now())
         raise
     app.metrics["seconds"] = (app.clock.now() - app.started).total_seconds()
+    app.metrics.update(_own_metrics())
     app.db.finish_run(app.run_id, result.exit_code, result.outcome, result.message, app.metrics, app.clock.now())
     return result
 
 
-def run_preview(settings: Settings, clock: Clock, run_id: str, composer: Compose = compose) -> tuple[TickResult, Post | None]:
-    """The same tick on an in-memory copy of the database, with a sender that only pretends."""
+def run_preview(
+    settings: Settings, clock: Clock, run_id: str, composer: Compose = compose
+) -> tuple[TickResult, Post | None, dict[str, float]]:
+    """The same tick on an in-memory copy of the database, with a sender that only pretends; post and metrics with it."""
     db = db_manager.open_for_reading(settings.database) or db_manager.empty_database(clock.now())
     with contextlib.closing(db):
         app = App(settings, db, Printer(), composer, run_id, clock, preview=True)
         result = tick(app)
-        return result, db.post(result.post_id) if result.post_id else None
+        app.metrics.update(_own_metrics())
+        return result, db.post(result.post_id) if result.post_id else None, app.metrics
 
 
 def run(options: argparse.Namespace, settings: Settings, clock: Clock, run_id: str) -> int:
