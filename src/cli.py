@@ -63,6 +63,17 @@ def build_parser() -> Parser:
     command("status", "show whether all is well: last post, next slot, holds, spend")
     history = command("history", "list the last posts")
     history.add_argument("-n", type=_count, default=10, metavar="N", help="how many (default 10)")
+    drafts = command("drafts", "write, list, show, approve, edit or reject drafts")
+    actions = drafts.add_subparsers(dest="action", metavar="ACTION", required=True)
+    generate = command("generate", "write drafts with one start of the model", actions)
+    generate.add_argument("-n", type=_count, default=10, metavar="N", help="how many (default 10)")
+    command("list", "list the drafts that wait and those approved", actions)
+    for name, words in (("show", "show a draft with its length and verdict"), ("approve", "approve a draft: it goes out first"),
+                        ("edit", "put your own text in the place of a draft's"), ("reject", "reject a draft: it never goes out")):
+        one = command(name, words, actions)
+        one.add_argument("id", type=_count, metavar="ID", help="which draft")
+        if name == "edit":
+            one.add_argument("text", metavar="TEXT", help="the new text; - reads standard input")
     settle = command("reconcile", "look on X for posts whose outcome is unknown, or settle one by hand")
     settle.add_argument("id", nargs="?", type=_count, metavar="ID", help="the post to settle by hand")
     outcome = settle.add_mutually_exclusive_group()

@@ -292,6 +292,14 @@ def evaluate(options: argparse.Namespace, settings: Settings, _clock: Clock, _ru
     return 0
 
 
+def drafts(options: argparse.Namespace, settings: Settings, clock: Clock, _run: str) -> int:
+    """Write, list, show, approve, edit or reject drafts."""
+    from src import drafts as review  # noqa: PLC0415
+
+    show(*review.run(options, settings, clock.now()), as_json=options.json)
+    return 0
+
+
 def check_sources(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
     """Every broken record with file and line; counts per topic."""
     library = sources.load(settings.library_paths)
@@ -310,5 +318,6 @@ COMMANDS: dict[str, Command] = {
     "reconcile": reconcile,
     "model": model,
     "evaluate": evaluate,
+    "drafts": drafts,
     "sources": check_sources,
 }

@@ -51,6 +51,10 @@ class Settings(BaseModel):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much the log files hold")
 
     post_interval_minutes: int = Field(60, ge=5, le=1440, description="length of a slot; each slot gets one tweet")
+    quiet_hours: str = Field("", pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$",
+                             description="no posts in this span, as 22:00-07:00 in TIME_ZONE")
+    time_zone: str = Field("UTC", description="IANA name of the time zone of QUIET_HOURS")
+    require_approval: bool = Field(False, description="post only drafts that a person approved")
     max_posts_per_day: int = Field(24, ge=1, le=100, description="most tweets in any 24 hours")
     deadline_seconds: int = Field(480, ge=30, le=3000, description="time one run may take, all told")
 
@@ -96,6 +100,16 @@ class Settings(BaseModel):
         if 1440 % value:
             message = "must divide a day: 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 720 or 1440 do"
             raise ValueError(message)
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            message = "must be an IANA time zone such as Europe/Berlin"
+            raise ValueError(message) from error
         return value
 
     @field_validator("data_dir", "log_dir", "blocklist_file")
@@ -214,15 +228,6 @@ def _validate(values: dict[str, Any], problems: list[str]) -> Settings | None:
             shown = "(secret)" if secret else repr(values.get(name))
             problems.append(f"{_variable(name)}: {shown}: {item['msg'].removeprefix('Value error, ')}")
         return None
-
-
-def time_zone(name: str) -> ZoneInfo:
-    """The named IANA time zone; `ConfigTrouble` if this machine does not know it."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        message = f"unknown time zone {name!r}"
-        raise ConfigTrouble(message, "use an IANA name such as Europe/Berlin") from error
 
 
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from src import gates, model_store, sources
 from src.config import Settings
 from src.model_process import Written, mode_for, peak_of_children_mb, write
-from src.model_store import ModelTrouble
+from src.model_store import Model, ModelTrouble
 from src.post import Candidate, Composition, Draft, History, Verdict
 from src.sources import Library, Statement
 from src.tweet_text import MAX_WEIGHT, weighted_length
@@ -30,35 +30,77 @@ def compose(
     settings: Settings, history: History, now: datetime, *, seconds: float, use_model: bool = True
 ) -> Composition:
     """Write one fresh text. `seconds` is the time left for the model. Never raises for what the model does."""
+    return compose_many(settings, history, now, 1, seconds=seconds, use_model=use_model)[0]
+
+
+def compose_many(
+    settings: Settings, history: History, now: datetime, count: int, *, seconds: float, use_model: bool = True
+) -> list[Composition]:
+    """Write up to `count` fresh texts with one start of the model; each is fresh against those before it too.
+
+    The last composition has no draft if the library ran out before `count`.
+    """
     library = sources.load(settings.library_paths)
     notes = [f"{len(library.problems)} broken records in the library: `sources check` lists them"] if library.problems else []
-    picked = choose_statement(settings, library, history, now)
-    if picked is None:
+    picked: list[tuple[Statement, str]] = []
+    before = history
+    while len(picked) < count and (choice := choose_statement(settings, library, before, now)):
+        picked.append(choice)
+        before = _with(before, choice[0], choice[1], "", now)
+    written, story, metrics, model = _write(settings, picked if use_model and settings.candidates else [], now, seconds)
+    compositions = []
+    for statement, text in picked:
+        composition = _compose_one(settings, statement, text, written.get(statement.id), history, model)
+        if composition.draft:
+            history = _with(history, statement, composition.draft.content, composition.draft.opening, now)
+        compositions.append(replace(composition, notes=(*notes, *story, *composition.notes), metrics=metrics))
+    if len(picked) < count:
         notes.append("no fresh statement is left: add library files (SOURCES) or lower COOLDOWN_DAYS")
-        return Composition(None, notes=tuple(notes))
-    statement, text = picked
-    if not (use_model and settings.candidates):
-        return Composition(_draft(settings, statement, text, "", "hook"), notes=tuple(notes))
+        compositions.append(Composition(None, notes=tuple(notes)))
+    return compositions
+
+
+def _with(history: History, statement: Statement, content: str, opening: str, now: datetime) -> History:
+    """The history as it will be once this text is out."""
+    openings = (opening, *history.openings) if opening else history.openings
+    return History((content, *history.texts), openings, (statement.topic, *history.topics), {**history.last_used, statement.id: now})
+
+
+def _write(
+    settings: Settings, picked: Sequence[tuple[Statement, str]], now: datetime, seconds: float
+) -> tuple[dict[str, Written], list[str], dict[str, float], Model | None]:
+    """Let the model write for all picked statements: what it wrote, what went wrong in words, and metrics."""
+    if not picked:
+        return {}, [], {}, None
     started = time.monotonic()
     try:
         model = model_store.locate(settings)
-        mode = mode_for(settings, model)
-        subject = statement.topic if mode == "free" else text
+        free = mode_for(settings, model) == "free"
+        items = [(s.id, s.topic if free else text) for s, text in picked]
         limit = min(seconds, settings.generate_seconds)
-        written = write(settings, model, [(statement.id, subject)], seconds=limit, seed=int(now.timestamp()))[statement.id]
+        written = write(settings, model, items, seconds=limit, seed=int(now.timestamp()))
     except ModelTrouble as error:
-        notes.append(f"the model wrote nothing ({error}); the vetted wording goes out alone" + (f"; {error.fix}" if error.fix else ""))
-        return Composition(_draft(settings, statement, text, "", "hook"), notes=tuple(notes))
+        fix = f"; {error.fix}" if error.fix else ""
+        return {}, [f"the model wrote nothing ({error}); the vetted wording goes out alone{fix}"], {}, None
+    tokens = sum(w.tokens for w in written.values())
+    speed = tokens / max(sum(w.seconds for w in written.values()), 0.001)
+    metrics = {"generate_seconds": round(time.monotonic() - started, 3), "tokens": float(tokens),
+               "tokens_per_second": round(speed, 1), "model_peak_mb": peak_of_children_mb()}
+    return written, [], metrics, model
+
+
+def _compose_one(
+    settings: Settings, statement: Statement, text: str, written: Written | None, history: History, model: Model | None
+) -> Composition:
+    """Judge what the model wrote for one statement and make the draft: the best candidate's, or the wording alone."""
+    if written is None or model is None:
+        return Composition(_draft(settings, statement, text, "", "hook"))
+    mode = mode_for(settings, model)
     candidates = judge_all(settings, written, statement, text, history, mode)
     best = best_of(candidates, tuned=model.tuned)
-    if best is None:
-        notes.append(f"none of {len(candidates)} candidates was good enough; the vetted wording goes out alone")
+    notes = () if best else (f"none of {len(candidates)} candidates was good enough; the vetted wording goes out alone",)
     candidates = tuple(replace(c, chosen=True) if c is best else c for c in candidates)
-    metrics = {"generate_seconds": round(time.monotonic() - started, 3), "tokens": float(written.tokens),
-               "tokens_per_second": round(written.tokens / max(written.seconds, 0.001), 1),
-               "model_peak_mb": peak_of_children_mb()}
-    draft = _draft(settings, statement, text, best.opening if best else "", mode)
-    return Composition(draft, candidates, tuple(notes), metrics)
+    return Composition(_draft(settings, statement, text, best.opening if best else "", mode), candidates, notes)
 
 
 def best_of(candidates: Sequence[Candidate], *, tuned: bool) -> Candidate | None:
@@ -107,9 +149,9 @@ def judge_all(
     return tuple(judged)
 
 
-def judge_by_hand(settings: Settings, text: str, history: History) -> Verdict:
-    """The gates for a text that a person wrote or edited: the same as for the model's."""
-    return gates.judge_tweet(text, history.texts[:NEAR_WINDOW], gates.read_words(settings.blocklist_file))
+def judge_by_hand(settings: Settings, text: str, others: Sequence[str]) -> Verdict:
+    """The gates for a text that a person wrote or edited: the same as for the model's. `others`: past texts."""
+    return gates.judge_tweet(text, others[:NEAR_WINDOW], gates.read_words(settings.blocklist_file))
 
 
 def choose_statement(

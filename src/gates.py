@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from src.tweet_text import (
     weighted_length,
 )
 
-NEAR_DUPLICATE = 88.0  # rapidfuzz token_sort_ratio, 0 to 100
+NEAR_DUPLICATE = 88.0  # similarity of the sorted words, 0 to 100 (rapidfuzz)
 STALE_OPENING = 82.0
 _BLOCKLIST_FILE = Path(__file__).resolve().parent.parent / "data" / "blocklist.txt"
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’]*")
@@ -220,17 +220,21 @@ def is_near(text: str, others: Iterable[str], limit: float) -> bool:
     others = list(others)
     if not others:
         return False
+    return nearest(normal_words(text), [normal_words(o) for o in others], limit) is not None
+
+
+def nearest(normal: str, others: Sequence[str], limit: float) -> str | None:
+    """Which of `others` is at least `limit` (0 to 100) similar to `normal`, both as `normal_words` gives them."""
     from rapidfuzz import fuzz, process  # noqa: PLC0415 (17 ms that an idle tick need not spend)
 
-    return process.extractOne(
-        normal_words(text), [normal_words(o) for o in others], scorer=fuzz.token_sort_ratio, score_cutoff=limit
-    ) is not None
+    found = process.extractOne(normal, others, scorer=fuzz.ratio, score_cutoff=limit)
+    return str(found[0]) if found else None
 
 
 @lru_cache(maxsize=200_000)
 def normal_words(text: str) -> str:
-    """Lower-case words without punctuation: the form in which texts are compared."""
-    return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
+    """Lower-case words without punctuation, sorted: the form in which texts are compared, whatever their order."""
+    return " ".join(sorted("".join(c if c.isalnum() else " " for c in text.casefold()).split()))
 
 
 def blocked_words(text: str, extra: Collection[str] = ()) -> list[str]:

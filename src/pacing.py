@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from src.config import Settings
 from src.db_manager import Hold, Usage
@@ -44,7 +45,7 @@ def not_due(
         return Wait("too-soon", f"the last post went out at {usage.last_sent:%R} UTC", usage.last_sent + gap)
     if usage.sent_24h >= settings.max_posts_per_day:
         return Wait("daily-cap", f"{usage.sent_24h} posts in 24 hours, MAX_POSTS_PER_DAY is {settings.max_posts_per_day}")
-    return _over_budget(settings, usage) or _rate_limited(limits, now)
+    return _over_budget(settings, usage) or _rate_limited(limits, now) or _quiet(settings, now)
 
 
 def _held(hold: Hold) -> Wait:
@@ -69,6 +70,17 @@ def _over_budget(settings: Settings, usage: Usage) -> Wait | None:
 def _rate_limited(limits: Iterable[RateLimit], now: datetime) -> Wait | None:
     resets = [w.reset for w in limits if w.remaining <= 0 and now < w.reset <= now + LONGEST_WAIT]
     return Wait("rate-limited", f"X's limit is used up until {max(resets):%F %R} UTC", max(resets)) if resets else None
+
+
+def _quiet(settings: Settings, now: datetime) -> Wait | None:
+    """Quiet hours by the wall clock of their time zone; a span that ends before it begins runs over midnight."""
+    if not settings.quiet_hours:
+        return None
+    local = now.astimezone(ZoneInfo(settings.time_zone))
+    begin, end = (time.fromisoformat(part) for part in settings.quiet_hours.split("-"))
+    at = local.time()
+    quiet = begin <= at < end if begin <= end else at >= begin or at < end
+    return Wait("quiet-hours", f"quiet hours {settings.quiet_hours} ({settings.time_zone})") if quiet else None
 
 
 def hold_until(reason: str, count: int, now: datetime, interval_minutes: int) -> datetime | None:

@@ -84,6 +84,8 @@ def _next_post(app: App) -> Post | None:
     waiting = app.db.pending(app.slot) or app.db.claim_approved(app.slot)
     if waiting:
         return waiting
+    if app.settings.require_approval and not app.preview:
+        return None
     now = app.clock.now()
     seconds = max(app.seconds_left() - NETWORK_SECONDS, 1.0)
     composition = app.compose(app.settings, app.db.content_history(now), now, seconds)
@@ -180,6 +182,10 @@ def _block(app: App, result: SendResult) -> db_manager.Hold:
 
 
 def _no_content(app: App) -> TickResult:
+    if app.settings.require_approval:
+        waiting = len(app.db.with_status(Status.DRAFT))
+        return TickResult(Exit.NO_CONTENT, "waiting-for-approval", f"no approved draft; {waiting} wait for you",
+                          "`drafts list`, then `drafts approve ID`; `drafts generate -n 10` writes more")
     said = "; ".join(app.notes) or "no text passed the gates"
     return TickResult(Exit.NO_CONTENT, "no-content", said, "`sources check` shows the library", notes=tuple(app.notes))
 

@@ -150,8 +150,10 @@ def test_child_environment_has_no_credentials(monkeypatch):
     assert child["A"] == "b"
 
 
-def test_time_zone():
-    """An unknown time zone is named."""
-    assert config.time_zone("Europe/Berlin").key == "Europe/Berlin"
-    with pytest.raises(ConfigTrouble, match="Mars"):
-        config.time_zone("Mars/Olympus")
+def test_time_zone_and_quiet_hours():
+    """An unknown time zone and a span that is none are named."""
+    assert load({"TIME_ZONE": "Europe/Berlin", "QUIET_HOURS": "22:00-07:00"}).time_zone == "Europe/Berlin"
+    with pytest.raises(ConfigTrouble, match="IANA"):
+        load({"TIME_ZONE": "Mars/Olympus"})
+    with pytest.raises(ConfigTrouble, match="QUIET_HOURS"):
+        load({"QUIET_HOURS": "25:00-07:00"})

@@ -76,8 +76,9 @@ CREATE UNIQUE INDEX one_row_per_tweet ON posts(tweet_id) WHERE tweet_id IS NOT N
 CREATE UNIQUE INDEX one_sending ON posts(status) WHERE status = 'sending';
 CREATE UNIQUE INDEX one_send_per_text ON posts(fingerprint)
     WHERE origin IN ('model', 'wording', 'person') AND status IN ('pending', 'sending', 'posted', 'unknown', 'unconfirmed');
-CREATE INDEX posts_open ON posts(status, id) WHERE status NOT IN ('posted', 'failed', 'expired', 'rejected');
+CREATE INDEX posts_status ON posts(status, id);
 CREATE INDEX posts_sent ON posts(sent_at) WHERE sent_at IS NOT NULL;
+CREATE INDEX posts_created ON posts(created_at);
 CREATE INDEX posts_fingerprint ON posts(fingerprint) WHERE fingerprint IS NOT NULL;
 CREATE INDEX posts_source ON posts(source_id, sent_at) WHERE source_id IS NOT NULL AND sent_at IS NOT NULL;
 CREATE INDEX attempts_post ON attempts(post_id);
