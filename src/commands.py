@@ -16,6 +16,7 @@ from src.app import App, Clock, LazyAccount, no_text, require_credentials
 from src.config import Settings
 from src.lock import writer_lock
 from src.post import (
+    ConfigTrouble,
     DatabaseTrouble,
     Exit,
     Outcome,
@@ -292,6 +293,56 @@ def evaluate(options: argparse.Namespace, settings: Settings, _clock: Clock, _ru
     return 0
 
 
+def try_alerts(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
+    """Send a test alert and a ping; say which arrived."""
+    from src import alerts  # noqa: PLC0415
+
+    if not (settings.alert_urls or settings.ping_url):
+        message = "neither ALERT_URLS nor PING_URL is set"
+        raise ConfigTrouble(message, "set one in .env; https://github.com/caronc/apprise lists the addresses")
+    told = {}
+    if settings.alert_urls:
+        alert = alerts.Alert("new", "test", "twitter_manager: test", "This is a test. All is well.")
+        told["alerts"] = alerts.deliver(settings, alert)
+    if settings.ping_url:
+        told["ping"] = alerts.ping(settings, "", "test")
+    lines = [f"{name}: {'delivered' if good else 'NOT delivered, see the log'}" for name, good in told.items()]
+    show(told, "\n".join(lines), as_json=options.json)
+    return 0 if all(told.values()) else int(Exit.TEMPORARY)
+
+
+def undo(options: argparse.Namespace, settings: Settings, clock: Clock, _run: str) -> int:
+    """Delete one of our tweets on X and record that."""
+    require_credentials(settings)
+    with writer_lock(settings.database) as ours:
+        if not ours:
+            message = "another run is in progress"
+            raise UsageTrouble(message, "wait for it to end")
+        with contextlib.closing(db_manager.open_database(settings.database, clock.now())) as db:
+            post = db.find_post(options.id)
+            if post is None or post.tweet_id is None:
+                message = f"post {options.id} is not on X"
+                raise UsageTrouble(message, "`history` shows the posts and their ids")
+            if not options.yes and not _confirmed(post):
+                show({"deleted": False}, "nothing was deleted", as_json=options.json)
+                return 0
+            result = LazyAccount(settings, clock).delete(post.tweet_id)
+            if result.outcome is not Outcome.POSTED:
+                reason = result.detail or result.reason
+                raise AccountTrouble(f"X did not delete {post.tweet_id}: {reason}", result.fix or "try again later")
+            db.stamp_deleted(post, clock.now())
+    show({"deleted": True, "tweet_id": str(post.tweet_id)}, f"deleted {tweet_url(post.tweet_id)}", as_json=options.json)
+    return 0
+
+
+def _confirmed(post: Post) -> bool:
+    print(log.sanitise(post.content.replace("\n", " ")))
+    try:
+        return input(f"Delete {tweet_url(post.tweet_id)}? Type yes: ").strip().lower() == "yes"
+    except EOFError:
+        return False
+
+
 def drafts(options: argparse.Namespace, settings: Settings, clock: Clock, _run: str) -> int:
     """Write, list, show, approve, edit or reject drafts."""
     from src import drafts as review  # noqa: PLC0415
@@ -319,5 +370,7 @@ COMMANDS: dict[str, Command] = {
     "model": model,
     "evaluate": evaluate,
     "drafts": drafts,
+    "alerts": try_alerts,
+    "undo": undo,
     "sources": check_sources,
 }

@@ -82,6 +82,12 @@ class Settings(BaseModel):
     price_link_post_usd: float = Field(0.2, ge=0, description="what X bills for a post with a link")
     price_read_usd: float = Field(0.001, ge=0, description="what X bills for one of your own posts read")
 
+    alert_urls: SecretStr | None = Field(None, description="where alerts go: Apprise addresses, comma-separated")
+    ping_url: SecretStr | None = Field(None, description="dead-man's switch (healthchecks.io style), pinged every run")
+    alert_after_failures: int = Field(3, ge=1, le=100, description="failed runs in a row before an alert")
+    alert_no_post_hours: int = Field(6, ge=1, le=720, description="hours without a post before an alert")
+    alert_low_library_days: int = Field(5, ge=0, le=60, description="days of fresh statements left before an alert")
+
     failpoint: str = Field("", description="for tests only: where to break, see src/failpoints.py")
 
     @field_validator("x_api_base_url")
@@ -133,6 +139,11 @@ class Settings(BaseModel):
         builtin = (ROOT / "data" / "library",) if self.builtin_library else ()
         return (*builtin, *((ROOT / Path(s).expanduser()).absolute() for s in self.sources))
 
+    def alert_addresses(self) -> tuple[str, ...]:
+        """The addresses alerts go to. They hold passwords and tokens: never log them."""
+        given = self.alert_urls.get_secret_value() if self.alert_urls else ""
+        return tuple(part.strip() for part in given.split(",") if part.strip())
+
     @property
     def missing_credentials(self) -> tuple[str, ...]:
         """Names of the credential variables that are not set."""
@@ -141,7 +152,8 @@ class Settings(BaseModel):
     def secret_values(self) -> tuple[str, ...]:
         """Every secret's value, for the redaction of logs."""
         values = (getattr(self, name) for name in type(self).model_fields)
-        return tuple(v.get_secret_value() for v in values if isinstance(v, SecretStr) and v.get_secret_value())
+        found = [v.get_secret_value() for v in values if isinstance(v, SecretStr) and v.get_secret_value()]
+        return (*found, *self.alert_addresses())
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -224,7 +236,7 @@ def _validate(values: dict[str, Any], problems: list[str]) -> Settings | None:
     except ValidationError as error:
         for item in error.errors(include_url=False):
             name = str(item["loc"][0])
-            secret = _variable(name) in SECRETS
+            secret = "SecretStr" in str(Settings.model_fields[name].annotation) if name in Settings.model_fields else True
             shown = "(secret)" if secret else repr(values.get(name))
             problems.append(f"{_variable(name)}: {shown}: {item['msg'].removeprefix('Value error, ')}")
         return None

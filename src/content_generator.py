@@ -47,7 +47,9 @@ def compose_many(
     while len(picked) < count and (choice := choose_statement(settings, library, before, now)):
         picked.append(choice)
         before = _with(before, choice[0], choice[1], "", now)
+    left = len(fresh_statements(settings, library, history, now))
     written, story, metrics, model = _write(settings, picked if use_model and settings.candidates else [], now, seconds)
+    metrics["fresh_statements"] = float(left)
     compositions = []
     for statement, text in picked:
         composition = _compose_one(settings, statement, text, written.get(statement.id), history, model)
@@ -56,7 +58,7 @@ def compose_many(
         compositions.append(replace(composition, notes=(*notes, *story, *composition.notes), metrics=metrics))
     if len(picked) < count:
         notes.append("no fresh statement is left: add library files (SOURCES) or lower COOLDOWN_DAYS")
-        compositions.append(Composition(None, notes=tuple(notes)))
+        compositions.append(Composition(None, notes=tuple(notes), metrics=metrics))
     return compositions
 
 
@@ -154,6 +156,13 @@ def judge_by_hand(settings: Settings, text: str, others: Sequence[str]) -> Verdi
     return gates.judge_tweet(text, others[:NEAR_WINDOW], gates.read_words(settings.blocklist_file))
 
 
+def fresh_statements(settings: Settings, library: Library, history: History, now: datetime) -> list[Statement]:
+    """The statements that were never used or are past their cool-down."""
+    cooldown = timedelta(days=settings.cooldown_days)
+    return [s for s in library.statements
+            if s.id not in history.last_used or now - history.last_used[s.id] >= cooldown]
+
+
 def choose_statement(
     settings: Settings, library: Library, history: History, now: datetime
 ) -> tuple[Statement, str] | None:
@@ -162,9 +171,7 @@ def choose_statement(
     Past its cool-down, in the topic that has waited longest; never used before used; another wording first. A
     text too like a recent one is passed over. The choice is random but the same for the same hour.
     """
-    cooldown = timedelta(days=settings.cooldown_days)
-    fresh = [s for s in library.statements
-             if s.id not in history.last_used or now - history.last_used[s.id] >= cooldown]
+    fresh = fresh_statements(settings, library, history, now)
     blocked = gates.read_words(settings.blocklist_file)
     order = random.Random(int(now.timestamp()) // 3600)  # noqa: S311 (variety, not secrecy)
     order.shuffle(fresh)

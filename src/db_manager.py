@@ -298,6 +298,11 @@ class Database:
                 db.execute("UPDATE posts SET vanished_at = coalesce(vanished_at, ?) WHERE tweet_id = ?",
                            (now.timestamp(), tweet_id))
 
+    def stamp_deleted(self, post: Post, now: datetime) -> None:
+        """The owner deleted this tweet with `undo`: it stays on record, with the time it went."""
+        with self._transaction() as db:
+            db.execute("UPDATE posts SET vanished_at = ?, resolved_by = 'undo' WHERE id = ?", (now.timestamp(), post.id))
+
     # ---- drafts that a person looks at ------------------------------------------------------------------------
 
     def add_draft(self, draft: Draft, now: datetime) -> Post:
@@ -494,6 +499,26 @@ class Database:
         """The newest finished run as a mapping of its columns."""
         rows = self._rows("SELECT * FROM runs WHERE finished IS NOT NULL ORDER BY id DESC LIMIT 1")
         return dict(rows[0]) if rows else None
+
+    def oldest_unknown(self) -> datetime | None:
+        """When the oldest post whose outcome nobody knows was sent."""
+        return _time(self._value("SELECT min(sent_at) FROM posts WHERE status IN ('unknown', 'unconfirmed') AND origin <> 'seed'"))
+
+    def last_posted(self) -> datetime | None:
+        """When the newest tweet on record went out."""
+        return _time(self._value("SELECT sent_at FROM posts WHERE sent_at IS NOT NULL AND +status = 'posted'"
+                                 " ORDER BY sent_at DESC LIMIT 1"))
+
+    def made_at(self) -> datetime | None:
+        """When this database was made or taken over."""
+        value = self.get("made_at")
+        return _time(float(value)) if value else None
+
+    def failures_in_a_row(self, most: int = 100) -> int:
+        """How many of the latest runs that had something to do ended badly, up to the last that did not."""
+        rows = self._rows("SELECT exit_code FROM runs WHERE finished IS NOT NULL AND command = 'tick'"
+                          " AND (exit_code <> 0 OR outcome = 'posted') ORDER BY id DESC LIMIT ?", most)
+        return next((n for n, row in enumerate(rows) if row["exit_code"] == 0), len(rows))
 
     def success_rate(self, since: datetime) -> tuple[int, int]:
         """(posted, slots tried) among the posts claimed since then."""

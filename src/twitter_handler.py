@@ -8,14 +8,11 @@ Whatever is not provably unsent, refused or posted is UNKNOWN.
 
 from __future__ import annotations
 
-import contextlib
 import email.utils
 import json
-import signal
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,6 +25,7 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutio
 from urllib3.util.retry import Retry
 
 from src.config import Settings
+from src.deadline import hard_limit
 from src.post import MAX_TWEET_ID, Outcome, RateLimit, SendResult, TimelineRead, Tweet
 
 MAX_BODY_BYTES = 1_000_000
@@ -47,10 +45,6 @@ FIX_WRITE = "set the app to Read and write at https://developer.x.com, then rege
 FIX_ENROL = "attach the app to a project with a pay-per-use package at https://developer.x.com"
 FIX_USER_AUTH = "use the access token of the account (OAuth 1.0a), not an app-only bearer token"
 FIX_ACCOUNT = "log in to x.com with this account and clear what it shows (locked, suspended, not labelled Automated)"
-
-
-class DeadlineError(Exception):
-    """One exchange took longer than its limit as a whole."""
 
 
 class XSession(requests.Session):
@@ -75,7 +69,7 @@ class XSession(requests.Session):
         target = urlunsplit((self._base.scheme, self._base.netloc, parts.path, parts.query, ""))
         options.update(timeout=self._timeouts, allow_redirects=False, stream=True)
         options["headers"] = {**(options.get("headers") or {}), "Connection": "close"}
-        with _hard_limit(sum(self._timeouts) + self._timeouts[1]):
+        with hard_limit(sum(self._timeouts) + self._timeouts[1]):
             response = super().request(method, target, *args, **options)
             _read_body(response)
         self.last = response
@@ -90,25 +84,6 @@ def _read_body(response: requests.Response) -> None:
             response.close()
             break
     response._content = body  # requests has no public way to keep a body that was read in parts
-
-
-@contextlib.contextmanager
-def _hard_limit(seconds: float) -> Iterator[None]:
-    """Break off after `seconds` even if the server dribbles a byte at a time (main thread only; signals)."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def expire(_signal: int, _frame: object) -> None:
-        raise DeadlineError
-
-    previous = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
 
 
 class XClient:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from src import __version__, cli, config, db_manager, failpoints, log, pacing
+from src import __version__, alerts, cli, config, db_manager, failpoints, log, pacing
 from src.app import App, Clock, Compose, LazyAccount, Printer, require_credentials
 from src.config import Settings
 from src.failpoints import reach
@@ -201,18 +201,49 @@ def compose(settings: Settings, history: History, now: datetime, seconds: float)
 
 
 def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = compose) -> TickResult:
-    """One real tick: lock, database, account, record. Raises `Trouble`."""
+    """One real tick: lock, database, account, record, alerts. Raises `Trouble`."""
     require_credentials(settings)
-    with writer_lock(settings.database) as ours:
-        if not ours:
-            logger.info("tick.busy")
-            return TickResult(Exit.OK, "busy", "another run is in progress")
-        with contextlib.closing(db_manager.open_database(settings.database, clock.now())) as db:
-            app = App(settings, db, LazyAccount(settings, clock), composer, run_id, clock)
-            db.begin_run(run_id, "tick", app.slot, __version__, app.started)
-            result = _recorded(app)
-            reach("tick.finished")
-            return result
+    try:
+        with writer_lock(settings.database) as ours:
+            if not ours:
+                logger.info("tick.busy")
+                return TickResult(Exit.OK, "busy", "another run is in progress")
+            alerts.ping(settings, "/start")
+            with contextlib.closing(db_manager.open_database(settings.database, clock.now())) as db:
+                app = App(settings, db, LazyAccount(settings, clock), composer, run_id, clock)
+                db.begin_run(run_id, "tick", app.slot, __version__, app.started)
+                result = _recorded(app)
+                health = _health(app, result)
+        reach("tick.finished")
+    except Trouble as trouble:
+        result = TickResult(trouble.exit_code, "trouble", str(trouble), trouble.fix)
+        _tell(settings, alerts.Health(result), clock)
+        raise
+    _tell(settings, health, clock)
+    return result
+
+
+def _tell(settings: Settings, health: alerts.Health, clock: Clock) -> None:
+    """Alerts and the dead-man's ping, after everything is committed; their trouble never changes the run."""
+    alerts.watch(health, settings, clock.now())
+    good = health.result.exit_code is Exit.OK
+    alerts.ping(settings, "" if good else "/fail", health.result.message)
+
+
+def _health(app: App, result: TickResult) -> alerts.Health:
+    hold = app.db.current_hold()
+    blocked = hold if hold and hold.kind == "blocked" else None
+    fresh = app.metrics.get("fresh_statements")
+    return alerts.Health(
+        result,
+        blocked=f"{blocked.reason}, {blocked.count} in a row" if blocked else "",
+        blocked_fix=blocked.fix if blocked else "",
+        oldest_unknown=app.db.oldest_unknown(),
+        failures=app.db.failures_in_a_row(),
+        last_posted=app.db.last_posted(),
+        watched_since=app.db.made_at(),
+        fresh_statements=None if fresh is None else int(fresh),
+    )
 
 
 def _own_metrics() -> dict[str, float]:
