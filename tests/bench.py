@@ -18,7 +18,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from src import config, db_manager, model_store
+from src import db_manager, model_store
 from src.config import ROOT
 from src.gates import NEAR_DUPLICATE, nearest, normal_words
 from src.llama import Llama

@@ -12,9 +12,9 @@ Every fault comes in two kinds: before (`accept=False`) and after (`accept=True`
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import hmac
-import base64
 import html
 import json
 import socket
@@ -463,7 +463,9 @@ class _Handler(BaseHTTPRequestHandler):
         """HMAC-SHA1 over method, address and parameters, RFC 5849 section 3.4."""
         form = parse_qsl(self.body, keep_blank_values=True) if "urlencoded" in (self.headers.get("Content-Type") or "") else []
         pairs = [*self.query.items(), *form, *((k, v) for k, v in oauth.items() if k not in {"oauth_signature", "realm"})]
-        escape = lambda text: quote(text, safe="~")
+        def escape(text: str) -> str:
+            return quote(text, safe="~")
+
         normal = "&".join(f"{k}={v}" for k, v in sorted((escape(k), escape(v)) for k, v in pairs))
         base = "&".join(map(escape, (self.command, f"http://{self.headers['Host']}{self.parts.path}", normal)))
         key = f"{escape(secret)}&{escape(token_secret)}".encode()

@@ -3,7 +3,12 @@
 import pytest
 
 from src.tweet_text import (
-    find_cashtags, find_forbidden_characters, find_hashtags, find_links, find_mentions, weighted_length,
+    find_cashtags,
+    find_forbidden_characters,
+    find_hashtags,
+    find_links,
+    find_mentions,
+    weighted_length,
 )
 
 # From twitter-text's conformance suite (validate.yml, WeightedTweetsCounterTest and friends).

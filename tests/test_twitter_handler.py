@@ -8,7 +8,13 @@ import pytest
 
 from src.post import Outcome
 from src.twitter_handler import (
-    MAX_BODY_BYTES, clock_is_off, rate_limits, read_delete, read_send, read_timeline, retry_after,
+    MAX_BODY_BYTES,
+    clock_is_off,
+    rate_limits,
+    read_delete,
+    read_send,
+    read_timeline,
+    retry_after,
 )
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
