@@ -45,9 +45,9 @@ class TuningTrouble(Trouble):
 class Recipe:
     """How the adapter is trained. Learning rate per step, lengths in tokens."""
 
-    epochs: float = 3.0
-    batch: int = 16
-    rate: float = 4e-4
+    epochs: float = 2.0
+    batch: int = 32
+    rate: float = 8e-4
     rank: int = 16
     alpha: int = 32
     seed: int = 20261123
