@@ -223,12 +223,14 @@ class Database:
         return self.post(post.id)
 
     def confirm_posted(self, post: Post, tweet: Tweet, resolved_by: str, now: datetime) -> bool:
-        """The tweet was found: the post is `posted`. False if that tweet already belongs to another post."""
+        """The tweet was found: the post is `posted` and has its slot (again). False if that tweet belongs to another post."""
         try:
             with self._transaction() as db:
                 changed = db.execute(
                     "UPDATE posts SET status = 'posted', tweet_id = ?, posted_at = ?, sent_at = ?, error_message = NULL,"
-                    " resolved_by = ?, verified_at = ? WHERE id = ? AND status IN ('unknown', 'unconfirmed', 'failed')",
+                    " resolved_by = ?, verified_at = ?, slot = coalesce(slot, (SELECT a.slot FROM attempts a WHERE a.post_id = posts.id"
+                    " AND NOT EXISTS (SELECT 1 FROM posts p WHERE p.slot = a.slot) ORDER BY a.id DESC LIMIT 1))"
+                    " WHERE id = ? AND status IN ('unknown', 'unconfirmed', 'failed', 'pending', 'expired')",
                     (tweet.id, _iso(tweet.at), tweet.at.timestamp(), resolved_by, now.timestamp(), post.id),
                 ).rowcount
         except sqlite3.IntegrityError:
@@ -344,6 +346,11 @@ class Database:
             raise DatabaseTrouble(message)
         return _post(rows[0])
 
+    def was_refused(self, post: Post) -> bool:
+        """Whether X answered the last attempt with a refusal that leaves the text to be sent again (a limit, a block)."""
+        outcome = self._value("SELECT outcome FROM attempts WHERE post_id = ? AND kind = 'post' ORDER BY id DESC LIMIT 1", post.id)
+        return outcome in {Outcome.LATER, Outcome.BLOCKED}
+
     def find_post(self, post_id: int) -> Post | None:
         """One post by its id, or None."""
         rows = self._rows("SELECT * FROM posts WHERE id = ?", post_id)
@@ -368,9 +375,9 @@ class Database:
         return [_post(row) for row in self._rows("SELECT * FROM posts ORDER BY id DESC LIMIT ?", count)]
 
     def lost_post(self, text: str) -> Post | None:
-        """A post we sent and gave up on (`failed` or `unconfirmed`, at least one attempt) with this text, newest first."""
+        """A post we sent and gave up on (`failed`, `expired` or `unconfirmed`, with an attempt) with this text, newest first."""
         rows = self._rows(
-            "SELECT * FROM posts WHERE fingerprint = ? AND status IN ('failed', 'unconfirmed') AND attempts > 0"
+            "SELECT * FROM posts WHERE fingerprint = ? AND status IN ('failed', 'expired', 'unconfirmed') AND attempts > 0"
             " ORDER BY id DESC LIMIT 1", fingerprint(html.unescape(text)))
         return _post(rows[0]) if rows else None
 
@@ -385,9 +392,10 @@ class Database:
             " ORDER BY tweet_id DESC LIMIT ?", newest if newest is not None else 2**63 - 1, count)
         return [row["tweet_id"] for row in rows]
 
-    def oldest_tweet_since(self, moment: datetime) -> int:
-        """The smallest tweet id on record that was sent after `moment` and is not known to be gone, 0 for none."""
-        return int(self._value("SELECT min(tweet_id) FROM posts WHERE sent_at > ? AND vanished_at IS NULL", moment.timestamp()) or 0)
+    def newest_tweet_before(self, moment: datetime) -> int:
+        """The newest tweet on record that was sent before `moment` and is not known to be gone, 0 for none."""
+        return int(self._value("SELECT tweet_id FROM posts WHERE sent_at <= ? AND tweet_id IS NOT NULL AND vanished_at IS NULL"
+                               " ORDER BY sent_at DESC LIMIT 1", moment.timestamp()) or 0)
 
     def newest_tweet_id(self) -> int:
         """The largest tweet id on record, 0 for none."""

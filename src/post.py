@@ -9,6 +9,8 @@ Life of a post (the database refuses every other move):
                                              |-> posted       found on the timeline
                                              |-> failed       proven absent by two healthy reads
                                              '-> unconfirmed  given up after 48 hours; a person decides
+
+A tweet that X made although it said no is found later: `pending`, `expired` and `failed` may still become `posted`.
 """
 
 from __future__ import annotations
@@ -43,13 +45,13 @@ LEGAL_MOVES: dict[Status, frozenset[Status]] = {
     Status.DRAFT: frozenset({Status.APPROVED, Status.REJECTED}),
     Status.APPROVED: frozenset({Status.PENDING, Status.REJECTED, Status.DRAFT}),
     Status.REJECTED: frozenset({Status.DRAFT}),
-    Status.PENDING: frozenset({Status.SENDING, Status.EXPIRED, Status.APPROVED}),
+    Status.PENDING: frozenset({Status.SENDING, Status.EXPIRED, Status.APPROVED, Status.POSTED}),
     Status.SENDING: frozenset({Status.PENDING, Status.POSTED, Status.FAILED, Status.UNKNOWN}),
     Status.UNKNOWN: frozenset({Status.POSTED, Status.FAILED, Status.UNCONFIRMED}),
     Status.UNCONFIRMED: frozenset({Status.POSTED, Status.FAILED}),
     Status.FAILED: frozenset({Status.POSTED}),
     Status.POSTED: frozenset(),
-    Status.EXPIRED: frozenset(),
+    Status.EXPIRED: frozenset({Status.POSTED}),
 }
 MAY_BE_ON_X = frozenset({Status.SENDING, Status.POSTED, Status.UNKNOWN, Status.UNCONFIRMED})
 

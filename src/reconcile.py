@@ -8,7 +8,7 @@ after two such reads, at least 15 minutes after the send; after 48 hours a perso
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from src.app import App
 from src.failpoints import reach
@@ -19,6 +19,8 @@ ABSENT_READS = 2
 ABSENT_AFTER = timedelta(minutes=15)
 GIVE_UP_AFTER = timedelta(hours=48)
 AUDIT_EVERY = timedelta(hours=24)
+AUDIT_OVERLAP = timedelta(hours=1)
+LONGEST_AUDIT = timedelta(days=4)  # a timeline read shows at most 100 tweets
 CANARIES = 5
 
 
@@ -43,14 +45,13 @@ def reconcile(app: App) -> None:
 
 
 def audit(app: App) -> None:
-    """Once a day, compare the last day both ways: ours but gone is stamped, on X but unknown is recorded."""
+    """Once a day, compare all since the last audit both ways: ours but gone is stamped, on X but unknown is recorded."""
     now = app.clock.now()
-    last = app.db.get("audited_at")
-    if last and abs(now.timestamp() - float(last)) < AUDIT_EVERY.total_seconds():
+    last = datetime.fromtimestamp(float(app.db.get("audited_at") or 0), UTC)
+    if abs(now - last) < AUDIT_EVERY:
         return
-    since = app.db.oldest_tweet_since(now - AUDIT_EVERY)
-    if since:
-        look = _look(app, since)
+    if app.db.newest_tweet_id():
+        look = _look(app, app.db.newest_tweet_before(max(last, now - LONGEST_AUDIT) - AUDIT_OVERLAP))
         if not look.canary:
             return
         absorb(app, look)
@@ -142,6 +143,22 @@ def settle_now(app: App, post: Post, result: SendResult) -> Post:
     if result.outcome is Outcome.DUPLICATE and absences == len(app.settings.reconcile_delays_seconds) > 0:
         app.db.prove_absent(post, "duplicate-refused", free_slot=True)
     return app.db.post(post.id)
+
+
+def second_look(app: App, post: Post) -> tuple[Post, SendResult | None]:
+    """Before anything else is sent for a slot in which X said no: was the text made all the same?
+
+    A refusal is X's word, and X has answered errors for requests that it carried out. One owned read settles it.
+    Returns the post as it stands, and the read's result if the timeline could not be read: then nothing may be sent.
+    """
+    look = _look(app, post.since_id)
+    recorded = app.db.known_among(t.id for t in look.read.tweets)
+    for tweet in sorted(look.read.tweets, key=lambda t: t.id):
+        if tweet.id > post.since_id and tweet.id not in recorded and same_text(tweet.text, post.content):
+            app.db.confirm_posted(post, tweet, "second look", app.clock.now())
+            logger.warning("post.made_although_refused", extra={"post_id": post.id, "tweet_id": tweet.id})
+            return app.db.post(post.id), None
+    return post, None if look.read.healthy else look.read.result
 
 
 def cold_start(app: App) -> TickResult | None:

@@ -36,7 +36,7 @@ from src.post import (
     TickResult,
     Trouble,
 )
-from src.reconcile import audit, cold_start, reconcile, settle_now
+from src.reconcile import audit, cold_start, reconcile, second_look, settle_now
 
 MAX_TEXTS = 2  # a refused text may be followed by one other in the same run
 SEND_TRIES = 3
@@ -68,6 +68,9 @@ def tick(app: App) -> TickResult:
             return _no_content(app)
         post, result = send(app, claimed)
         if post.status is not Status.FAILED or text_number == MAX_TEXTS:
+            return _conclude(app, post, result)
+        post, unreadable = second_look(app, post)
+        if unreadable or post.status is Status.POSTED:
             return _conclude(app, post, result)
     raise AssertionError
 
@@ -101,6 +104,12 @@ def send(app: App, post: Post) -> tuple[Post, SendResult]:
     """Send one claimed text; retry only what provably never left; look for what may have arrived."""
     from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential  # noqa: PLC0415
 
+    if app.db.was_refused(post):
+        post, unreadable = second_look(app, post)
+        if unreadable:
+            return post, _not_sent(unreadable)
+        if post.status is Status.POSTED:
+            return post, SendResult(Outcome.POSTED, tweet_id=post.tweet_id)
     retrying = Retrying(
         stop=stop_after_attempt(SEND_TRIES),
         wait=wait_random_exponential(multiplier=app.settings.retry_wait_seconds / 4, max=app.settings.retry_wait_seconds * 4),
@@ -113,6 +122,14 @@ def send(app: App, post: Post) -> tuple[Post, SendResult]:
     if post.status is Status.UNKNOWN:
         post = settle_now(app, post, result)
     return post, result
+
+
+def _not_sent(read: SendResult) -> SendResult:
+    """The timeline had to be read before sending again and could not be: what that means for the text that waits."""
+    if read.outcome in {Outcome.BLOCKED, Outcome.LATER}:
+        return read
+    return SendResult(Outcome.NOT_SENT, http_status=read.http_status, reason=read.reason, detail=read.detail,
+                      fix="nothing to do: the next run tries again")
 
 
 def _send_once(app: App, post_id: int) -> SendResult:

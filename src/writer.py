@@ -33,6 +33,7 @@ MAX_NEW_TOKENS_OF_A_TWEET = 72
 TEMPERATURE = 0.8
 TOP_P = 0.95
 TOP_K = 64
+SCORED_TOGETHER = 8
 PMI_WEIGHT = 0.5
 _NO_STATEMENT = "Software developers write, test and run programs."
 _PR_SET_PDEATHSIG, _SIGKILL, _CLONE_NEWNET, _CLONE_NEWUSER = 1, 9, 0x40000000, 0x10000000
@@ -126,7 +127,7 @@ class Engine:
         self._torch = torch
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._model: Any = Llama(folder, dtype) if can_run(folder) else HubModel(folder, dtype)
-        self._end = self._ids("<|im_end|>")[0] if self._tokenizer.token_to_id("<|im_end|>") is not None else None
+        self._end: int | None = self._tokenizer.token_to_id("<|im_end|>")
         self._line_end = self._ids("\n")[-1]
 
     def _ids(self, text: str) -> list[int]:
@@ -206,18 +207,18 @@ class Engine:
         return indices.gather(-1, picked)[:, 0]
 
     def _score(self, past: Any, logits: torch.Tensor, rows: list[list[int]]) -> list[float]:
-        full = [[*row, self._stop] for row in rows]
-        width = max(map(len, full))
-        padded = self._torch.tensor([row + [self._stop] * (width - len(row)) for row in full])
+        """Mean log-likelihood of each row, end token included, after `past`; eight at a time, to bound memory."""
         first = logits.log_softmax(-1)[0]
-        rest = self._model.forward(padded[:, :-1], past.repeat(len(rows))) if width > 1 else None
-        means = []
-        for index, row in enumerate(full):  # a row at a time: [B, T, V] in float32 would be a hundred megabytes
-            total = float(first[row[0]])
-            if rest is not None and len(row) > 1:
+        means: list[float] = []
+        for start in range(0, len(rows), SCORED_TOGETHER):
+            full = [[*row, self._stop] for row in rows[start : start + SCORED_TOGETHER]]
+            width = max(map(len, full))
+            padded = self._torch.tensor([row + [self._stop] * (width - len(row)) for row in full])
+            rest = self._model.forward(padded[:, :-1], past.repeat(len(full)))
+            for index, row in enumerate(full):
                 steps = rest[index, : len(row) - 1].float().log_softmax(-1)
-                total += float(steps.gather(-1, self._torch.tensor(row[1:])[:, None]).sum())
-            means.append(total / len(row))
+                total = first[row[0]] + steps.gather(-1, self._torch.tensor(row[1:])[:, None]).sum()
+                means.append(float(total) / len(row))
         return means
 
 

@@ -245,3 +245,20 @@ def test_idle_tick_imports_nothing_heavy(still):
     code = "import sys, runpy\ntry:\n runpy.run_module('src.twitter_manager', run_name='__main__')\nexcept SystemExit as e: print(e.code)\nprint(sorted({m.partition('.')[0] for m in sys.modules} & {'torch','transformers','tweepy','requests','rapidfuzz','tenacity','tokenizers','numpy','regex'}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={"PATH": "/usr/bin:/bin", **still.env, **WORDING}, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "0\n[]\n", done.stdout + done.stderr
+
+
+def test_idle_tick_in_counts(still):
+    """A tick with nothing due imports few modules and runs few SQL statements: counts, so that this cannot flake."""
+    still.cli(env=WORDING)
+    code = (
+        "import sys, sqlite3\nseen = []\nreal = sqlite3.connect\n"
+        "def connect(*a, **k):\n c = real(*a, **k)\n c.set_trace_callback(seen.append)\n return c\n"
+        "sqlite3.connect = connect\n"
+        "from src.twitter_manager import main\ncode = main([])\n"
+        "print(code, len(sys.modules), sum(not s.startswith('PRAGMA') for s in seen))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={"PATH": "/usr/bin:/bin", **still.env, **WORDING}, capture_output=True, text=True, timeout=60, check=False)
+    code, modules, statements = map(int, done.stdout.split())
+    assert code == 0, done.stderr
+    assert modules <= 420
+    assert statements <= 40

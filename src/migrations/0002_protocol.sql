@@ -97,7 +97,7 @@ WHEN NEW.status IS NOT OLD.status AND (NEW.status IS NULL OR (OLD.status || '>' 
     'draft>approved', 'draft>rejected',
     'approved>pending', 'approved>rejected', 'approved>draft',
     'rejected>draft',
-    'pending>sending', 'pending>expired', 'pending>approved',
+    'pending>sending', 'pending>expired', 'pending>approved', 'pending>posted', 'expired>posted',
     'sending>pending', 'sending>posted', 'sending>failed', 'sending>unknown',
     'unknown>posted', 'unknown>failed', 'unknown>unconfirmed',
     'unconfirmed>posted', 'unconfirmed>failed',

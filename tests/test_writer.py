@@ -1,0 +1,143 @@
+"""The model's process: the fast decoder equals the library's, and its work is bounded by counts, not seconds."""
+
+import io
+import json
+import math
+
+import pytest
+
+from src import config, writer
+from src.llama import Llama, can_run
+from tests.conftest import embedded_model
+
+TEXTS = ["git reflog records where HEAD has been, so you can find a commit again after a bad reset or rebase.", "In SQL, NULL = NULL is not true."]
+
+
+@pytest.fixture(scope="module")
+def model():
+    """The installed embedded model."""
+    return embedded_model(config.load({"DATA_DIR": str(config.ROOT / "data")}))
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A small random Llama with grouped attention and an untied head, and a model of another kind, saved by transformers."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+    torch.manual_seed(1)
+    folder = tmp_path_factory.mktemp("tiny")
+    LlamaForCausalLM(LlamaConfig(vocab_size=97, hidden_size=48, intermediate_size=64, num_hidden_layers=3, num_attention_heads=6, num_key_value_heads=2, tie_word_embeddings=False)).save_pretrained(folder / "llama")
+    GPT2LMHeadModel(GPT2Config(vocab_size=97, n_embd=48, n_layer=2, n_head=4, n_positions=128)).save_pretrained(folder / "gpt2")
+    return folder
+
+
+def reference(folder, dtype="float32"):
+    import torch
+    from transformers import AutoModelForCausalLM
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
+
+
+def test_tiny_llama_equals_transformers(tiny):
+    """On a model with grouped attention and an untied head every logit equals transformers', prefilled or stepped."""
+    import torch
+    assert can_run(tiny / "llama")
+    assert not can_run(tiny / "gpt2")
+    fast, slow = Llama(tiny / "llama", "float32"), reference(tiny / "llama")
+    ids = torch.randint(0, 97, (1, 21))
+    with torch.inference_mode():
+        wanted = slow(ids).logits
+        cache = fast.new_cache(40)
+        assert torch.allclose(fast.forward(ids[:, :10], cache), wanted[:, :10], atol=1e-4)
+        rows = cache.repeat(3)
+        for at in range(10, 21):
+            step = fast.forward(ids[:, at : at + 1].expand(3, 1), rows)
+            assert torch.allclose(step[:, 0], wanted[:, at].expand(3, -1), atol=1e-4)
+        assert cache.length == 10
+
+
+@pytest.mark.model
+def test_embedded_model_gives_the_same_distribution(model):
+    """On the embedded model the next-token distribution is transformers' own, in float32 exactly, in bfloat16 nearly."""
+    import torch
+    from tokenizers import Tokenizer
+    tokenizer = Tokenizer.from_file(str(model.folder / "tokenizer.json"))
+    slow, exact, fast = reference(model.folder), Llama(model.folder, "float32"), Llama(model.folder)
+    with torch.inference_mode():
+        for text in TEXTS:
+            ids = torch.tensor([tokenizer.encode(writer.prompt_for(text, tuned=model.tuned), add_special_tokens=False).ids])
+            wanted = slow(ids).logits.log_softmax(-1)
+            assert torch.allclose(exact.forward(ids, exact.new_cache(200)).log_softmax(-1), wanted, atol=1e-3)
+            got = fast.forward(ids, fast.new_cache(200)).float().log_softmax(-1)
+            divergence = (wanted.exp() * (wanted - got)).sum(-1)
+            assert float(divergence.max()) < 0.05
+
+
+@pytest.mark.model
+def test_scores_are_log_likelihoods(model):
+    """The score of a row is the mean log-likelihood that plain transformers gives it."""
+    import torch
+    engine = writer.Engine(model.folder, tuned=model.tuned, dtype="float32")
+    slow = reference(model.folder)
+    rows = [engine._ids("Lost a commit?"), engine._ids("Why did the rebase fail again?")]
+    got = engine.log_likelihoods(TEXTS[0], rows)
+    prompt = engine._ids(writer.prompt_for(TEXTS[0], tuned=model.tuned))
+    for row, mean in zip(rows, got, strict=True):
+        full = [*row, engine._stop]
+        with torch.inference_mode():
+            steps = slow(torch.tensor([prompt + full])).logits.log_softmax(-1)[0]
+        wanted = sum(float(steps[len(prompt) - 1 + i, token]) for i, token in enumerate(full)) / len(full)
+        assert math.isclose(mean, wanted, abs_tol=2e-3)
+
+
+def test_any_other_model_goes_through_transformers(tiny, tmp_path):
+    """A model that is no plain Llama writes through transformers, with the same calls."""
+    import shutil
+
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    folder = tmp_path / "gpt2"
+    shutil.copytree(tiny / "gpt2", folder)
+    vocabulary = {"<|im_end|>": 0, "\n": 1, **{f"w{i}": i for i in range(2, 97)}}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="w2"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer.save(str(folder / "tokenizer.json"))
+    engine = writer.Engine(folder, tuned=True, dtype="float32")
+    assert isinstance(engine._model, writer.HubModel)
+    scores = engine.log_likelihoods("w5", [[5, 6], [7]])
+    import torch
+    slow = reference(folder)
+    prompt = engine._ids(writer.prompt_for("w5", tuned=True))
+    with torch.inference_mode():
+        steps = slow(torch.tensor([[*prompt, 5, 6, 0]])).logits.log_softmax(-1)[0]
+    wanted = sum(float(steps[len(prompt) - 1 + i, t]) for i, t in enumerate([5, 6, 0])) / 3
+    assert math.isclose(scores[0], wanted, abs_tol=1e-4)
+
+
+@pytest.mark.model
+def test_forward_passes_are_counted(model, monkeypatch):
+    """Sixteen openings take one prefill, a pass a token, and two scorings of two chunks: no more, whatever the machine."""
+    engine = writer.Engine(model.folder, tuned=model.tuned)
+    passes = []
+    real = engine._model.forward
+    monkeypatch.setattr(engine._model, "forward", lambda tokens, *a, **k: passes.append(tuple(tokens.shape)) or real(tokens, *a, **k))
+    engine.write(TEXTS[0], 16, 3)
+    steps = [shape for shape in passes if shape == (16, 1)]
+    assert len(steps) <= writer.MAX_NEW_TOKENS
+    prefills = [shape for shape in passes if shape[0] == 1 and shape[1] > 1]
+    assert len(prefills) <= 2
+    assert len(passes) <= len(steps) + 2 + 4
+
+
+@pytest.mark.model
+def test_the_protocol(model):
+    """One request in, one line a statement out, best first, nothing else on the stream."""
+    out = io.StringIO()
+    writer.main(io.StringIO(json.dumps({"model": str(model.folder), "tuned": model.tuned, "n": 4, "seed": 1, "statements": [{"id": str(i), "text": t} for i, t in enumerate(TEXTS)]})), out)
+    answers = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [a["id"] for a in answers] == ["0", "1"]
+    assert all(len(o) == 3 for a in answers for o in a["openings"])
+
+
+def test_prompts():
+    """Each mode asks for another thing; a tuned model sees the bare statement."""
+    asked = {writer.prompt_for("X.", tuned=t, mode=m) for t, m in ((True, "hook"), (False, "hook"), (False, "rewrite"), (False, "free"))}
+    assert len(asked) == 4
