@@ -26,6 +26,7 @@ from src.post import Draft, Outcome, SendResult, slot_of
 from tests.fake_x import FakeX
 from tests.world import World
 
+DRAFTS = 100
 RUNS = int(os.environ.get("BENCH_RUNS", "5"))
 
 
@@ -78,9 +79,12 @@ def processes(folder: Path) -> list[tuple[str, str]]:
         if importlib.util.find_spec("llama_cpp"):
             commands["llama"] = ([*python, str(ROOT / "tests" / "llama_cpp_script.py"), str(model_store.packaged_gguf())], bare)
         big = interleaved(commands)
+        batch, _, out = measure([*python, "-m", "src.twitter_manager", "drafts", "generate", "-n", str(DRAFTS), "--json"], dry)
     metrics = json.loads(big["dry"][2])["metrics"]
     rows.append(("**a dry run from cold, 16 judged candidates**", f"{big['dry'][0]:.2f} s; model process {metrics['model_peak_mb']:.0f} MB, program {metrics['program_peak_mb']:.0f} MB"))
     rows.append(("the plain transformers-GGUF script, 1 text", f"{big['plain'][0]:.2f} s, {big['plain'][1]:.0f} MB ({big['plain'][0] / big['dry'][0]:.1f} times the dry run)"))
+    made = json.loads(out)["drafts"]
+    rows.append((f"`drafts generate -n {DRAFTS}`, one run", f"{len(made) / batch * 60:.0f} texts a minute, {sum(d['origin'] == 'model' for d in made)} of {len(made)} with an opening"))
     if "llama" in big:
         rows.append(("llama.cpp on the same GGUF, 16 texts", f"{big['llama'][0]:.2f} s, {big['llama'][1]:.0f} MB"))
     else:
