@@ -404,9 +404,10 @@ class Database:
     def usage(self, slot: str, now: datetime) -> Usage:
         """What this slot, the last day and the month have used. Constant time in the number of posts."""
         # `+status` keeps the planner on the index of sent_at: by status it would read every row ever posted.
+        # A send without X's answer carries our own clock's time: more than a day ahead, that clock was wrong.
         last = self._value(
             f"SELECT sent_at FROM posts WHERE sent_at IS NOT NULL AND +status IN {_ON_X}"  # noqa: S608 (a constant)
-            " ORDER BY sent_at DESC LIMIT 1")
+            " AND (tweet_id IS NOT NULL OR sent_at <= ?) ORDER BY sent_at DESC LIMIT 1", now.timestamp() + 86400)
         day = now.timestamp() - 86400
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
         status = self._value("SELECT status FROM posts WHERE slot = ?", slot)

@@ -38,7 +38,8 @@ def not_due(
     if usage.last_sent and now < usage.last_sent - CLOCK_TOLERANCE:
         return Wait("clock-behind", f"the clock is behind the last post ({usage.last_sent:%F %R} UTC)", usage.last_sent,
                     Exit.TEMPORARY, "set the clock of this machine (timedatectl set-ntp true)")
-    if hold and hold.until and now < hold.until:
+    longest = max(LONGEST_WAIT, timedelta(minutes=settings.post_interval_minutes * BREAKER_SLOTS))
+    if hold and hold.until and now < hold.until <= now + longest:  # one that ends later was set by a wrong clock
         return _held(hold)
     gap = timedelta(minutes=settings.post_interval_minutes / 3)
     if usage.last_sent and now - usage.last_sent < gap:
@@ -87,8 +88,10 @@ def hold_until(reason: str, count: int, now: datetime, interval_minutes: int) ->
     """How long X's refusal of the account, the app or the money is respected. None: try again at the next tick.
 
     The third in a row opens the breaker for six slots. A 401 before that gets a probe per tick: X has had
-    outages that answer 401.
+    outages that answer 401. A wrong clock is not waited for: when it ends, that clock cannot tell.
     """
+    if reason == "clock":
+        return None
     if count >= BREAKER_AFTER:
         return next_slot(now, interval_minutes) + timedelta(minutes=interval_minutes * (BREAKER_SLOTS - 1))
-    return None if reason in {"unauthorized", "clock"} else next_slot(now, interval_minutes)
+    return None if reason == "unauthorized" else next_slot(now, interval_minutes)
