@@ -10,7 +10,9 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,6 +60,7 @@ class World:
     traveller: Any
     texts: Texts = field(default_factory=Texts)
     extra: dict[str, str] = field(default_factory=dict)
+    skew: float = 0.0  # seconds by which the machine's clock is ahead of X's
 
     @property
     def env(self) -> dict[str, str]:
@@ -87,6 +90,11 @@ class World:
     def move(self, **delta: float) -> None:
         self.traveller.shift(timedelta(**delta))
 
+    def jump(self, **delta: float) -> None:
+        """Set the machine's clock wrong (or right again): X's clock stays."""
+        self.traveller.shift(timedelta(**delta))
+        self.skew += timedelta(**delta).total_seconds()
+
     def next_slot(self) -> None:
         self.move(hours=1)
 
@@ -99,13 +107,19 @@ class World:
         finally:
             failpoints.arm("")
 
-    def forked(self, failpoint: str = "", **env: str) -> int:
-        """A tick in a fork: its exit code, or minus the signal that killed it."""
+    def forked(self, failpoint: str = "", *, first: Callable[[], object] | None = None, **env: str) -> int:
+        """A tick in a fork: its exit code, or minus the signal that killed it. `first` runs in the fork before it."""
+        return self.join(self.spawn(failpoint, first=first, **env))
+
+    def spawn(self, failpoint: str = "", *, first: Callable[[], object] | None = None, **env: str) -> int:
+        """Start a tick in a fork; its process id."""
         pid = os.fork()
         if pid == 0:
             code = 70
             with contextlib.suppress(BaseException):
                 self.extra = {**self.extra, **env}
+                if first:
+                    first()
                 try:
                     code = int(self.tick(failpoint).exit_code)
                 except Exception as error:
@@ -113,8 +127,12 @@ class World:
                     if code == 70:
                         traceback.print_exc()
             os._exit(code)
-        _, status = os.waitpid(pid, 0)
-        return os.waitstatus_to_exitcode(status)
+        return pid
+
+    @staticmethod
+    def join(pid: int) -> int:
+        """Wait for a spawned tick: its exit code, or minus the signal that killed it."""
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
     def cli(self, *arguments: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
         """The program as cron starts it: a bare environment, another working directory."""
@@ -163,4 +181,6 @@ class World:
 def new_world(folder: Path, **extra: str):
     """A world that starts at START."""
     with time_machine.travel(START, tick=True) as traveller, FakeX() as x:
-        yield World(folder, x, traveller, extra=extra)
+        world = World(folder, x, traveller, extra=extra)
+        x.now = lambda: time.time() - world.skew
+        yield world
