@@ -216,7 +216,7 @@ def tune(statements: Sequence[Statement], examples: Sequence[tuple[str, str]],
             complaints.seek(0)
             said = complaints.read().strip().splitlines()
             message = f"the training ended with {process.returncode}: {said[-1] if said else ''}"
-            raise TuningTrouble(message, "see that 4 GB of memory are free")
+            raise TuningTrouble(message, "see that 6 GB of memory are free")
     return dict(json.loads((target / "card.json").read_text(encoding="utf-8")))
 
 

@@ -203,6 +203,8 @@ def _no_content(app: App) -> TickResult:
         waiting = len(app.db.with_status(Status.DRAFT))
         return TickResult(Exit.NO_CONTENT, "waiting-for-approval", f"no approved draft; {waiting} wait for you",
                           "`drafts list`, then `drafts approve ID`; `drafts generate -n 10` writes more")
+    if wait := None if app.preview else _wait(app):  # another process took the slot while the model wrote
+        return TickResult(wait.exit_code, f"nothing-due:{wait.reason}", wait.message, wait.fix)
     said = "; ".join(app.notes) or "no text passed the gates"
     return TickResult(Exit.NO_CONTENT, "no-content", said, "`sources check` shows the library", notes=tuple(app.notes))
 
