@@ -1,0 +1,245 @@
+"""Stories for the crash tests: ways X behaves, ways its timeline looks, places to die, and the oracle that judges."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from src import failpoints, twitter_manager
+from src.post import Trouble
+from tests import fake_x
+from tests.fake_x import Fault
+from tests.world import World, new_world
+
+TICK_NAMES = tuple(n for n in failpoints.NAMES if not n.startswith(("tokens.", "migrate.")))
+MIGRATION_NAMES = tuple(n for n in failpoints.NAMES if n.startswith("migrate."))
+
+# What X does with a post. The first six are the quick share.
+POSTS: dict[str, Callable[[], Fault]] = {
+    "ok": fake_x.ok,
+    "lost answer": lambda: fake_x.close(accept=True),
+    "reset, not made": lambda: fake_x.reset(accept=False),
+    "503, made": lambda: fake_x.server_error(503, accept=True),
+    "duplicate, not made": fake_x.duplicate,
+    "401": fake_x.unauthorized,
+    "closed, not made": lambda: fake_x.close(accept=False),
+    "reset, made": lambda: fake_x.reset(accept=True),
+    "truncated": fake_x.truncated,
+    "half a status line": lambda: fake_x.half_status(accept=True),
+    "half a status line, not made": lambda: fake_x.half_status(accept=False),
+    "html": lambda: fake_x.html_200(accept=True),
+    "html, not made": lambda: fake_x.html_200(accept=False),
+    "empty": lambda: fake_x.empty_201(accept=True),
+    "no id": lambda: fake_x.no_id_201(accept=True),
+    "bad id": lambda: fake_x.bad_id_201(accept=True),
+    "garbage": lambda: fake_x.garbage_201(accept=True),
+    "500, not made": lambda: fake_x.server_error(500, accept=False),
+    "502, made": lambda: fake_x.server_error(502, accept=True, body="<html>Bad Gateway"),
+    "504, not made": lambda: fake_x.server_error(504, accept=False),
+    "503, made a minute later": lambda: fake_x.server_error(503, accept=False, late=60),
+    "503, made half an hour later": lambda: fake_x.server_error(503, accept=False, late=1800),
+    "307, made": lambda: fake_x.redirect(307, accept=True),
+    "308, not made": lambda: fake_x.redirect(308),
+    "duplicate, made": lambda: fake_x.duplicate(accept=True),
+    "text refused": fake_x.bad_text,
+    "invalid request": fake_x.invalid_request,
+    "402": fake_x.no_credits,
+    "403": fake_x.suspended,
+    "429": lambda: fake_x.rate_limited(None),
+}
+# X says no and makes the post all the same. It is safe as long as the timeline shows it before the next try.
+SAID_NO_BUT_MADE = frozenset({"duplicate, made"})
+SLOW: dict[str, Callable[[], Fault]] = {
+    "hang, made": lambda: fake_x.hang(accept=True),
+    "hang, not made": lambda: fake_x.hang(accept=False),
+    "dribble, made": lambda: fake_x.dribble(accept=True),
+}
+READS: dict[str, dict[str, Any]] = {
+    "normal": {},
+    "stale": {"always_get": fake_x.stale()},
+    "gone": {"always_get": fake_x.not_found()},
+    "late": {"read_lag": 1200.0},
+}
+
+
+@dataclass
+class Tally:
+    """What a suite did. `doubled` and `unrecorded` are the promise."""
+
+    scenarios: int = 0
+    kills: int = 0
+    accepted: int = 0
+    doubled: int = 0
+    unrecorded: int = 0
+    other: Counter[str] = field(default_factory=Counter)
+
+    def add(self, verdict: Verdict) -> None:
+        self.scenarios += 1
+        self.accepted += verdict.accepted
+        self.doubled += verdict.doubled
+        self.unrecorded += verdict.unrecorded
+
+    def line(self, name: str) -> str:
+        more = "".join(f", {key} {count}" for key, count in sorted(self.other.items()))
+        return f"{name}: scenarios {self.scenarios}, kills {self.kills}, accepted {self.accepted}, doubled {self.doubled}, unrecorded {self.unrecorded}{more}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The oracle's word on a world: only what X holds and what the file says count."""
+
+    accepted: int
+    doubled: int
+    unrecorded: int
+    invented: int
+    sound: bool
+    stuck: int
+
+    @property
+    def good(self) -> bool:
+        return not (self.doubled or self.unrecorded or self.invented or self.stuck) and self.sound
+
+
+def judge(world: World) -> Verdict:
+    """Count what was accepted, doubled (a text or an hour), not recorded, recorded without being there; the file's soundness."""
+    made = [t for t in world.x.accepted if t.via == "api"]
+    texts, hours = Counter(t.text for t in made), Counter(int(t.at // 3600) for t in made)
+    rows = world.rows()
+    recorded = {row["tweet_id"] for row in rows if row["status"] == "posted" and row["tweet_id"]}
+    return Verdict(
+        accepted=len(made),
+        doubled=sum(n - 1 for n in texts.values()) + sum(n - 1 for n in hours.values()),
+        unrecorded=sum(t.id not in recorded for t in made if not t.deleted),
+        invented=len(recorded - {t.id for t in world.x.accepted}) + sum(row["status"] == "posted" and not row["tweet_id"] and row["origin"] != "seed" for row in rows),
+        sound=not rows or world.rows("PRAGMA integrity_check")[0][0] == "ok",
+        stuck=sum(row["status"] == "sending" for row in rows),
+    )
+
+
+class Plan(dict):
+    """A failpoint plan that acts at the n-th time a place is reached, and remembers what was reached."""
+
+    def __init__(self, name: str = "", act: Callable[[], object] = lambda: None, nth: int = 1) -> None:
+        super().__init__()
+        self.name, self.act, self.left = name, act, nth
+        self.reached: list[str] = []
+
+    def clear(self) -> None:
+        """`arm` must not forget us."""
+
+    def get(self, name: str, default: Any = "") -> Any:
+        self.reached.append(name)
+        if name == self.name:
+            self.left -= 1
+            if self.left == 0:
+                self.act()
+        return default
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killer(name: str, nth: int = 1) -> Callable[[], None]:
+    """For a fork: die at the n-th time a failpoint is reached."""
+    def set_up() -> None:
+        failpoints._plan = Plan(name, die, nth)
+    return set_up
+
+
+def without_lock() -> None:
+    """For a fork: the lock lets everybody in."""
+    @contextlib.contextmanager
+    def open_door(path: Path) -> Iterator[bool]:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        yield True
+
+    twitter_manager.writer_lock = open_door
+
+
+class Stage:
+    """One fake X and one clock for many scenarios: `reset` gives each a fresh account, cold or with a past."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        world.warm()
+        self.warm_folder = world.folder / "warm"
+        shutil.copytree(world.folder / "data", self.warm_folder)
+        self.past = list(world.x.accepted)
+        self.warm_time = world.x.now()
+        self.by_hand = [t for t in self.past if t.via == "hand"]
+
+    def reset(self, *, warm: bool) -> World:
+        x, world = self.world.x, self.world
+        world.skew = 0.0
+        world.traveller.move_to(self.warm_time)
+        shutil.rmtree(world.folder / "data", ignore_errors=True)
+        if warm:
+            shutil.copytree(self.warm_folder, world.folder / "data")
+        x.accepted = [replace(t) for t in (self.past if warm else self.by_hand)]
+        x._last_id = max(t.id for t in x.accepted)
+        x.requests.clear()
+        x._nonces.clear()
+        for queue in x._faults.values():
+            queue.clear()
+        self.read("normal")
+        x.always_post = None
+        return world
+
+    def read(self, mode: str) -> None:
+        self.world.x.always_get, self.world.x.read_lag = None, 0.0
+        for name, value in READS[mode].items():
+            setattr(self.world.x, name, value)
+
+
+@contextlib.contextmanager
+def new_stage(folder: Path, **extra: str) -> Iterator[Stage]:
+    """A stage; its folder is best on a disk in memory."""
+    with new_world(folder, READ_TIMEOUT_SECONDS="0.2", LOG_LEVEL="ERROR", **extra) as world:
+        yield Stage(world)
+
+
+def quiet_tick(world: World) -> int:
+    """A tick in this process; its exit code."""
+    try:
+        return int(world.tick().exit_code)
+    except Trouble as trouble:
+        return int(trouble.exit_code)
+
+
+def heal(stage: Stage, tick: Callable[[World], int] = quiet_tick) -> Verdict:
+    """Let time pass, in the slot and after it, then with a healthy timeline over a day: what is left is final."""
+    world = stage.world
+    for minutes in (1, 17, 42, 60):
+        world.move(minutes=minutes)
+        tick(world)
+    stage.read("normal")
+    for minutes in (60, 25 * 60, 60):
+        world.move(minutes=minutes)
+        tick(world)
+    return judge(world)
+
+
+def play(stage: Stage, tally: Tally, *, name: str, post: str, read: str = "normal", warm: bool = True, nth: int = 1, run: int = 1) -> Verdict:
+    """A run that dies at a failpoint (or at none) while X behaves in a way; then the healing; then the verdict."""
+    world = stage.reset(warm=warm)
+    world.x.on_post({**POSTS, **SLOW}[post]())
+    stage.read(read)
+    for _ in range(run - 1):
+        world.forked()
+        world.move(minutes=2)
+    killed = world.forked(first=killer(name, nth)) == -signal.SIGKILL
+    tally.kills += killed
+    verdict = heal(stage)
+    tally.add(verdict)
+    assert verdict.good, (name, post, read, warm, nth, run, verdict, world.statuses())
+    return verdict
+
+
