@@ -57,6 +57,7 @@ class Stored:
     via: str = "api"
     deleted: bool = False
     visible_at: float = 0.0
+    asked: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -324,7 +325,7 @@ class FakeX:
         with self._lock:
             at = self.now() + late
             self._last_id = max(self._last_id + 1, (int(at * 1000) - EPOCH_MS) << 22)
-            tweet = Stored(self._last_id, text, at, via, visible_at=at)
+            tweet = Stored(self._last_id, text, at, via, visible_at=at, asked=at - late)
             self.accepted.append(tweet)
             self.owners[tweet.id] = owner or self.credentials.user_id
         if self.log:

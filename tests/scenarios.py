@@ -110,7 +110,7 @@ class Verdict:
 def judge(world: World) -> Verdict:
     """Count what was accepted, doubled (a text or an hour), not recorded, recorded without being there; the file's soundness."""
     made = [t for t in world.x.accepted if t.via == "api"]
-    texts, hours = Counter(t.text for t in made), Counter(int(t.at // 3600) for t in made)
+    texts, hours = Counter(t.text for t in made), Counter(int(t.asked // 3600) for t in made)
     rows = world.rows()
     recorded = {row["tweet_id"] for row in rows if row["status"] == "posted" and row["tweet_id"]}
     return Verdict(
