@@ -684,7 +684,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, now: datetime, *, fresh
             connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
             _put(connection, "made_at", str(now.timestamp()))
             if not tables or fresh or version == 0:
-                _put(connection, "cold_start", "replaced" if list(path.parent.glob(f"{path.name}.damaged-*")) else "new")
+                _put(connection, "cold_start", "replaced" if _marker(path).exists() else "new")
         reach("migrate.before_commit")
         connection.execute("COMMIT")
     except BaseException:

@@ -51,7 +51,9 @@ def audit(app: App) -> None:
     if abs(now - last) < AUDIT_EVERY:
         return
     if app.db.newest_tweet_id():
-        look = _look(app, app.db.newest_tweet_before(max(last, now - LONGEST_AUDIT) - AUDIT_OVERLAP))
+        longest = now - LONGEST_AUDIT
+        since = last if longest < last < now else longest  # later than now: a clock that was wrong wrote it
+        look = _look(app, app.db.newest_tweet_before(since - AUDIT_OVERLAP))
         if not look.canary:
             return
         absorb(app, look)

@@ -142,6 +142,9 @@ def _send_once(app: App, post_id: int) -> SendResult:
         reach("send.before")
         result = app.x.send(post.content)
         reach("send.after")
+        if result.tweet_id and app.db.known_among([result.tweet_id]):
+            result = SendResult(Outcome.UNKNOWN, http_status=result.http_status, reason="tweet-id-taken",
+                                detail=f"X named {result.tweet_id}, which another post holds")
         app.db.settle(post, attempt, result, app.clock.now(), app.settings.price_post_usd)
     level = logger.info if result.outcome is Outcome.POSTED else logger.warning
     level("send", extra={"post_id": post.id, "outcome": result.outcome, "http_status": result.http_status,
