@@ -521,6 +521,7 @@ class _Handler(BaseHTTPRequestHandler):
                     self.wfile.write(b" ")
                     self.wfile.flush()
             case "redirect":
+                self.x._nonces.clear()  # so that a client that follows gets its second tweet
                 self._send(fault.status, "", (("Location", f"{self.x.url}/2/tweets"),))
             case _:
                 self._send(fault.status, fault.body, fault.headers)
