@@ -17,6 +17,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from src.tweet_text import (
@@ -31,6 +32,7 @@ from src.tweet_text import (
 MAX_STATEMENT = 200
 MAX_OPENING = 72
 MAX_WORDINGS = 3
+MAX_TOPIC = 60
 PROOF_RUNNERS = ("python", "sqlite", "bash", "git", "node")
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9]{1,29}")
@@ -90,7 +92,8 @@ def load(paths: Iterable[Path]) -> Library:
             record, found = _read(line)
             if record and record.id in seen:
                 found.append(f"the id is used already at {seen[record.id]}")
-            problems += [Problem(where, record.id if record else "", message) for message in found]
+            name = record.id if record and _ID.fullmatch(record.id) else ""  # anything else could write to the terminal
+            problems += [Problem(where, name, message) for message in found]
             if record and not found:
                 seen[record.id] = where
                 statements.append(record)
@@ -119,7 +122,7 @@ def _lines(path: Path, problems: list[Problem]) -> Iterator[tuple[str, str]]:
 def _read(line: str) -> tuple[Statement | None, list[str]]:
     try:
         data = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return None, [f"is not JSON: {error}"]
     if not isinstance(data, dict):
         return None, ["is not a JSON object"]
@@ -168,6 +171,12 @@ def _content_problems(record: Statement) -> Iterator[str]:
     for tag in record.hashtags:
         if not _TAG.fullmatch(tag):
             yield f"hashtag {tag!r} must be 2 to 30 letters and digits without the '#'"
+        elif _is_blocked(tag):
+            yield f"hashtag {tag!r} has a word of the blocklist"
+    for name, value in (("topic", record.topic), ("reference", record.reference), ("since", record.since)):
+        if found := find_forbidden_characters(value):
+            yield f"forbidden character {found[0]!r} in {name!r}"
+    yield from (f"{reason} in topic {record.topic!r}" for reason in text_problems(record.topic, MAX_TOPIC))
     for text in record.texts:
         yield from (f"{reason} in {text!r}" for reason in text_problems(text, MAX_STATEMENT))
         if not text.rstrip("\"')").endswith((".", "!", "?")):
@@ -176,6 +185,14 @@ def _content_problems(record: Statement) -> Iterator[str]:
         yield from (f"{reason} in opening {opening!r}" for reason in text_problems(opening, MAX_OPENING))
         if not opening.endswith(("?", ".", "!", ":", "…")):
             yield f"no end mark on opening {opening!r}"
+
+
+@lru_cache(maxsize=1024)
+def _is_blocked(tag: str) -> bool:
+    """Whether a hashtag, whole or taken apart at its capitals, says what may not be said. It joins the text after the gates."""
+    from src.gates import blocked_words  # noqa: PLC0415 (gates imports this module)
+
+    return bool(blocked_words(f"{tag} {re.sub(r'(?<=[a-z0-9])(?=[A-Z])', ' ', tag)}"))
 
 
 def text_problems(text: str, limit: int) -> Iterator[str]:
