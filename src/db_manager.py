@@ -151,8 +151,11 @@ class Database:
         return self.post(int(cursor.lastrowid or 0))
 
     def claim_approved(self, slot: str) -> Post | None:
-        """Give the oldest approved draft the slot. None if there is none, or the slot or its text is taken."""
-        post_id = self._value("SELECT id FROM posts WHERE status = 'approved' ORDER BY approved_at, id LIMIT 1")
+        """Give the slot to the oldest approved draft whose text is not taken. None if there is none, or the slot is taken."""
+        post_id = self._value(
+            f"SELECT id FROM posts AS mine WHERE status = 'approved' AND NOT EXISTS (SELECT 1 FROM posts"  # noqa: S608
+            f" WHERE fingerprint = mine.fingerprint AND (status = 'pending' OR status IN {_ON_X}))"
+            " ORDER BY approved_at, id LIMIT 1")
         if post_id is None:
             return None
         try:
@@ -688,7 +691,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, now: datetime, *, fresh
         reach("migrate.before_commit")
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:
+        with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself
             connection.execute("ROLLBACK")
         raise
 
