@@ -1,0 +1,536 @@
+"""The database: invariants that hold whatever program writes, migration, pragmas, and every way a file can be wrong."""
+
+import contextlib
+import os
+import sqlite3
+import stat
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from src import db_manager, failpoints
+from src.db_manager import MIGRATIONS, Database, empty_database, open_database, open_for_reading
+from src.post import (
+    LEGAL_MOVES,
+    Candidate,
+    DatabaseTrouble,
+    Draft,
+    Outcome,
+    RateLimit,
+    SendResult,
+    Status,
+    Tweet,
+    Verdict,
+)
+
+NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
+SLOT, NEXT = "2026-11-22T14:00Z", "2026-11-22T15:00Z"
+OLD_TABLE = "CREATE TABLE posts (id INTEGER PRIMARY KEY, content TEXT NOT NULL, posted_at TIMESTAMP, status TEXT, error_message TEXT)"
+
+
+@pytest.fixture
+def db(tmp_path):
+    """A fresh database."""
+    with contextlib.closing(open_database(tmp_path / "twitter.db", NOW)) as made:
+        yield made
+
+
+def draft(n=1):
+    return Draft(f"Text number {n}.", "wording", f"s-{n}", "Git")
+
+
+def sent(db, n=1, slot=SLOT):
+    post = db.claim(draft(n), slot, NOW)
+    return db.post(post.id), db.begin_send(post, "run", NOW)
+
+
+def posted(tweet_id=2124504924287926272):
+    return SendResult(Outcome.POSTED, tweet_id=tweet_id, http_status=201)
+
+
+def raw(db, sql, *values):
+    return db._db.execute(sql, values)
+
+
+# ---- the life of a post ----------------------------------------------------------------------------------------
+
+
+def test_the_way_of_a_post(db):
+    """Claimed, intended, settled: each step is one row's move, with its attempt and its cost."""
+    post, attempt = sent(db)
+    assert (db.post(post.id).status, db.post(post.id).since_id) == (Status.SENDING, 0)
+    done = db.settle(post, attempt, posted(), NOW, 0.015)
+    assert (done.status, done.tweet_id, done.posted_at) == (Status.POSTED, 2124504924287926272, Tweet(2124504924287926272, "").at)
+    assert db.usage(SLOT, NOW + timedelta(hours=1)).spent_24h == pytest.approx(0.015)
+    assert raw(db, "SELECT outcome FROM attempts").fetchone()[0] == "posted"
+
+
+def test_a_slot_and_a_text_are_taken_once(db):
+    """A second claim of a slot, or of a text that may be on X, is None; so is a second intent."""
+    post = db.claim(draft(), SLOT, NOW)
+    assert db.claim(draft(2), SLOT, NOW) is None
+    assert db.claim(draft(1), NEXT, NOW) is None
+    assert db.begin_send(post, "run", NOW)
+    assert db.begin_send(post, "run", NOW) is None
+
+
+@pytest.mark.parametrize(("outcome", "status", "keeps_slot"), [
+    (Outcome.REFUSED, Status.FAILED, False), (Outcome.DUPLICATE, Status.UNKNOWN, True), (Outcome.UNKNOWN, Status.UNKNOWN, True),
+    (Outcome.NOT_SENT, Status.PENDING, True), (Outcome.LATER, Status.PENDING, True), (Outcome.BLOCKED, Status.PENDING, True),
+])
+def test_settling(db, outcome, status, keeps_slot):
+    """Each outcome leads to its state; only a refused text frees the slot."""
+    post, attempt = sent(db)
+    done = db.settle(post, attempt, SendResult(outcome, reason="why", detail="because"), NOW)
+    assert (done.status, done.slot, done.error_message) == (status, SLOT if keeps_slot else None, "why: because")
+    assert db.was_refused(done) == (outcome in {Outcome.LATER, Outcome.BLOCKED})
+
+
+def test_an_approved_text_that_is_taken(db):
+    """An approved draft whose words are on X already is passed over and does not hold up the others."""
+    first, second = db.add_draft(draft(1), NOW), db.add_draft(draft(2), NOW)
+    db.approve(first, NOW)
+    db.approve(second, NOW + timedelta(minutes=1))
+    db.claim(draft(1), SLOT, NOW)
+    assert db.pending(SLOT).content == first.content
+    assert db.pending(NEXT) is None
+    assert db.claim_approved(NEXT).id == second.id
+    assert db.claim_approved("2026-11-22T16:00Z") is None
+    assert db.post(first.id).status is Status.APPROVED
+
+
+def test_settling_what_is_not_being_sent(db):
+    """An answer for a post that another program moved on is told, not written over."""
+    post, attempt = sent(db)
+    db.recover(SLOT)
+    with pytest.raises(DatabaseTrouble, match="not 'sending'"):
+        db.settle(post, attempt, posted(), NOW)
+    assert db.post(post.id).status is Status.UNKNOWN
+
+
+def test_recover(db):
+    """With the lock held, `sending` becomes unknown; waiting texts of other slots expire or go back to the queue."""
+    post, _ = sent(db)
+    kept = db.add_draft(draft(2), NOW)
+    db.approve(kept, NOW)
+    assert db.claim_approved(NEXT).id == kept.id
+    other = db.claim(draft(3), "2026-11-22T16:00Z", NOW)
+    assert [p.id for p in db.recover("2026-11-22T17:00Z")] == [post.id]
+    assert [db.post(i).status for i in (post.id, kept.id, other.id)] == [Status.UNKNOWN, Status.APPROVED, Status.EXPIRED]
+    assert raw(db, "SELECT outcome FROM attempts").fetchone()[0] == "unknown"
+    assert db.recover(NEXT) == []
+
+
+def test_settling_by_looking(db):
+    """An unknown post is found, counted absent, proven absent or given up; a tweet belongs to one post."""
+    for n, slot in ((1, SLOT), (2, NEXT)):
+        post, attempt = sent(db, n, slot)
+        db.settle(post, attempt, SendResult(Outcome.UNKNOWN), NOW)
+    first, second = db.with_status(Status.UNKNOWN)
+    assert db.confirm_posted(first, Tweet(99 << 22, first.content), "timeline", NOW)
+    assert not db.confirm_posted(second, Tweet(99 << 22, second.content), "timeline", NOW)
+    assert not db.confirm_posted(first, Tweet(100 << 22, first.content), "timeline", NOW)
+    assert db.record_absence(second, NOW).absent == 1
+    assert db.record_absence(second, NOW + timedelta(minutes=9)).absent_at == NOW
+    db.give_up(second)
+    assert db.post(second.id).status is Status.UNCONFIRMED
+    assert db.oldest_unknown() == NOW
+    db.prove_absent(second, "operator", free_slot=True)
+    assert (db.post(second.id).status, db.post(second.id).slot) == (Status.FAILED, None)
+
+
+def test_drafts(db):
+    """Drafts are approved, edited, rejected; each move only from where it makes sense."""
+    one, two = db.add_draft(draft(1), NOW), db.add_draft(draft(2), NOW)
+    assert db.claim_approved(SLOT) is None
+    assert db.approve(one, NOW)
+    assert not db.approve(one, NOW)
+    assert db.edit(one, "A person's words.")
+    assert db.post(one.id).status is Status.DRAFT
+    assert db.approve(one, NOW)
+    assert db.reject(two)
+    assert not db.reject(two)
+    assert not db.edit(two, "x")
+    db.claim(draft(3), SLOT, NOW)
+    assert db.claim_approved(SLOT) is None
+    assert db.claim_approved(NEXT).content == "A person's words."
+
+
+# ---- invariants, by whoever writes -----------------------------------------------------------------------------
+
+
+def test_only_legal_moves(db):
+    """From every state, SQL may move a post exactly where LEGAL_MOVES allows; the two lists are one."""
+    raw(db, "PRAGMA ignore_check_constraints=1")
+    for old in Status:
+        for new in Status:
+            if old is new:
+                continue
+            raw(db, "BEGIN")
+            raw(db, "DROP TRIGGER known_status_insert")
+            raw(db, "INSERT INTO posts(id, content, status, tweet_id) VALUES (1, 'x', ?, ?)", old, 5 if old is Status.POSTED else None)
+            try:
+                raw(db, "UPDATE posts SET status = ?, tweet_id = ? WHERE id = 1", new, 5 if Status.POSTED in {old, new} else None)
+                moved = True
+            except sqlite3.IntegrityError as error:
+                assert "not a legal move" in str(error) or old is Status.POSTED
+                moved = False
+            raw(db, "ROLLBACK")
+            assert moved == (new in LEGAL_MOVES[old]), (old, new)
+
+
+@pytest.mark.parametrize("sql", [
+    "DELETE FROM posts",
+    "UPDATE posts SET content = 'other'",
+    "UPDATE posts SET status = 'success'",
+    "UPDATE posts SET status = NULL",
+    "UPDATE posts SET status = 'posted'",
+    "UPDATE posts SET tweet_id = 7",
+    "UPDATE posts SET attempts = attempts + 1, status = 'sending'",
+    "INSERT INTO posts(content, status) VALUES ('x', 'posted')",
+    "INSERT INTO posts(content, status) VALUES ('x', 'sending')",
+    "INSERT INTO posts(content) VALUES ('x')",
+    "INSERT INTO posts(content, status, slot) VALUES ('x', 'pending', '2026-11-22T14:00Z')",
+    "INSERT INTO attempts(post_id, started) VALUES (99, 0)",
+])
+def test_what_the_file_refuses(db, sql):
+    """Nobody can delete a post, change a claimed text, invent an id, send twice, or take a taken slot."""
+    post, attempt = sent(db)
+    db.settle(post, attempt, SendResult(Outcome.UNKNOWN), NOW)
+    with pytest.raises(sqlite3.IntegrityError):
+        raw(db, sql)
+
+
+def test_the_tweet_id_is_final(db):
+    """Neither the id nor the state of a posted row changes again."""
+    post, attempt = sent(db)
+    db.settle(post, attempt, posted(), NOW)
+    for sql in ("UPDATE posts SET tweet_id = 6", "UPDATE posts SET status = 'failed'", "UPDATE posts SET tweet_id = NULL"):
+        with pytest.raises(sqlite3.IntegrityError):
+            raw(db, sql)
+
+
+def test_one_send_per_text(db):
+    """A post may be sent again only after attempts that provably never left."""
+    post, attempt = sent(db)
+    db.settle(post, attempt, SendResult(Outcome.NOT_SENT), NOW)
+    post = db.post(post.id)
+    attempt = db.begin_send(post, "run", NOW)
+    assert attempt
+    db.settle(post, attempt, SendResult(Outcome.UNKNOWN), NOW)
+    raw(db, "DROP TRIGGER legal_move")
+    with pytest.raises(sqlite3.IntegrityError, match="never sent again"):
+        raw(db, "UPDATE posts SET status = 'sending', attempts = attempts + 1 WHERE id = ?", post.id)
+
+
+def test_one_post_is_being_sent(db):
+    """Two posts cannot be `sending` at the same time."""
+    sent(db)
+    other = db.claim(draft(2), NEXT, NOW)
+    with pytest.raises(sqlite3.IntegrityError):
+        db.begin_send(other, "run", NOW)
+
+
+# ---- questions and notes ---------------------------------------------------------------------------------------
+
+
+def test_questions(db):
+    """What the rest of the program asks: usage, history, canaries, known texts, runs."""
+    post, attempt = sent(db)
+    assert db.usage(SLOT, NOW).slot_status is Status.SENDING
+    db.settle(post, attempt, posted(), NOW, 0.015)
+    assert db.find_post(post.id).id == post.id
+    assert db.find_post(99) is None
+    with pytest.raises(DatabaseTrouble, match="no post with id 99"):
+        db.post(99)
+    assert db.count_posts() == 1
+    assert db.first_free_slot(NOW, 60) == NEXT
+    assert db.history(5)[0].id == post.id
+    assert db.known_tweet_ids(5) == [2124504924287926272]
+    assert db.known_among([1, 2124504924287926272]) == {2124504924287926272}
+    assert db.is_known_text("text NUMBER 1!")
+    assert not db.is_known_text("something else")
+    assert db.last_posted() == Tweet(2124504924287926272, "").at
+    assert db.content_history(NOW).last_used == {"s-1": Tweet(2124504924287926272, "").at}
+    assert db.success_rate(NOW - timedelta(days=1)) == (1, 1)
+    assert db.lost_post("nothing") is None
+
+
+def test_an_uncertain_time_far_ahead_is_not_believed(db):
+    """A send dated by a wrong clock a month ahead does not count as the last post."""
+    post = db.claim(draft(), SLOT, NOW)
+    db.begin_send(post, "run", NOW + timedelta(days=30))
+    assert db.usage(SLOT, NOW).last_sent is None
+    assert db.usage(SLOT, NOW + timedelta(days=29, hours=1)).last_sent == NOW + timedelta(days=30)
+
+
+def test_imports(db):
+    """Tweets that no row holds are recorded once, take their slot at a cold start, and join the owner's old rows."""
+    raw(db, "INSERT INTO posts(content, status, origin, fingerprint, tweet_id) VALUES ('x', 'draft', 'person', 'f', NULL)")
+    tweets = [Tweet(2124504924287926272, "a &amp; b"), Tweet(2124504924287926273, "c")]
+    assert db.import_tweets(tweets, NOW, slot_minutes=60) == 2
+    assert db.import_tweets(tweets, NOW, slot_minutes=60) == 0
+    rows = raw(db, "SELECT content, slot FROM posts WHERE origin = 'import' ORDER BY tweet_id").fetchall()
+    assert [tuple(r) for r in rows] == [("a & b", SLOT), ("c", None)]
+    db.stamp_seen([2124504924287926272], [2124504924287926273], NOW)
+    assert db.known_tweet_ids(9) == [2124504924287926272]
+    db.stamp_deleted(db.post(2), NOW)
+    assert db.known_tweet_ids(9) == []
+    assert db.newest_tweet_before(NOW) == 0
+
+
+def test_notes(db):
+    """Notes, holds, limits and runs survive to the next run; the same hold counts up, another kind starts anew."""
+    assert db.get("x") is None
+    db.put(x="1")
+    db.put(x="2", y=None)
+    assert db.get("x") == "2"
+    db.put(x=None)
+    assert db.get("x") is None
+    assert db.current_hold() is None
+    db.clear_hold()
+    assert db.hold("blocked", "no-credits", NOW, "buy", NOW).count == 1
+    again = db.hold("blocked", "no-credits", None, "buy", NOW + timedelta(hours=1))
+    assert (again.count, again.since, db.current_hold()) == (2, NOW, again)
+    assert db.hold("wait", "rate-limited", NOW, "", NOW).count == 1
+    db.clear_hold()
+    assert db.current_hold() is None
+    window = RateLimit("x-rate-limit", 100, 0, NOW)
+    db.put_limits([window])
+    assert db.limits() == (window,)
+    assert db.last_run() is None
+    db.begin_run("r", "tick", SLOT, "0", NOW)
+    assert db.last_run() is None
+    db.finish_run("r", 75, "later", "m", {"seconds": 1.0}, NOW)
+    assert db.last_run()["outcome"] == "later"
+    assert db.failures_in_a_row() == 1
+    db.begin_run("s", "tick", SLOT, "0", NOW)
+    db.finish_run("s", 0, "posted", "m", {}, NOW)
+    assert db.failures_in_a_row() == 0
+    db.spend(NOW, "read", 3, 0.003)
+    assert db.usage(SLOT, NOW + timedelta(minutes=1)).spent_month == pytest.approx(0.003)
+    db.add_candidates("r", [Candidate("s-1", "Why?", -1.0, Verdict(("echo",)))], NOW)
+    assert raw(db, "SELECT reasons FROM candidates").fetchone()[0] == "echo"
+    assert db.made_at() == NOW
+
+
+# ---- opening ---------------------------------------------------------------------------------------------------
+
+
+def test_pragmas_are_set_and_read_back(db):
+    """Journal DELETE, synchronous EXTRA and the rest really took."""
+    for name, value in db_manager._PRAGMAS.items():
+        taken = raw(db, f"PRAGMA {name}").fetchone()
+        assert taken is None or str(taken[0]) == str(value), name
+    assert raw(db, "PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
+
+
+def test_a_pragma_that_does_not_take(tmp_path, monkeypatch):
+    """A file system that cannot hold the database safely is refused."""
+    monkeypatch.setitem(db_manager._PRAGMAS, "journal_mode", "nonsense")
+    with pytest.raises(DatabaseTrouble, match="refused journal_mode"):
+        open_database(tmp_path / "twitter.db", NOW)
+
+
+def test_modes(tmp_path):
+    """The database, its marker and its folder are closed to others, whatever the umask."""
+    old = os.umask(0)
+    try:
+        open_database(tmp_path / "data" / "twitter.db", NOW).close()
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(p.stat().st_mode) for p in (tmp_path / "data").iterdir()} == {0o600}
+
+
+def test_a_newer_version_is_refused(tmp_path):
+    """A database written by a newer program is left alone, with the way on."""
+    path = tmp_path / "twitter.db"
+    with contextlib.closing(open_database(path, NOW)) as db:
+        raw(db, "PRAGMA user_version=99")
+    before = path.read_bytes()
+    with pytest.raises(DatabaseTrouble) as caught:
+        open_database(path, NOW)
+    assert "update" in caught.value.fix
+    with pytest.raises(DatabaseTrouble):
+        open_for_reading(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("harm", ["noise", "other", "empty", "half"])
+def test_a_damaged_file_is_set_aside(tmp_path, harm):
+    """A damaged or emptied file is moved, whole and private, never deleted; the next run starts a new one."""
+    path = tmp_path / "twitter.db"
+    with contextlib.closing(open_database(path, NOW)) as db:
+        sent(db)
+    size = path.stat().st_size
+    {"noise": lambda: path.write_bytes(os.urandom(size)), "other": lambda: path.write_bytes(b"x" * size),
+     "empty": lambda: os.truncate(path, 0), "half": lambda: os.truncate(path, size // 2)}[harm]()
+    (tmp_path / "twitter.db-journal").touch()
+    found = path.read_bytes()
+    with pytest.raises(DatabaseTrouble, match="set aside"):
+        open_database(path, NOW)
+    (aside,) = tmp_path.glob("twitter.db.damaged-*[0-9]")
+    assert (aside.read_bytes(), stat.S_IMODE(aside.stat().st_mode)) == (found, 0o600)
+    with contextlib.closing(open_database(path, NOW)) as db:
+        assert (db.count_posts(), db.get("cold_start")) == (0, "replaced")
+
+
+def test_reading_does_not_write(tmp_path):
+    """A copy in memory shows what is there; what is written to it stays there."""
+    path = tmp_path / "twitter.db"
+    open_database(path, NOW).close()
+    before = path.read_bytes()
+    with contextlib.closing(open_for_reading(path)) as copy:
+        assert copy.claim(draft(), SLOT, NOW)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_file_is_only_told_when_read(tmp_path):
+    """A dry run reports a damaged file and moves nothing."""
+    path = tmp_path / "twitter.db"
+    path.write_bytes(b"x" * 9000)
+    with pytest.raises(DatabaseTrouble):
+        open_for_reading(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["twitter.db"]
+    assert open_for_reading(tmp_path / "none.db") is None
+
+
+@pytest.mark.parametrize("kind", ["folder in the way", "file in the way", "file further up", "link"])
+def test_a_place_that_cannot_hold_it(tmp_path, kind):
+    """No folder, a folder in the file's place, a link that leads astray: told with a fix."""
+    path = tmp_path / "data" / "twitter.db"
+    if kind == "file in the way":
+        (tmp_path / "data").touch()
+    elif kind == "file further up":
+        (tmp_path / "data").touch()
+        path = tmp_path / "data" / "deeper" / "twitter.db"
+    elif kind == "folder in the way":
+        path.mkdir(parents=True)
+    else:
+        path.parent.mkdir()
+        path.symlink_to(tmp_path / "nowhere" / "else.db")
+    with pytest.raises(DatabaseTrouble) as caught:
+        open_database(path, NOW)
+    assert caught.value.fix
+
+
+def test_a_big_database_is_not_checked_whole(tmp_path, monkeypatch):
+    """Beyond the size limit a start does not read the whole file."""
+    path = tmp_path / "twitter.db"
+    open_database(path, NOW).close()
+    monkeypatch.setattr(db_manager, "SMALL_DATABASE_BYTES", 10)
+    open_database(path, NOW).close()
+
+
+def test_a_hurt_index_is_seen(tmp_path):
+    """A page of noise inside a sound file is seen by the check at the start."""
+    path = tmp_path / "twitter.db"
+    open_database(path, NOW).close()
+    data = bytearray(path.read_bytes())
+    data[4096 * 2:4096 * 3] = os.urandom(4096)
+    path.write_bytes(data)
+    with pytest.raises(DatabaseTrouble, match="set aside"):
+        open_database(path, NOW)
+
+
+def test_damage_found_later_is_told(db):
+    """Damage that shows only while working is told as such; the file is set aside by the next start."""
+    with pytest.raises(DatabaseTrouble, match="no such table") as caught:
+        db._rows("SELECT * FROM somewhere")
+    assert caught.value.fix
+    with pytest.raises(DatabaseTrouble) as caught, db_manager._readable_errors(db.path):
+        error = sqlite3.DatabaseError("malformed")
+        error.sqlite_errorname = "SQLITE_CORRUPT"
+        raise error
+    assert "set aside" in caught.value.fix
+
+
+# ---- migration -------------------------------------------------------------------------------------------------
+
+
+def old_database(path):
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute(OLD_TABLE)
+        db.executemany("INSERT INTO posts(content, posted_at, status, error_message) VALUES (?, ?, ?, ?)", [
+            ("Old success.", "2026-11-01T10:00:00.123456", "success", None), ("Old pending.", None, "pending", None),
+            ("Old failure.", "2026-11-02 10:00:00", "failed", "500"), ("Odd one.", "garbage", None, None)])
+        db.commit()
+
+
+def test_the_owners_old_database(tmp_path):
+    """The original table keeps its rows: success is posted, pending and odd ones are unconfirmed; a copy is kept."""
+    path = tmp_path / "twitter.db"
+    old_database(path)
+    with contextlib.closing(open_database(path, NOW)) as db:
+        assert [p.status for p in db.history(9)][::-1] == [Status.POSTED, Status.UNCONFIRMED, Status.FAILED, Status.UNCONFIRMED]
+        assert db.post(1).posted_at == datetime(2026, 11, 1, 10, 0, 0, 123456, tzinfo=UTC)
+        assert db.post(4).posted_at is None
+        assert db.claim(Draft("old SUCCESS", "wording"), SLOT, NOW) is not None, "an old row does not bind by its text"
+        assert db.import_tweets([Tweet(2124504924287926272, "Old pending.")], NOW) == 1
+        assert (db.post(2).status, db.post(2).tweet_id) == (Status.POSTED, 2124504924287926272)
+    (copy,) = tmp_path.glob("twitter.db.before-version-*")
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    with contextlib.closing(sqlite3.connect(copy)) as db:
+        assert db.execute("SELECT status FROM posts").fetchall() == [("success",), ("pending",), ("failed",), (None,)]
+
+
+def test_from_the_version_between(tmp_path):
+    """A database at an earlier version is brought up to date without being taken for a new account."""
+    path = tmp_path / "twitter.db"
+    old_database(path)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version=1")
+    with contextlib.closing(open_database(path, NOW)) as db:
+        assert (db.count_posts(), db.get("cold_start")) == (4, None)
+
+
+@pytest.mark.parametrize("place", ["migrate.statement", "migrate.before_commit"])
+def test_a_migration_that_fails_leaves_the_old_database(tmp_path, place):
+    """Whatever interrupts a migration, nothing of it remains, and the next start does it whole."""
+    path = tmp_path / "twitter.db"
+    old_database(path)
+    failpoints.arm(f"{place}:raise")
+    try:
+        with pytest.raises(failpoints.InjectedFault):
+            open_database(path, NOW)
+    finally:
+        failpoints.arm("")
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] == 0
+        assert len(db.execute("PRAGMA table_info(posts)").fetchall()) == 5
+    with contextlib.closing(open_database(path, NOW)) as db:
+        assert db.count_posts() == 4
+
+
+def test_two_migrations_at_once(tmp_path):
+    """The version is read again under the lock: the second of two starts finds the work done."""
+    path = tmp_path / "twitter.db"
+    first, second = (sqlite3.connect(path, isolation_level=None) for _ in range(2))
+    with contextlib.closing(first), contextlib.closing(second):
+        for connection in (first, second):
+            db_manager._prepare(connection)
+        real, done = second.execute, []
+
+        class Late:
+            """A connection whose first question is answered before the other one migrates."""
+
+            in_transaction = False
+
+            def execute(self, sql, *values):
+                if sql == "BEGIN IMMEDIATE" and not done:
+                    done.append(1)
+                    db_manager._migrate(first, path, NOW, fresh=True)
+                return real(sql, *values)
+
+        db_manager._migrate(Late(), path, NOW, fresh=True)
+    with contextlib.closing(open_database(path, NOW)) as db:
+        assert db.count_posts() == 0
+
+
+def test_an_empty_database_in_memory():
+    """A dry run on a fresh clone works on a database that never was a file."""
+    with contextlib.closing(empty_database(NOW)) as db:
+        assert isinstance(db, Database)
+        assert db.path is None
+        assert db.claim(draft(), SLOT, NOW)
