@@ -36,7 +36,7 @@ _CHAT = re.compile(
     r"^(?:sure|certainly|of course|okay|ok|here(?:'s| is| are)|absolutely|great question|let me|i can|i'd|i will|note)\b[,:! ]"
     r"|\bas an? (?:ai|language model|assistant)\b|\bi(?:'m| am) (?:sorry|unable|an? ai|not able)\b|\bi (?:cannot|can't|won't)\b"
     r"|^\W*(?:system|developer|assistant|user|human|ai|question|answer|tweet|opening|fact|statement|output|prompt|instructions?)\W?\s*:"
-    r"|^\s*(?:[-*>]|\#{1,6})\s|```|(?<![\w*])\*\*(?=[^\s*/])[^*\n]*[^\s*]\*\*(?!\w)|(?<!\w)__\w+\s[^_]*__|\[[^\[\]]*\]\([^\s()]+\)",
+    r"|^\s*(?:[-*>]|\#{1,6})\s|```|(?<![\w*])\*\*(?=[^\s*/])[^*\n]*[^\s*]\*\*(?!\w)|(?<!\w)__[^\W_]+\s[^_]*[^\s_]__(?!\w)|(?<![\w)\]])\[[^\[\]]*\]\([^\s()]+\)",
     re.IGNORECASE,
 )
 _INJECTION = re.compile(
@@ -56,10 +56,10 @@ _INJECTION = re.compile(
 )
 # Commands that hurt whoever pastes them.
 _HARMFUL = re.compile(
-    r"\brm\s+(?:-[\w-]+\s+)*-\w*[rf]\w*\s+(?:-[\w-]+\s+)*(?:[\"']?[/~*$%]|\.{1,2}(?:/\*|/?(?:[\s\"';&|]|$)))|--no-preserve-root"
+    r"\brm\s+(?:-[\w-]+\s+)*-[\w-]*[rf][\w-]*\s+(?:-[\w-]+\s+)*(?:[\"']?[/~*$%]|\.{1,2}(?:/\*|/?(?:[\s\"';&|]|$)))|--no-preserve-root"
     r"|\b(?:curl|wget|fetch|iwr|irm|base64|echo|xxd|openssl)\b[^\n]*\|\s*(?:sudo\s+)?(?:(?:ba|z|k|da|fi)?sh|python\d?|perl|ruby|node|php|iex)\b"
     r"|\b(?:ba|z)?sh\s+(?:-c\s+)?[\"']?(?:<\(|\$\()\s*(?:curl|wget)|\b(?:eval|source)\s+[\"'<]?[$(]?\(\s*(?:curl|wget)|\biex\s*\(|invoke-expression"
-    r"|(\w+|:)\s*\(\)\s*\{\s*\1\s*\|\s*\1\s*&|%0\s*\|\s*%0|\bdd\b[^\n]*\bof=/dev/|\bmkfs(?:\.|\b)|>\s*/dev/(?:sd|hd|nvme|vd|mem|kmem)|/dev/tcp/|\bnc\b[^\n]*\s-\w*e\s"
+    r"|(\w+|:)\s*\(\s*\)\s*\{\s*\1\s*\|\s*\1\s*&|%0\s*\|\s*%0|\bdd\b[^\n]*\bof=/dev/|\bmkfs(?:\.|\b)|>\s*/dev/(?:sd|hd|nvme|vd|mem|kmem)|/dev/tcp/|\bnc\b[^\n]*\s-\w*e\s"
     r"|\bch(?:mod|own)\s+(?:-\w+\s+)*-\w*R\w*\s+\S+\s+[/~](?:\s|$|\W)|\bmv\s+\S+\s+/dev/null|\bwipefs\b|\bshred\s+\S*\s*/dev/|\bkill\s+-9\s+-1\b|\bcrontab\s+-r\b"
     r"|\bformat\s+c:|\bdel\s+/[fsq]\b|\brd\s+/s\b|\bremove-item\b[^\n]*-recurse|\brmtree\(\s*[\"'][/~]|\bfind\s+/\s[^\n]*-delete|['\"]\s*;\s*(?:drop|delete|truncate)\s"
     r"|os\.system\(|\bsudo\s+(?:rm|dd|su)\b|\bhistory\s+-c\b|\byes\s*>\s*/|vssadmin\s+delete",
@@ -68,7 +68,7 @@ _HARMFUL = re.compile(
 _SECRET = re.compile(
     r"\b(?:AKIA|ASIA)[0-9A-Z]{12,}|\bgh[pousr]_\w{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}|\bxox[abprs]-[\w-]{8,}|\b[sprw]k[-_](?:live|test|proj|ant|or)?[-_]?[A-Za-z0-9-]{16,}"
     r"|\bAIza[\w-]{20,}|\beyJ[\w-]{8,}\.eyJ[\w-]*|-----BEGIN [A-Z ]*(?:PRIVATE KEY|CERTIFICATE)|\bssh-(?:rsa|ed25519) AAAA|\bnpm_\w{30,}|\bhf_\w{20,}|\bSG\.[\w-]{16,}|\bAAAAAAAAAA[\w%]{20,}|\bpypi-AgE\w+"
-    r"|\b(?i:\w*(?:password|passwd|pwd|secret|api_?key|access_?token|bearer))\b[\"']?\s*(?::|=|\s)\s*[\"']?(?=[^\s\"']*\d)(?=[^\s\"']*[A-Za-z])[^\s\"'(){}<>,]{8,}"
+    r"|\b(?i:\w*(?:password|passwd|pwd|secret|api_?key|access_?token|access_?key|private_?key|bearer))\b[\"']?\s*(?::|=|\s)\s*[\"']?(?=[^\s\"']*\d)(?=[^\s\"']*[A-Za-z])[^\s\"'(){}<>,]{8,}"
     r"|\b(?=\w*\d)(?=\w*[a-z])(?=\w*[A-Z])(?!\w*_)\w{32,}|\b\d{4}(?:[ -]\d{4}){3}\b"
 )
 # Digits and signs that stand for letters; 1 and | are read both ways.
@@ -301,7 +301,7 @@ def blocked_words(text: str, extra: Collection[str] = ()) -> list[str]:
     for token in _LETTERS_AND_SIGNS.findall(f"{plain} {spaced}"):
         seen |= _readings(token)
     masks = re.findall(r"(?<![\w*])[a-z]+[*@#%][a-z*@#%]*[a-z](?![\w*])", plain)
-    masked = {w for mask in masks if len(mask) > 3 for w in words if re.fullmatch(re.sub(r"\W", "[aeiou]", mask), w)}
+    masked = {w for mask in masks if len(mask) > 3 for w in words if re.fullmatch(re.sub(r"\W", "[a-z]", mask), w)}
     rows = {f" {' '.join(re.findall('[a-z0-9]+', row))} " for row in (plain, *(plain.translate(leet) for leet in _LEET))}
     everything = " ".join(seen)
     return sorted((forbidden & seen) | masked | {stem for stem in stems if stem in everything}

@@ -46,7 +46,7 @@ _LOOKALIKES = str.maketrans(
     "аеорсухіјѕһԁԛԝьӏѵгАЕОРСУХІЈЅНТМКВαονρτυκιηεΑΕΟΡΤΥΚΙΗΒΜΝΧΖօսհոɑɡıɩʟɪɴʀʏʜɢʙᴀᴄᴅᴇᴊᴋᴍᴏᴘᴛᴜᴠᴡᴢꜱꜰøØłŁđ",
     "aeopcyxijshdqwblvrAEOPCYXIJSHTMKBaovptukineAEOPTYKIHBMNXZouhnagiilinryhgbacdejkmoptuvwzsfoOlLd",
 ) | {first + n: chr(ord("a") + n) for first in (0x1F1E6, 0x1F170, 0x1F150) for n in range(26)}
-_DISGUISE = re.compile(r"[^\x00-\x7f]|%[0-9a-f]{2}|&#?\w+;|\w\s?[\[({<]\s?(?:\.|:|dot|@|at)\s?[\])}>]| dot |\s\.|\.\s", re.IGNORECASE)
+_DISGUISE = re.compile(r"[^\x00-\x7f]|%[0-9a-f]{2}|&#?\w+;|\w\s?[\[({<]\s?(?:\.|:|dot|@|at)\s?[\])}>]| dot |\s\.|\.\s|\w\n\w", re.IGNORECASE)
 _COMMON_TLD = r"(?=(?:com|COM|org|xyz|ru)\b)"
 _UNDO = tuple((re.compile(pattern), plain) for pattern, plain in (
     (r"[。．｡․۔]", "."), (r"(?<=\w)[·•∙⋅‧・･]" + _COMMON_TLD, "."), (r"[／⁄∕⧸]", "/"), (r"[：꞉∶]", ":"),
@@ -77,14 +77,14 @@ def _tlds() -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
-def _links(text: str) -> list[tuple[int, int]]:
-    """Spans of everything X could turn into a link, left to right, not overlapping."""
+def _links(text: str, signs: str = "@＠$#_") -> list[tuple[int, int]]:
+    """Spans of everything X could turn into a link, left to right, not overlapping; not what follows one of `signs`."""
     spans: list[tuple[int, int]] = []
     if "." not in text:
         return spans
     for match in _HOST.finditer(text):
         before = text[match.start() - 1] if match.start() else ""
-        if not match["scheme"] and (before in {"@", "＠", "$", "#"} or before == "_"):
+        if not match["scheme"] and before and before in signs:
             continue
         labels = match["host"].lower().split(".")
         known = [i for i, label in enumerate(labels) if i and (label in _tlds() or label.startswith("xn--"))]
@@ -112,7 +112,7 @@ def find_links(text: str) -> list[str]:
     """Every URL, bare domain and public address in `text` that X might link (and bill), or a reader might follow."""
     found: list[str] = []
     for form in dict.fromkeys((text, canonical(text))):
-        found = found or [form[start:end] for start, end in _links(form)]
+        found = found or [form[start:end] for start, end in _links(form, "@＠_")]
         found = found or [m.group() for m in _SCHEME.finditer(form)]
         found = found or [m.group() for m in _ADDRESS.finditer(form) if _is_public(m.group())]
     return found
