@@ -26,6 +26,7 @@ from urllib3.util.retry import Retry
 
 from src.config import Settings
 from src.deadline import hard_limit
+from src.log import Redactor
 from src.post import MAX_TWEET_ID, Outcome, RateLimit, SendResult, TimelineRead, Tweet
 
 MAX_BODY_BYTES = 1_000_000
@@ -91,6 +92,7 @@ class XClient:
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
         self._clock = clock
+        self._redact = Redactor(settings.secret_values())
         self._session = XSession(
             settings.x_api_base_url, settings.connect_timeout_seconds, settings.read_timeout_seconds)
         secrets = [getattr(settings, name) for name in (
@@ -152,12 +154,16 @@ class XClient:
         if response is None:
             return replace(read_failure(failure), latency_ms=latency)
         body = (response.content or b"").decode("utf-8", "replace")
+        if response.status_code >= 400:  # only there are words kept, and a proxy may send our own headers back
+            body = self._redact(body)
         result = judge(response.status_code, response.headers, body, self._clock())
         return replace(
             result,
             latency_ms=latency,
             http_status=response.status_code,
-            transaction_id=_clip(response.headers.get("x-transaction-id", ""), 64),
+            reason=self._redact(result.reason),
+            detail=self._redact(result.detail),
+            transaction_id=self._redact(_clip(response.headers.get("x-transaction-id", ""), 64)),
             limits=rate_limits(response.headers, self._clock()),
         )
 
