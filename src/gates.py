@@ -40,12 +40,12 @@ _CHAT = re.compile(
     re.IGNORECASE,
 )
 _INJECTION = re.compile(
-    r"\b(?:ignore|disregard|forget|override|bypass|skip|drop)\s+(?:(?:all|any|the|these|those|your|my|of|everything)\s+)*"
+    r"\b(?:ignore|disregard|forget|override|bypass|skip|drop|set aside|(?:stop|not|don't|never) (?:follow|obey)(?:ing)?)\s+(?:(?:all|any|the|these|those|your|my|of|everything)\s+)*"
     r"(?:(?:previous|prior|above|earlier|preceding|former|system|safety|content|original)\s+|(?<=your )|(?<=all of the )|(?<=my ))+"
-    r"(?:and\s+\w+\s+)?(?:instructions?|prompts?|rules?|guidelines?|directions?|orders|messages?|context|text|filters?|statements?|everything)\b"
-    r"|\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+|the\s+)?(?:everything|instructions|that came |what (?:you were|i) )"
+    r"(?:and\s+\w+\s+)?(?:instructions?|prompts?|rules?|guidelines?|guidance|directions?|orders|messages?|context|text|filters?|statements?|everything)\b"
+    r"|\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+|the\s+)?(?:everything|instructions|(?:that|what) came |what (?:you were|i) )"
     r"|\b(?:you are now|from now on|pretend (?:to be|you|that you)|act as (?:an? )?(?:unrestricted|evil|dan|root|admin|if you)|jailbreak|developer mode|do anything now"
-    r"|new (?:instructions?|task|system prompt)\s*:|(?:your|these are your|follow these) (?:new |real )?instructions|your (?:system|hidden|initial) prompt|the hidden prompt"
+    r"|new (?:instructions?|task|(?:system )?prompt)\s*:|(?:previous|prior|earlier) (?:instructions|prompt|guidelines) (?:no longer|do(?:es)? not|are void)|(?:your|these are your|follow these) (?:new |real )?instructions|your (?:system|hidden|initial) prompt|the hidden prompt"
     r"|(?:reveal|print|show|repeat|leak|output|tell me) (?:me )?(?:your|the (?:system|hidden|above)) (?:prompt|instructions|message|text|rules|secret)"
     r"|(?:respond|reply|answer|write|output|tweet|say) (?:only|exactly|nothing but)\b|repeat after me|tweet (?:this|the following)\b|(?:post|write) the following (?:text|tweet|message|link)|ignorier\w* alle|oublie[zr]? (?:toutes )?les|ignora (?:todas )?las|игнорируй|忽略)"
     r"|<\||\w\|>|<<\W?sys|(?<!\w)\[/?(?:inst|system|user|assistant|tool_calls?)\]|</?s>"
@@ -56,11 +56,11 @@ _INJECTION = re.compile(
 )
 # Commands that hurt whoever pastes them.
 _HARMFUL = re.compile(
-    r"\brm\s+(?:-[\w-]+\s+)*-[\w-]*[rf][\w-]*\s+(?:-[\w-]+\s+)*(?:[\"']?[/~*$%]|\.{1,2}(?:/\*|/?(?:[\s\"';&|]|$)))|--no-preserve-root"
+    r"\brm\s+(?:-[\w-]+\s+)*-[\w-]*[rf][\w-]*\s+(?:-[\w-]+\s+)*(?:[\"']?[/~*$%]|\.{1,2}(?:/\.\.)*(?:/\*|/?(?:[\s\"';&|]|$))|\.git\b)|--no-preserve-root"
     r"|\b(?:curl|wget|fetch|iwr|irm|base64|echo|xxd|openssl)\b[^\n]*\|\s*(?:sudo\s+)?(?:(?:ba|z|k|da|fi)?sh|python\d?|perl|ruby|node|php|iex)\b"
     r"|\b(?:ba|z)?sh\s+(?:-c\s+)?[\"']?(?:<\(|\$\()\s*(?:curl|wget)|\b(?:eval|source)\s+[\"'<]?[$(]?\(\s*(?:curl|wget)|\biex\s*\(|invoke-expression"
     r"|(\w+|:)\s*\(\s*\)\s*\{\s*\1\s*\|\s*\1\s*&|%0\s*\|\s*%0|\bdd\b[^\n]*\bof=/dev/|\bmkfs(?:\.|\b)|>\s*/dev/(?:sd|hd|nvme|vd|mem|kmem)|/dev/tcp/|\bnc\b[^\n]*\s-\w*e\s"
-    r"|\bch(?:mod|own)\s+(?:-\w+\s+)*-\w*R\w*\s+\S+\s+[/~](?:\s|$|\W)|\bmv\s+\S+\s+/dev/null|\bwipefs\b|\bshred\s+\S*\s*/dev/|\bkill\s+-9\s+-1\b|\bcrontab\s+-r\b"
+    r"|\bch(?:mod|own)\s+(?=[^\n]*-\w*R)(?:-?\w+\s+)+[/~](?:\s|$|\W)|\bchmod\s+777\s+-R\b|\bpowershell\b[^\n]*-e(?:nc|c)|\bdocker\b[^\n]*-v\s+/:|\btruncate\b[^\n]*\s/dev/|\bmv\s+\S+\s+/dev/null|\bwipefs\b|\bshred\s+\S*\s*/dev/|\bkill\s+-9\s+-1\b|\bcrontab\s+-r\b"
     r"|\bformat\s+c:|\bdel\s+/[fsq]\b|\brd\s+/s\b|\bremove-item\b[^\n]*-recurse|\brmtree\(\s*[\"'][/~]|\bfind\s+/\s[^\n]*-delete|['\"]\s*;\s*(?:drop|delete|truncate)\s"
     r"|os\.system\(|\bsudo\s+(?:rm|dd|su)\b|\bhistory\s+-c\b|\byes\s*>\s*/|vssadmin\s+delete",
     re.IGNORECASE,
@@ -183,9 +183,10 @@ def _surface_reasons(text: str, extra_words: Collection[str] = (), hashtags_allo
     lines = [line for form in forms for line in form.splitlines()]
     if any(_CHAT.search(line) for line in lines):
         yield "chat"
-    if any(_INJECTION.search(" ".join(form.split())) for form in forms):
+    rows = [" ".join(form.split()) for form in forms]
+    if any(_INJECTION.search(row) or _INJECTION.search(re.sub(r"[-_.]", " ", row).translate(_LEET[0])) for row in rows):
         yield "chat"
-    if any(_HARMFUL.search(line) for line in lines):
+    if any(_HARMFUL.search(line) for line in (*lines, *rows)):
         yield "harmful-command"
     if any(_SECRET.search(line) for line in lines):
         yield "secret"
@@ -316,7 +317,7 @@ def _readings(token: str) -> frozenset[str]:
     joined = re.sub(r"[-_.*]", "", token)
     forms = {token, *(form.translate(leet) for form in (token, token.strip("!+"), joined) for leet in _LEET)}
     return frozenset(reading for form in forms for reading in (
-        form, re.sub(r"(.)\1{2,}", r"\1", form), re.sub(r"(.)\1+", r"\1", form), re.sub(r"(?:s|es|ed|ing|ers?)$", "", form)))
+        form, re.sub(r"(.)\1{2,}", r"\1", form), re.sub(r"(.)\1+", r"\1", form), re.sub(r"(?:s|z|es|ed|ing|ers?)$", "", form)))
 
 
 @lru_cache(maxsize=1)

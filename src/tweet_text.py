@@ -43,8 +43,8 @@ _MIXED_SCRIPTS = regex.compile(r"\p{Latin}[\p{Cyrillic}\p{Cherokee}\p{Armenian}]
 _INVISIBLE = regex.compile(r"[\p{Mn}\p{Me}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]|(?!\n)\p{Cc}")
 # Letters of other scripts that look like Latin ones: what a reader sees is what counts.
 _LOOKALIKES = str.maketrans(
-    "аеорсухіјѕһԁԛԝьӏѵгАЕОРСУХІЈЅНТМКВαονρτυκιηεΑΕΟΡΤΥΚΙΗΒΜΝΧΖօսհոɑɡıɩʟɪɴʀʏʜɢʙᴀᴄᴅᴇᴊᴋᴍᴏᴘᴛᴜᴠᴡᴢꜱꜰøØłŁđ",
-    "aeopcyxijshdqwblvrAEOPCYXIJSHTMKBaovptukineAEOPTYKIHBMNXZouhnagiilinryhgbacdejkmoptuvwzsfoOlLd",
+    "аеорсухіјѕһԁԛԝьӏѵгАЕОРСУХІЈЅНТМКВαονρτυκιηεΑΕΟΡΤΥΚΙΗΒΜΝΧΖօսհոɑɡıɩʟɪɴʀʏʜɢʙᴀᴄᴅᴇᴊᴋᴍᴏᴘᴛᴜᴠᴡᴢꜱꜰøØłŁđƒ₣μ",
+    "aeopcyxijshdqwblvrAEOPCYXIJSHTMKBaovptukineAEOPTYKIHBMNXZouhnagiilinryhgbacdejkmoptuvwzsfoOlLdffu",
 ) | {first + n: chr(ord("a") + n) for first in (0x1F1E6, 0x1F170, 0x1F150) for n in range(26)}
 _DISGUISE = re.compile(r"[^\x00-\x7f]|%[0-9a-f]{2}|&#?\w+;|\w\s?[\[({<]\s?(?:\.|:|dot|@|at)\s?[\])}>]| dot |\s\.|\.\s|\w\n\w", re.IGNORECASE)
 _COMMON_TLD = r"(?=(?:com|COM|org|xyz|ru)\b)"
@@ -52,7 +52,7 @@ _UNDO = tuple((re.compile(pattern), plain) for pattern, plain in (
     (r"[。．｡․۔]", "."), (r"(?<=\w)[·•∙⋅‧・･]" + _COMMON_TLD, "."), (r"[／⁄∕⧸]", "/"), (r"[：꞉∶]", ":"),
     (r"(?<=\w)\s?[\[({<]\s?(?:\.|dot|DOT)\s?[\])}>]\s?(?=\w)", "."), (r"[\[({<]:[\])}>]", ":"),
     (r"(?<=\w)\s?[\[({<]\s?(?:@|at|AT)\s?[\])}>]\s?(?=\w+\.)", "@"),
-    (r"(?<=\w)(?: dot | ?\. ?)" + _COMMON_TLD, "."), (r"(?<=\w)\s?\.\s(?=[a-z]{2,}/\w)", "."),
+    (r"(?<=\w)(?: dot | DOT | ?\. ?)" + _COMMON_TLD, "."), (r"(?<=\w)\s?\.\s(?=[a-z]{2,}/\w)", "."),
     (r"(?<=\w)(?:\.\n|\n\.)(?=[a-z])", "."), (r"(?<=\.[a-z])\n(?=[a-z])", ""),
 ))
 _HOST = re.compile(
