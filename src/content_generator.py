@@ -2,7 +2,7 @@
 
 The model writes only an opening; a vetted statement follows it word for word, so nothing false can stand in
 the body. Whatever happens to the model (missing, crashed, hanging, out of memory, writing rubbish), the vetted
-wording goes out alone and the composition says so. The model runs in a child process, see `writer.py`.
+wording goes out, under an opening from the library or alone, and the composition says so. The model runs in a child process, see `writer.py`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from src.tweet_text import MAX_WEIGHT, weighted_length
 
 RECENT_OPENINGS = 200
 NEAR_WINDOW = 2000
-GOOD_ENOUGH = {True: -1.35, False: -0.9}  # lowest score of an opening that is used, for a tuned and a stock model
+# Lowest score of an opening of the model that is preferred to a vetted one, for a tuned and a stock model. Set by
+# reading scored openings: below it, every second one of a 135M model is not worth posting.
+GOOD_ENOUGH = {True: 0.3, False: 0.3}
 
 
 def compose(
@@ -83,7 +85,7 @@ def _write(
         written = write(settings, model, items, seconds=limit, seed=int(now.timestamp()))
     except ModelTrouble as error:
         fix = f"; {error.fix}" if error.fix else ""
-        return {}, [f"the model wrote nothing ({error}); the vetted wording goes out alone{fix}"], {}, None
+        return {}, [f"the model wrote nothing ({error}); a vetted text goes out{fix}"], {}, None
     tokens = sum(w.tokens for w in written.values())
     speed = tokens / max(sum(w.seconds for w in written.values()), 0.001)
     metrics = {"generate_seconds": round(time.monotonic() - started, 3), "tokens": float(tokens),
@@ -95,14 +97,25 @@ def _compose_one(
     settings: Settings, statement: Statement, text: str, written: Written | None, history: History, model: Model | None
 ) -> Composition:
     """Judge what the model wrote for one statement and make the draft: the best candidate's, or the wording alone."""
+    vetted = vetted_opening(settings, statement, text, history)
     if written is None or model is None:
-        return Composition(_draft(settings, statement, text, "", "hook"))
+        return Composition(_draft(settings, statement, text, vetted, "hook", origin="wording"))
     mode = mode_for(settings, model)
     candidates = judge_all(settings, written, statement, text, history, mode)
     best = best_of(candidates, tuned=model.tuned)
-    notes = () if best else (f"none of {len(candidates)} candidates was good enough; the vetted wording goes out alone",)
+    if best is None:
+        leads = "the library's own opening leads" if vetted else "the vetted wording goes out alone"
+        note = f"none of {len(candidates)} candidates was good enough; {leads}"
+        return Composition(_draft(settings, statement, text, vetted, "hook", origin="wording"), candidates, (note,))
     candidates = tuple(replace(c, chosen=True) if c is best else c for c in candidates)
-    return Composition(_draft(settings, statement, text, best.opening if best else "", mode), candidates, notes)
+    return Composition(_draft(settings, statement, text, best.opening, mode, origin="model"), candidates)
+
+
+def vetted_opening(settings: Settings, statement: Statement, text: str, history: History) -> str:
+    """A hand-written opening of the statement that passes the same gates as the model's and is fresh; empty for none."""
+    written = Written(tuple((opening, 0.0) for opening in statement.openings))
+    judged = judge_all(settings, written, statement, text, history)
+    return next((c.opening for c in judged if c.verdict.passed), "")
 
 
 def best_of(candidates: Sequence[Candidate], *, tuned: bool) -> Candidate | None:
@@ -110,10 +123,10 @@ def best_of(candidates: Sequence[Candidate], *, tuned: bool) -> Candidate | None
     return next((c for c in candidates if c.verdict.passed and c.score >= GOOD_ENOUGH[tuned]), None)
 
 
-def _draft(settings: Settings, statement: Statement, text: str, written: str, mode: str) -> Draft:
+def _draft(settings: Settings, statement: Statement, text: str, written: str, mode: str, *, origin: str) -> Draft:
     content = tweet(text, written, mode, statement.hashtags[: settings.hashtags])
     source = "" if mode == "free" and written else statement.id
-    return Draft(content, "model" if written else "wording", source, statement.topic, written if mode == "hook" else "")
+    return Draft(content, origin, source, statement.topic, written if mode == "hook" else "")
 
 
 def tweet(text: str, written: str, mode: str, hashtags: Sequence[str] = ()) -> str:

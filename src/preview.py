@@ -28,7 +28,9 @@ def show(
     if options.json:
         print(json.dumps(data))
         return int(result.exit_code)
-    written = "opening by the model, body from the library" if post.opening else "vetted wording from the library"
+    written = "vetted wording"
+    if post.opening:
+        written = f"opening {'by the model' if post.origin == 'model' else 'and body vetted'}"
     print("\n".join([
         "", *(f"    {log.sanitise(line)}" for line in post.content.splitlines()), "",
         f"length   {weight} of {MAX_WEIGHT} (X's weighted count)",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import torch
 
 HELD_OUT_SHARE = 10  # one statement in ten
+BASE = "SmolLM2-135M-Instruct"
 END = "<|im_end|>"
 SMOKE_STATEMENTS = 8
 
@@ -138,8 +139,11 @@ def train(data: list[tuple[str, str]], target: Path, recipe: Recipe, progress: I
     model.save_pretrained(target, save_embedding_layers=False)
     for leftover in target.glob("README.md"):
         leftover.unlink()
+    settings = json.loads((target / "adapter_config.json").read_text(encoding="utf-8"))
+    settings["base_model_name_or_path"] = BASE  # not the path of the machine it was trained on
+    (target / "adapter_config.json").write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     card = {
-        "base": {"model": "SmolLM2-135M-Instruct", "gguf_sha256": GGUF_SHA256},
+        "base": {"model": BASE, "gguf_sha256": GGUF_SHA256},
         "recipe": asdict(recipe), "pairs": len(data), "pairs_sha256": checksum(data),
         "final_loss": round(sum(losses[-20:]) / len(losses[-20:]), 4), "seconds": round(time.monotonic() - started, 1),
         "adapter_sha256": sha256(target / "adapter_model.safetensors"),

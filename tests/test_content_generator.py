@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from src import config, model_process, model_store
+from src import config, content_generator, model_process, model_store
 from src.content_generator import assemble, choose_statement, compose, judge_all
 from src.model_process import Written, write
 from src.model_store import Model, ModelTrouble
@@ -87,7 +87,7 @@ def test_memory_limit(monkeypatch, tmp_path):
 
 def test_best_opening_that_passes_is_taken(monkeypatch, settings):
     """The best-scored opening that passes every gate leads, the vetted text follows word for word, all are kept."""
-    child(monkeypatch, good_answer([["See setup.py now?", 0.5, 0], ["What should a developer know?", 0.1, 0], ["Why is it so?", -9.0, 0]]))
+    child(monkeypatch, good_answer([["See setup.py now?", 0.9, 0], ["What should a developer know?", 0.6, 0], ["Why is it so?", -9.0, 0]]))
     composition = compose(settings, History(), NOW, seconds=10)
     draft = composition.draft
     assert draft.origin == "model"
@@ -100,11 +100,23 @@ def test_best_opening_that_passes_is_taken(monkeypatch, settings):
 
 
 def test_not_good_enough(monkeypatch, settings):
-    """When the best opening is below the threshold the wording goes out alone and says so."""
+    """Below the threshold a vetted opening of the statement leads instead, and the run says so."""
     child(monkeypatch, good_answer([["What should a developer know?", -5.0, 0]]))
-    composition = compose(settings, History(), NOW, seconds=10)
-    assert composition.draft.origin == "wording"
-    assert "good enough" in composition.notes[-1]
+    draft = (composition := compose(settings, History(), NOW, seconds=10)).draft
+    assert draft.origin == "wording"
+    assert "good enough; the library's own opening leads" in composition.notes[-1]
+    statement = next(s for s in LIBRARY.statements if s.id == draft.source_id)
+    assert draft.opening in statement.openings
+    assert draft.content.startswith(f"{draft.opening}\n\n")
+
+
+def test_vetted_openings_must_be_fresh(tmp_path):
+    """A vetted opening used lately gives way to the next one, and then to none."""
+    statement = Statement("a-1", "Git", "git reflog records where HEAD has been.", (), ("Lost a commit?", "Where has HEAD been?"))
+    take = lambda *used: content_generator.vetted_opening(SETTINGS, statement, statement.statement, History(openings=used))
+    assert take() == "Lost a commit?"
+    assert take("Lost a commit?") == "Where has HEAD been?"
+    assert take("Lost a commit?", "Where has HEAD been?") == ""
 
 
 def test_no_model_wanted(settings, tmp_path):
