@@ -42,7 +42,7 @@ from src.post import (
 
 MIGRATIONS = tuple(sorted((Path(__file__).parent / "migrations").glob("*.sql")))
 APPLICATION_ID = 0x7477746D  # "twtm"
-SMALL_DATABASE_BYTES = 8 * 1024 * 1024  # up to here a full check at every start costs milliseconds
+SMALL_DATABASE_BYTES = 8 * 1024 * 1024  # up to here a full check at every start costs milliseconds, indexes included
 _PRAGMAS = {
     "busy_timeout": 10000,
     "foreign_keys": 1,
@@ -451,6 +451,13 @@ class Database:
         value = self._value("SELECT value FROM meta WHERE key = ?", key)
         return None if value is None else str(value)
 
+    def get_time(self, key: str) -> datetime | None:
+        """A note that holds a time. One that cannot be read (the only rows without a second copy in an index) is none."""
+        try:
+            return _required_time(float(self.get(key) or "none"))
+        except (ValueError, OverflowError, OSError):
+            return None
+
     def put(self, **notes: str | None) -> None:
         """Keep notes for later runs, or drop them (None)."""
         with self._transaction() as db:
@@ -472,9 +479,12 @@ class Database:
         value = self.get("hold")
         if value is None:
             return None
-        data = json.loads(value)
-        return Hold(data["kind"], data["reason"], _time(data["until"]), data["fix"], data["count"],
-                    _required_time(data["since"]))
+        try:
+            data = json.loads(value)
+            return Hold(data["kind"], data["reason"], _time(data["until"]), data["fix"], data["count"],
+                        _required_time(data["since"]))
+        except (ValueError, KeyError, TypeError, OverflowError, OSError):
+            return None
 
     def put_limits(self, limits: Iterable[RateLimit]) -> None:
         """Keep the rate-limit windows that X reported last."""
@@ -482,7 +492,11 @@ class Database:
 
     def limits(self) -> tuple[RateLimit, ...]:
         """The rate-limit windows that X reported last."""
-        return tuple(RateLimit(n, limit, left, _required_time(at)) for n, limit, left, at in json.loads(self.get("limits") or "[]"))
+        try:
+            noted = json.loads(self.get("limits") or "[]")
+            return tuple(RateLimit(n, int(limit), int(left), _required_time(at)) for n, limit, left, at in noted)
+        except (ValueError, TypeError, OverflowError, OSError):
+            return ()
 
     def clear_hold(self) -> None:
         """X answers normally again."""
@@ -523,8 +537,7 @@ class Database:
 
     def made_at(self) -> datetime | None:
         """When this database was made or taken over."""
-        value = self.get("made_at")
-        return _time(float(value)) if value else None
+        return self.get_time("made_at")
 
     def failures_in_a_row(self, most: int = 100) -> int:
         """How many of the latest runs that had something to do ended badly, up to the last that did not."""
@@ -617,6 +630,9 @@ def _readable_errors(path: Path | None) -> Iterator[None]:
         yield
     except sqlite3.IntegrityError:
         raise
+    except UnicodeDecodeError as error:  # the sqlite3 module cannot read SQLite's own words about a broken schema
+        message = "its schema is not readable"
+        raise _DamagedError(message, "run again: the damaged file is then set aside") from error
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", "") or ""
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
@@ -662,7 +678,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise DatabaseTrouble(message, "it was written by a newer program: update this one")
     if path.exists() and path.stat().st_size > SMALL_DATABASE_BYTES:
         return
-    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
         raise _DamagedError(found)
 

@@ -47,7 +47,7 @@ def reconcile(app: App) -> None:
 def audit(app: App) -> None:
     """Once a day, compare all since the last audit both ways: ours but gone is stamped, on X but unknown is recorded."""
     now = app.clock.now()
-    last = datetime.fromtimestamp(float(app.db.get("audited_at") or 0), UTC)
+    last = app.db.get_time("audited_at") or datetime.fromtimestamp(0, UTC)
     if abs(now - last) < AUDIT_EVERY:
         return
     if app.db.newest_tweet_id():
