@@ -314,6 +314,13 @@ def test_notes(db):
     assert db.made_at() == NOW
 
 
+def test_notes_that_cannot_be_read(db):
+    """A note that was damaged counts as none: it stops no run."""
+    for junk in ("{", "[]", "[[1]]", "null", '{"kind": 1}', "1e999", '[["a", "b", 1, 1]]', '[["a", 1, 1, 1e30]]', '{"kind": "wait", "reason": "", "until": 1e30, "fix": "", "count": 1, "since": 0}'):
+        db.put(hold=junk, limits=junk, made_at=junk)
+        assert (db.current_hold(), db.limits(), db.made_at()) == (None, (), None)
+
+
 # ---- opening ---------------------------------------------------------------------------------------------------
 
 
@@ -444,6 +451,8 @@ def test_damage_found_later_is_told(db):
         error.sqlite_errorname = "SQLITE_CORRUPT"
         raise error
     assert "set aside" in caught.value.fix
+    with pytest.raises(DatabaseTrouble, match="schema"), db_manager._readable_errors(db.path):
+        b"\xbb".decode()
 
 
 # ---- migration -------------------------------------------------------------------------------------------------
