@@ -113,7 +113,10 @@ def test_not_good_enough(monkeypatch, settings):
 def test_vetted_openings_must_be_fresh(tmp_path):
     """A vetted opening used lately gives way to the next one, and then to none."""
     statement = Statement("a-1", "Git", "git reflog records where HEAD has been.", (), ("Lost a commit?", "Where has HEAD been?"))
-    take = lambda *used: content_generator.vetted_opening(SETTINGS, statement, statement.statement, History(openings=used))
+
+    def take(*used):
+        return content_generator.vetted_opening(SETTINGS, statement, statement.statement, History(openings=used))
+
     assert take() == "Lost a commit?"
     assert take("Lost a commit?") == "Where has HEAD been?"
     assert take("Lost a commit?", "Where has HEAD been?") == ""
