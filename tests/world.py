@@ -158,7 +158,8 @@ class World:
         """Give the account a past: one posted tweet, so that there is a canary."""
         self.x.tweet_by_hand("An old tweet from before.")
         self.move(hours=2)
-        assert self.tick().outcome == "posted"
+        result = self.tick()
+        assert result.outcome == "posted", result
         self.next_slot()
         self.texts.asked = 0
 
