@@ -66,6 +66,7 @@ class XSession(requests.Session):
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
         """Send one request to the configured host; raises `requests` exceptions or `DeadlineError`."""
         self.last = None
+        self.close()  # a connection of its own: one kept from before may be closed already, and nobody knows what it took
         parts = urlsplit(str(url))
         target = urlunsplit((self._base.scheme, self._base.netloc, parts.path, parts.query, ""))
         options.update(timeout=self._timeouts, allow_redirects=False, stream=True)

@@ -173,3 +173,23 @@ def test_random_answers():
         assert all(c.isprintable() for c in result.detail + result.reason)
         read = read_timeline(status, headers, text, NOW, 100)
         assert not read.healthy or status == 200
+
+
+def test_every_exchange_has_a_connection_of_its_own(tmp_path, monkeypatch):
+    """A post never goes over a connection left from a read: the server may have closed it without a word."""
+    from src.app import Clock
+    from src.twitter_handler import XClient
+    from tests.fake_x import FakeX, _Handler
+    from tests.world import World
+
+    serve = _Handler._serve
+    monkeypatch.setattr(_Handler, "_serve", lambda self: (serve(self), setattr(self, "close_connection", False)))
+    with FakeX() as x:
+        ports = []
+        real = x._server.process_request
+        x._server.process_request = lambda request, address: (ports.append(address[1]), real(request, address))
+        client = XClient(World(tmp_path, x, None).settings, Clock().now)
+        for number in range(20):
+            assert client.timeline(0).healthy
+            assert client.send(f"Text {number}.").outcome is Outcome.POSTED
+        assert len(ports) == len(set(ports)) == 40
