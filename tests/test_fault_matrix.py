@@ -696,7 +696,7 @@ def test_row_37_standard_streams_closed(tmp_path, closed):
     with fake_x.FakeX() as x:
         world = World(tmp_path, x, None, extra={"CANDIDATES": "0", "POST_INTERVAL_MINUTES": "1440"})
         done = subprocess.run(["bash", "-c", f"exec {sys.executable} -m src.twitter_manager {closed}"], cwd="/", check=False,
-                              env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(config.ROOT), **world.env})
+                              env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(config.ROOT), **world.env, **{k: v for k, v in os.environ.items() if k.startswith("COVERAGE_")}})
         assert done.returncode == 0
         assert (len(x.texts()), world.statuses()) == (1, ["posted"])
         world.check_promise(slots=1)

@@ -136,7 +136,8 @@ class World:
 
     def cli(self, *arguments: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
         """The program as cron starts it: a bare environment, another working directory."""
-        bare = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(config.ROOT), **self.env, **(env or {})}
+        measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+        bare = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(config.ROOT), **measured, **self.env, **(env or {})}
         return subprocess.run(
             [sys.executable, "-m", "src.twitter_manager", *arguments], cwd="/", env=bare, capture_output=True, text=True, timeout=120, check=False, **options)
 
