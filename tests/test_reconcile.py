@@ -242,6 +242,16 @@ def test_everything_was_deleted_by_hand(world):
     world.check_promise()
 
 
+def test_nothing_to_audit(tmp_path):
+    """An account without a single tweet needs no look."""
+    with new_world(tmp_path, REQUIRE_APPROVAL="true") as world:
+        world.tick()
+        reads = world.x.reads_seen()
+        world.move(hours=25)
+        world.tick()
+        assert world.x.reads_seen() == reads
+
+
 # ---- cold start ------------------------------------------------------------------------------------------------
 
 
