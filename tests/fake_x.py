@@ -522,7 +522,7 @@ class _Handler(BaseHTTPRequestHandler):
                     self.wfile.flush()
             case "redirect":
                 self.x._nonces.clear()  # so that a client that follows gets its second tweet
-                self._send(fault.status, "", (("Location", f"{self.x.url}/2/tweets"),))
+                self._send(fault.status, "", (("Location", f"{self.x.url}/2/tweets"), ("Connection", "close")))  # it may not ask on this one
             case _:
                 self._send(fault.status, fault.body, fault.headers)
 
