@@ -2,7 +2,8 @@
 
 The pairs are the hand-written openings of the library and, if given, the owner's own examples. One statement
 in ten is held out, so that what is measured was not learned by heart. `python -m src.tuning REQUEST` runs in a
-process of its own; weights in float32 under bfloat16 autocast (bfloat16 weights crawl).
+process of its own; weights in float32 under bfloat16 autocast (bfloat16 weights crawl). All openings of a text
+are learned from one row, in which they see the text but not each other: it is read once, not once an opening.
 """
 
 from __future__ import annotations
@@ -46,24 +47,23 @@ class TuningTrouble(Trouble):
 class Recipe:
     """How the adapter is trained. Learning rate per step, lengths in tokens."""
 
-    epochs: float = 2.0
-    batch: int = 32
-    rate: float = 8e-4
+    epochs: float = 2.5
+    batch: int = 24
+    rate: float = 2e-3
     rank: int = 16
     alpha: int = 32
     seed: int = 20261123
-    longest: int = 128
 
 
-def pairs(statements: Iterable[Statement]) -> list[tuple[str, str]]:
-    """(text, opening) pairs for training: every opening with the statement, the first also with the next wording."""
-    found = []
-    for statement in statements:
-        if is_held_out(statement.id):
-            continue
-        for number, opening in enumerate(statement.openings):
-            found.append((statement.texts[number % len(statement.texts)], opening))
-    return found
+Lesson = tuple[str, tuple[str, ...]]
+"""A text and the openings that fit it."""
+Row = tuple[list[int], list[list[int]]]
+"""A lesson in token ids: the prompt, and the openings with their end token."""
+
+
+def lessons(statements: Iterable[Statement]) -> list[Lesson]:
+    """What the library teaches: every wording of a statement with all of its openings."""
+    return [(text, statement.openings) for statement in statements if not is_held_out(statement.id) for text in statement.texts]
 
 
 def is_held_out(statement_id: str) -> bool:
@@ -71,9 +71,10 @@ def is_held_out(statement_id: str) -> bool:
     return int(hashlib.sha256(statement_id.encode()).hexdigest(), 16) % HELD_OUT_SHARE == 0
 
 
-def read_examples(path: Path) -> list[tuple[str, str]]:
+def read_examples(path: Path) -> list[Lesson]:
     """The owner's examples, one JSON object a line with `statement` and `opening`. Raises `TuningTrouble` naming lines."""
-    found, problems = [], []
+    found: dict[str, list[str]] = {}
+    problems = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -91,19 +92,19 @@ def read_examples(path: Path) -> list[tuple[str, str]]:
         if reasons:
             problems.append(f"{path}:{number}: {reasons[0]}")
         else:
-            found.append((text, opening))
+            found.setdefault(text, []).append(opening)
     if problems or not found:
         message = "\n".join(["the examples cannot be used:", *(problems or [f"{path}: there are none"])])
         raise TuningTrouble(message, "mend these lines")
-    return found
+    return [(text, tuple(openings)) for text, openings in found.items()]
 
 
-def checksum(data: Sequence[tuple[str, str]]) -> str:
-    """SHA-256 (hex) of the pairs in their order: part of the adapter's card."""
+def checksum(data: Sequence[Lesson]) -> str:
+    """SHA-256 (hex) of the lessons in their order: part of the adapter's card."""
     return hashlib.sha256(json.dumps(data, ensure_ascii=True).encode()).hexdigest()
 
 
-def train(data: list[tuple[str, str]], target: Path, recipe: Recipe, progress: IO[str]) -> dict[str, Any]:
+def train(data: Sequence[Lesson], target: Path, recipe: Recipe, progress: IO[str]) -> dict[str, Any]:
     """Train an adapter into `target` (peft's format, float32 -> bfloat16 on disk) and return its card."""
     import torch  # noqa: PLC0415
     from peft import LoraConfig, get_peft_model  # noqa: PLC0415
@@ -113,10 +114,12 @@ def train(data: list[tuple[str, str]], target: Path, recipe: Recipe, progress: I
     gguf = packaged_gguf()
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     layers = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-    model = get_peft_model(load_gguf(gguf), LoraConfig(
+    base = load_gguf(gguf)
+    base.set_attn_implementation("eager")  # on rows this short quicker than the fused kernel, whose way back crawls
+    model = get_peft_model(base, LoraConfig(
         r=recipe.rank, lora_alpha=recipe.alpha, target_modules=layers, task_type="CAUSAL_LM"))
     model.train()
-    rows = [_encode(tokenizer, text, opening, recipe.longest) for text, opening in data]
+    rows = [_encode(tokenizer, *lesson) for lesson in data]
     batches = list(_batches(rows, recipe))
     weights = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=recipe.rate, weight_decay=0.0)
@@ -144,7 +147,7 @@ def train(data: list[tuple[str, str]], target: Path, recipe: Recipe, progress: I
     (target / "adapter_config.json").write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     card = {
         "base": {"model": BASE, "gguf_sha256": GGUF_SHA256},
-        "recipe": asdict(recipe), "pairs": len(data), "pairs_sha256": checksum(data),
+        "recipe": asdict(recipe), "lessons": len(data), "pairs": sum(len(openings) for _, openings in data), "lessons_sha256": checksum(data),
         "final_loss": round(sum(losses[-20:]) / len(losses[-20:]), 4), "seconds": round(time.monotonic() - started, 1),
         "adapter_sha256": sha256(target / "adapter_model.safetensors"),
     }
@@ -152,37 +155,53 @@ def train(data: list[tuple[str, str]], target: Path, recipe: Recipe, progress: I
     return card
 
 
-def _encode(tokenizer: Any, text: str, opening: str, longest: int) -> tuple[list[int], int]:
-    """Token ids of prompt and opening, and where the opening starts."""
+def _encode(tokenizer: Any, text: str, openings: Iterable[str]) -> Row:
     prompt = tokenizer.encode(prompt_for(text, tuned=True), add_special_tokens=False)
-    answer = tokenizer.encode(opening + END, add_special_tokens=False)
-    return (prompt + answer)[:longest], len(prompt)
+    return prompt, [tokenizer.encode(opening + END, add_special_tokens=False) for opening in openings]
 
 
-def _batches(rows: list[tuple[list[int], int]], recipe: Recipe) -> Iterator[list[tuple[list[int], int]]]:
+def _length(row: Row) -> int:
+    return len(row[0]) + sum(map(len, row[1]))
+
+
+def _batches(rows: list[Row], recipe: Recipe) -> Iterator[list[Row]]:
     """Batches of rows of like length (little padding), in random order, for so many epochs."""
     order = random.Random(recipe.seed)  # noqa: S311 (reproducible order)
     left = recipe.epochs
     while left > 0:
         shuffled = order.sample(rows, len(rows))
-        shuffled = sorted(shuffled[: math.ceil(len(rows) * min(left, 1.0))], key=lambda row: len(row[0]) + order.random() * 12)
+        shuffled = sorted(shuffled[: math.ceil(len(rows) * min(left, 1.0))], key=lambda row: _length(row) + order.random() * 12)
         groups = [shuffled[i : i + recipe.batch] for i in range(0, len(shuffled), recipe.batch)]
         order.shuffle(groups)
         yield from groups
         left -= 1.0
 
 
-def _loss(model: Any, batch: list[tuple[list[int], int]]) -> torch.Tensor:
+def _loss(model: Any, batch: list[Row]) -> torch.Tensor:
     """Mean cross-entropy of the openings' tokens; the vocabulary is only computed where it counts."""
     import torch  # noqa: PLC0415
 
-    width = max(len(ids) for ids, _ in batch)
-    tokens = torch.tensor([ids + [0] * (width - len(ids)) for ids, _ in batch])
-    mask = torch.tensor([[1] * len(ids) + [0] * (width - len(ids)) for ids, _ in batch])
-    counts = torch.tensor([[start <= i < len(ids) for i in range(1, width)] for ids, start in batch])
+    width = max(map(_length, batch))
+    tokens, positions = torch.zeros(len(batch), width, dtype=torch.long), torch.zeros(len(batch), width, dtype=torch.long)
+    seen = torch.eye(width, dtype=torch.bool).repeat(len(batch), 1, 1)  # [rows, reader, read]; padding reads itself
+    sources, targets = [], []
+    for index, (prompt, openings) in enumerate(batch):
+        at = len(prompt)
+        tokens[index, :at], positions[index, :at] = torch.tensor(prompt), torch.arange(at)
+        seen[index, :at, :at] = torch.ones(at, at, dtype=torch.bool).tril()
+        for opening in openings:
+            span = slice(at, at + len(opening))
+            tokens[index, span], positions[index, span] = torch.tensor(opening), len(prompt) + torch.arange(len(opening))
+            seen[index, span, : len(prompt)] = True
+            seen[index, span, span] = torch.ones(len(opening), len(opening), dtype=torch.bool).tril()
+            sources += [(index, len(prompt) - 1), *((index, at + i) for i in range(len(opening) - 1))]
+            targets += opening
+            at += len(opening)
     base = model.get_base_model()
-    hidden = base.model(input_ids=tokens, attention_mask=mask).last_hidden_state[:, :-1][counts]
-    return torch.nn.functional.cross_entropy(base.lm_head(hidden).float(), tokens[:, 1:][counts])
+    mask = torch.zeros(seen.shape).masked_fill_(~seen, torch.finfo(torch.float32).min)[:, None]
+    hidden = base.model(input_ids=tokens, attention_mask=mask, position_ids=positions).last_hidden_state
+    rows, places = zip(*sources, strict=True)
+    return torch.nn.functional.cross_entropy(base.lm_head(hidden[list(rows), list(places)]).float(), torch.tensor(targets))
 
 
 def _report(progress: IO[str], step: int, steps: int, losses: list[float], started: float) -> None:
@@ -194,13 +213,13 @@ def _report(progress: IO[str], step: int, steps: int, losses: list[float], start
     progress.flush()
 
 
-def tune(statements: Sequence[Statement], examples: Sequence[tuple[str, str]],
+def tune(statements: Sequence[Statement], examples: Sequence[Lesson],
          target: Path, recipe: Recipe) -> dict[str, Any]:
     """Train in a process of its own, with a progress bar on a terminal. The adapter's card. Raises `TuningTrouble`."""
     from tqdm import tqdm  # noqa: PLC0415
 
-    data = [*pairs(statements), *examples, *examples]  # the owner's own voice counts twice
-    request = json.dumps({"pairs": data, "target": str(target), "recipe": asdict(recipe)})
+    data = [*lessons(statements), *examples, *examples]  # the owner's own voice counts twice
+    request = json.dumps({"lessons": data, "target": str(target), "recipe": asdict(recipe)})
     with (
         tempfile.TemporaryFile("w+") as complaints,
         subprocess.Popen([sys.executable, "-m", "src.tuning"], cwd=ROOT, env=child_environment({}), text=True,
@@ -245,4 +264,4 @@ def install_tuned(settings: Settings, adapter: Path, statements: Sequence[Statem
 
 if __name__ == "__main__":
     job = json.load(sys.stdin)
-    train([tuple(pair) for pair in job["pairs"]], Path(job["target"]), Recipe(**job["recipe"]), sys.stdout)
+    train([(text, tuple(openings)) for text, openings in job["lessons"]], Path(job["target"]), Recipe(**job["recipe"]), sys.stdout)
