@@ -143,15 +143,12 @@ class Engine:
         with self._torch.inference_mode():
             past, logits = self._read(text)
             rows, decoded = self._sample(past, logits, count, seed)
-            unique = {self._clean(row): row for row in rows if row}
-            rows = [row for opening, row in unique.items() if opening]
-            if not rows:
-                return [], decoded
-            given = self._score(past, logits, rows)
-            alone = self._score(*self._nothing(), rows)
+            unique = {self._clean(row): (row, given) for row, given in rows}
+            unique.pop("", None)
+            alone = self._score(*self._nothing(), [row for row, _ in unique.values()])
         scored = [
-            (self._clean(row), round(g + PMI_WEIGHT * (g - a), 4), round(g, 4))
-            for row, g, a in zip(rows, given, alone, strict=True)
+            (opening, round(given + PMI_WEIGHT * (given - a), 4), round(given, 4))
+            for (opening, (_, given)), a in zip(unique.items(), alone, strict=True)
         ]
         return sorted(scored, key=lambda item: -item[1]), decoded
 
@@ -177,26 +174,33 @@ class Engine:
     def _clean(self, row: list[int]) -> str:
         return " ".join(self._tokenizer.decode(row, skip_special_tokens=True).split())
 
-    def _sample(self, past: Any, logits: torch.Tensor, count: int, seed: int) -> tuple[list[list[int]], int]:
-        """Rows of token ids that ended by themselves, without their end token, and how many tokens were decoded."""
+    def _sample(self, past: Any, logits: torch.Tensor, count: int, seed: int) -> tuple[list[tuple[list[int], float]], int]:
+        """Rows of token ids that ended by themselves, without their end token, and how many tokens were decoded.
+
+        With each row its mean log-likelihood (nats a token, end token included) before temperature and nucleus.
+        """
         generator = self._torch.Generator().manual_seed(seed)
         cache = past.repeat(count)
         logits = logits.expand(count, -1)
         rows: list[list[int]] = [[] for _ in range(count)]
+        totals = [0.0] * count
         alive = [True] * count
         decoded = 0
         for _ in range(self._longest):
             tokens = self._choose(logits, generator)
+            likelihoods = (logits.gather(-1, tokens[:, None])[:, 0] - logits.logsumexp(-1)).tolist()
             for index, token in enumerate(tokens.tolist()):
                 if alive[index]:
                     decoded += 1
+                    totals[index] += likelihoods[index]
                     alive[index] = token not in {self._stop, self._line_end, self._end}
                     if alive[index]:
                         rows[index].append(token)
             if not any(alive):
                 break
             logits = self._model.forward(tokens[:, None], cache)[:, -1].float()
-        return [row for row, unfinished in zip(rows, alive, strict=True) if not unfinished], decoded
+        ended = zip(rows, totals, alive, strict=True)
+        return [(row, total / (len(row) + 1)) for row, total, unfinished in ended if not unfinished], decoded
 
     def _choose(self, logits: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Nucleus sampling of one token a row, [B, V] -> [B]."""

@@ -1,0 +1,107 @@
+"""Which number format the weights of a converted model get on this machine: measured once, when it is installed.
+
+bfloat16 where the CPU multiplies it, float32 where that is quicker, eight-bit integers where they keep pace: they
+take half the memory. What was measured is recorded in the model's manifest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from src.llama import WEIGHTS, Llama, can_run, quantise, save_aligned
+
+if TYPE_CHECKING:
+    import torch
+
+STEPS, PASSES = 20, 3
+"""What one tweet takes: so many decoding steps of 16 rows and so many passes over 64 tokens."""
+WORTH_ITS_MEMORY = 1.25
+"""Eight-bit weights are taken up to so many times the quickest format's time."""
+MAX_DIVERGENCE = 0.05
+"""Most that eight-bit weights may change the next token's distribution: mean Kullback-Leibler divergence, nats."""
+_REPEATS = 5
+_TEXT = "git bisect runs a binary search through the commit history and finds the commit that brought a bug in few steps."
+
+
+def settle(folder: Path) -> dict[str, Any]:
+    """Measure the formats, leave the weights in `folder` in the best one, and return what was measured.
+
+    `{"dtype": "bfloat16", "int8": true, "seconds": {format: estimate for one tweet}, "divergence": nats}`
+    """
+    from safetensors.torch import load_file  # noqa: PLC0415
+
+    if not can_run(folder):
+        return {"dtype": "bfloat16", "int8": False}
+    models = {dtype: Llama(folder, dtype) for dtype in ("bfloat16", "float32")}
+    seconds = {name: _seconds(model) for name, model in models.items()}
+    words = _words(folder)
+    exact = _distribution(models.pop("float32"), words)
+    small = folder / f".{WEIGHTS}.int8"
+    save_aligned(quantise(load_file(folder / WEIGHTS)), small)
+    full = folder / f".{WEIGHTS}.full"
+    (folder / WEIGHTS).rename(full)
+    small.rename(folder / WEIGHTS)
+    model = Llama(folder)
+    seconds["int8"] = _seconds(model)
+    divergence = _divergence(exact, _distribution(model, words))
+    dtype = min(("bfloat16", "float32"), key=lambda name: seconds[name])
+    takes_int8 = seconds["int8"] <= WORTH_ITS_MEMORY * seconds[dtype] and divergence <= MAX_DIVERGENCE
+    if takes_int8:
+        full.unlink()
+    else:
+        full.rename(folder / WEIGHTS)
+    return {"dtype": "bfloat16" if takes_int8 else dtype, "int8": takes_int8,
+            "seconds": {name: round(value, 3) for name, value in seconds.items()}, "divergence": round(divergence, 5)}
+
+
+def _seconds(model: Llama) -> float:
+    """How long the work of one tweet takes: the quickest of a few steps and passes, added up."""
+    import torch  # noqa: PLC0415
+
+    past = model.new_cache(80)
+    words = torch.arange(5, 69)[None]
+    with torch.inference_mode():
+        model.forward(words, past, last_only=True)
+        rows = past.repeat(16)
+
+        def read() -> None:
+            model.forward(words, model.new_cache(64), last_only=True)
+
+        def step() -> None:
+            rows.length = past.length
+            model.forward(words[:, :1].expand(16, 1), rows)
+
+        return PASSES * _quickest(read) + STEPS * _quickest(step)
+
+
+def _quickest(call: Callable[[], None]) -> float:
+    found = []
+    for _ in range(_REPEATS):
+        started = time.perf_counter()
+        call()
+        found.append(time.perf_counter() - started)
+    return min(found)
+
+
+def _words(folder: Path) -> torch.Tensor:
+    """Token ids [1, T] of a text such as the model will read."""
+    import torch  # noqa: PLC0415
+    from tokenizers import Tokenizer  # noqa: PLC0415
+
+    ids = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(_TEXT, add_special_tokens=False).ids
+    return torch.tensor([ids])
+
+
+def _distribution(model: Llama, words: torch.Tensor) -> torch.Tensor:
+    """Log-probabilities [T, V] of the next token after each of `words` [1, T]."""
+    import torch  # noqa: PLC0415
+
+    with torch.inference_mode():
+        return model.forward(words, model.new_cache(words.shape[1]))[0].float().log_softmax(-1)
+
+
+def _divergence(exact: torch.Tensor, other: torch.Tensor) -> float:
+    return float((exact.exp() * (exact - other)).sum(-1).mean())
