@@ -243,7 +243,11 @@ def _validate(values: dict[str, Any], problems: list[str]) -> Settings | None:
 
 
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """An environment for the model's process: no credentials, no proxy, offline, plus `extra`."""
+    """An environment for the model's process: no credentials, no proxy, offline, plus `extra`.
+
+    Its threads wait asleep: spinning ones slow each other down many times over as soon as anything else runs.
+    """
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH") if name in os.environ}
     offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    return {"PATH": "/usr/bin:/bin", **kept, **offline, "PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false", **extra}
+    return {"PATH": "/usr/bin:/bin", **kept, **offline, "PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false",
+            "OMP_WAIT_POLICY": "passive", **extra}
