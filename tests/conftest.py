@@ -8,6 +8,8 @@ import pytest
 from src import model_store
 from tests.world import new_world
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is loaded; why, see config.child_environment
+
 
 @pytest.fixture
 def world(tmp_path):
