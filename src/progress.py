@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from typing import Protocol
+from typing import IO, Protocol
 
 from src.config import ROOT, child_environment
 
@@ -55,8 +55,9 @@ def bar(label: str, total: float | None = None, unit: str = "step", initial: int
     from tqdm import tqdm  # noqa: PLC0415 (nobody pays for it where no bar is drawn)
 
     tqdm.monitor_interval = 0  # its monitor is a thread, and this program forks
+    size = os.get_terminal_size(sys.stderr.fileno())  # 0 by 0 where nobody set it, as over a serial line
     with tqdm(desc=label, total=total, initial=initial, unit=unit, unit_scale=unit == "B", unit_divisor=1000,
-              dynamic_ncols=True, leave=False, file=sys.stderr) as shown:
+              ncols=size.columns or 80, nrows=size.lines or 24, leave=False, file=sys.stderr) as shown:
         yield shown
 
 
@@ -67,17 +68,14 @@ def follow(label: str, module: str, *arguments: str, request: str = "", seconds:
     exit status (None: out of time, and killed) and the last line of its complaints.
     """
     with (
-        tempfile.TemporaryFile("w+") as complaints,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as asked,  # not a pipe: writing it never waits for the reader
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints,
         subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=ROOT, env=child_environment({}),
-                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints) as process,
+                         stdin=_from_the_start(asked, request), stdout=subprocess.PIPE, stderr=complaints) as process,
         bar(label) as shown,
     ):
-        assert process.stdin
         assert process.stdout
         try:
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(request.encode())
-                process.stdin.close()
             for line in lines(process.stdout.fileno(), shown, time.monotonic() + seconds):
                 _draw(line, shown)
             status = process.wait(REFRESH_SECONDS * 20) if process.poll() is None else process.returncode
@@ -88,6 +86,14 @@ def follow(label: str, module: str, *arguments: str, request: str = "", seconds:
         complaints.seek(0)
         said = complaints.read().strip().splitlines()
     return status, said[-1] if said else ""
+
+
+def _from_the_start(file: IO[str], text: str) -> IO[str]:
+    """A file that holds `text`, ready to be read."""
+    file.write(text)
+    file.flush()
+    os.lseek(file.fileno(), 0, os.SEEK_SET)
+    return file
 
 
 def lines(descriptor: int, shown: Bar, deadline: float) -> Iterator[bytes]:
@@ -113,13 +119,13 @@ def _draw(line: bytes, shown: Bar) -> None:
     """One report of the work; anything else that is printed there is passed over."""
     with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
         report = json.loads(line)
-        shown.total = float(report["steps"])
+        shown.total = int(report["steps"])
         shown.set_postfix_str(str(report.get("doing", "")), refresh=False)
-        shown.update(float(report["step"]) - float(getattr(shown, "n", 0.0)))
+        shown.update(int(report["step"]) - int(getattr(shown, "n", 0)))
         shown.refresh()
 
 
-def report(step: float, steps: float, doing: str = "") -> None:
+def report(step: int, steps: int, doing: str = "") -> None:
     """Tell the parent how far we are: one JSON line on standard output."""
     sys.stdout.write(json.dumps({"step": step, "steps": steps, "doing": doing}) + "\n")
     sys.stdout.flush()
