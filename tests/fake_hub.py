@@ -25,13 +25,14 @@ def git_sha1(data: bytes) -> str:
 
 @dataclass
 class Repo:
-    """One revision of a model. `promised` overrides what the listing says of a file, `gated` asks for `token`."""
+    """One revision of a model. `promised` overrides what the listing says of a file, `says` the commit; `gated` asks for `token`."""
 
     files: dict[str, bytes]
     revision: str
     gated: bool = False
     token: str = "hf_read"
     promised: dict[str, dict[str, Any]] = field(default_factory=dict)
+    says: str = ""
 
 
 @dataclass
@@ -156,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
                 entry["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 134}
             entry.update(repo.promised.get(file, {}))
             siblings.append(entry)
-        self._send(200, json.dumps({"_id": "1", "id": name, "modelId": name, "sha": revision, "private": False, "gated": "manual" if repo.gated else False,
+        self._send(200, json.dumps({"_id": "1", "id": name, "modelId": name, "sha": repo.says or revision, "private": False, "gated": "manual" if repo.gated else False,
                                     "tags": [], "downloads": 0, "likes": 0, "siblings": siblings}).encode(), {"Content-Type": "application/json"})
 
     def _resolve(self, name: str, revision: str, file: str, authorization: str, fault: Fault, *, body: bool) -> None:

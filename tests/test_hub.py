@@ -209,6 +209,13 @@ def test_a_hub_in_trouble(server, tmp_path, place, part, fault, words, monkeypat
     bring(server, tmp_path, place, repo)
 
 
+def test_another_commit_than_asked(server, tmp_path):
+    """A hub or mirror that answers with another commit than the pinned one is not believed."""
+    repo = server.add("owner/name", FILES, says="e" * 40)
+    with pytest.raises(hub.HubTrouble, match="answered with commit eeee"):
+        hub.listing(settings_for(server, tmp_path), Source("owner/name", repo.revision))
+
+
 def test_no_hub_at_all(tmp_path):
     """Nobody listens: exit 75, and HF_ENDPOINT is named."""
     with FakeHub() as gone:

@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import stat
+import subprocess
 import sys
 import threading
 import time
@@ -186,7 +187,9 @@ def test_the_present_model_stays(server, make, writer, fault):
 def test_killed_anywhere(server, make, writer, place, past):
     """kill -9 at every step: some sound model is in use at once, the same command ends the work, rollback finds the one before."""
     settings = make(server.add(NAME, some_files(2)))
-    old = embedded(settings) if past == "embedded" else update(make(server.add(NAME, some_files(1))))[0]
+    old = embedded(settings)
+    if past != "embedded":
+        old, _ = update(make(server.add(NAME, some_files(1))))
     pid = os.fork()
     if pid == 0:
         failpoints.arm(f"{place}:kill")
@@ -278,6 +281,27 @@ def test_an_owners_folder(make, writer, tmp_path):
     writer(OPENINGS)
     update(settings)
     assert model_store.locate(settings).folder == own
+
+
+def test_a_tuned_model_is_tried_first(make, writer, tmp_path):
+    """A tuned model that writes badly is not switched to and does not stay on the disk; a good one is, and rollback goes back."""
+    settings = make(model="embedded")
+    shipped = embedded(settings)
+    statements = sources.load(settings.library_paths).statements
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_model.safetensors").write_bytes(b"own")
+    name = model_store.embedded_folder(settings.models_dir, adapter).name
+    writer([])
+    bad = embedded(settings, name)
+    with pytest.raises(ModelTrouble, match="0 of 4 statements"):
+        model_update.adopt_tuned(settings, adapter, statements)
+    assert (bad.exists(), model_store.locate(settings).folder) == (False, shipped)
+    writer(OPENINGS)
+    good = embedded(settings, name)
+    assert model_update.adopt_tuned(settings, adapter, statements) == good
+    assert model_store.locate(settings).folder == good
+    assert model_store.rollback(settings) == shipped
 
 
 def test_what_is_in_use_survives_a_damaged_record(server, make, writer):
@@ -382,3 +406,30 @@ def test_the_embedded_model_made_anew(tmp_path, capsys):
     assert model_store.locate(settings).folder == new
     assert model_store.rollback(settings) == old
     assert model_store.locate(settings).folder == old
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(3600)
+def test_tuning_from_the_owners_examples(tmp_path):
+    """As typed: too short a training is rejected by the trial and the model in use stays; a longer one is used; rollback goes back."""
+    installed = embedded_model(config.load({"DATA_DIR": str(ROOT / "data")})).folder
+    models = tmp_path / "data" / "models"
+    shutil.copytree(installed, models / installed.name, copy_function=os.link)
+    examples = tmp_path / "mine.jsonl"
+    examples.write_text("".join(json.dumps({"statement": s, "opening": o}) + "\n" for _, _, s, o in tiny_model.STATEMENTS))
+    (tmp_path / "empty.env").touch(mode=0o600)
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "ENV_FILE": str(tmp_path / "empty.env"), "DATA_DIR": str(tmp_path / "data"), "LOG_DIR": str(tmp_path / "logs")}
+
+    def typed(*arguments):
+        return subprocess.run([sys.executable, "-m", "src.twitter_manager", "model", *arguments], cwd="/", env=env, capture_output=True, text=True, check=False)
+
+    short = typed("tune", "--examples", str(examples), "--epochs", "0.02")
+    assert (short.returncode, "wrote a usable text for" in short.stderr) == (69, True), short.stderr
+    assert json.loads(typed("show", "--json").stdout)["folder"] == str(models / installed.name)
+    long = typed("tune", "--examples", str(examples), "--epochs", "0.5", "--json")
+    assert (long.returncode, long.stderr) == (0, "")
+    assert json.loads(long.stdout)["pairs"] > 2 * len(tiny_model.STATEMENTS)
+    tuned = json.loads(typed("show", "--json").stdout)
+    assert (tuned["tuned"], tuned["folder"] != str(models / installed.name)) == (True, True)
+    assert typed("rollback").returncode == 0
+    assert json.loads(typed("show", "--json").stdout)["folder"] == str(models / installed.name)
