@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
+from collections.abc import Callable
 from typing import NoReturn
 
 from src import __version__
@@ -79,15 +80,7 @@ def build_parser() -> Parser:
     outcome = settle.add_mutually_exclusive_group()
     outcome.add_argument("--posted", type=_count, metavar="TWEET_ID", help="it is on X under this id")
     outcome.add_argument("--not-posted", action="store_true", help="it is not on X")
-    model = command("model", "install, tune or show the model that writes")
-    actions = model.add_subparsers(dest="action", metavar="ACTION", required=True)
-    command("install", "convert the embedded model, once", actions)
-    command("show", "show which model writes and whether its files are sound", actions)
-    command("rollback", "switch back to the model used before", actions)
-    tune = command("tune", "teach the embedded model to write openings, in under 15 minutes on two cores", actions)
-    tune.add_argument("--examples", metavar="FILE", help='your own, one {"statement": ..., "opening": ...} a line')
-    tune.add_argument("--output", metavar="FOLDER", help="only write the adapter there, do not switch to it")
-    tune.add_argument("--epochs", type=float, default=None, metavar="N", help="passes over the pairs")
+    _add_model(command)
     evaluate = command("evaluate", "write for many statements and count what the gates say")
     evaluate.add_argument("--sources", metavar="FILE", help="a library file or folder instead of the usual ones")
     evaluate.add_argument("-n", type=_count, default=20, metavar="N", help="how many statements (default 20)")
@@ -101,6 +94,21 @@ def build_parser() -> Parser:
     actions = sources.add_subparsers(dest="action", metavar="ACTION", required=True)
     command("check", "list every broken record with its file and line", actions)
     return parser
+
+
+def _add_model(command: Callable[..., Parser]) -> None:
+    model = command("model", "install, update, tune or show the model that writes")
+    actions = model.add_subparsers(dest="action", metavar="ACTION", required=True)
+    command("install", "convert the embedded model, once", actions)
+    update = command("update", "download or convert what MODEL names, try it, switch to it", actions)
+    update.add_argument("--revision", default="", metavar="SHA", help="this commit (40 hex digits) instead of MODEL_REVISION")
+    model_show = command("show", "show which model writes and whether its files are sound", actions)
+    model_show.add_argument("--all", action="store_true", help="list every installed version too")
+    command("rollback", "switch back to the model used before", actions)
+    tune = command("tune", "teach the embedded model to write openings, in under 15 minutes on two cores", actions)
+    tune.add_argument("--examples", metavar="FILE", help='your own, one {"statement": ..., "opening": ...} a line')
+    tune.add_argument("--output", metavar="FOLDER", help="only write the adapter there, do not switch to it")
+    tune.add_argument("--epochs", type=float, default=None, metavar="N", help="passes over the pairs")
 
 
 def _count(text: str) -> int:

@@ -66,7 +66,7 @@ def _probes(options: argparse.Namespace, settings: Settings, clock: Clock) -> It
     yield "folders", lambda: _check_folders(settings)
     yield "database", lambda: _check_database(settings)
     yield "library", lambda: _check_library(settings)
-    yield "model", lambda: f"{model_store.locate(settings).name} is installed and its files are sound"
+    yield "model", lambda: _check_model(settings)
     if options.online:
         yield "account", lambda: _check_online(settings, clock)
 
@@ -99,6 +99,13 @@ def _check_library(settings: Settings) -> str:
         message = f"{len(library.statements)} statements, {len(library.problems)} broken records"
         raise Trouble(message, "type: python -m src.twitter_manager sources check")
     return f"{len(library.statements)} statements in {len(library.topics)} topics"
+
+
+def _check_model(settings: Settings) -> str:
+    found = model_store.locate(settings)
+    if found.note:
+        raise model_store.ModelTrouble(*found.note.rsplit("; ", 1))
+    return f"{found.name} is installed and its files are sound"
 
 
 def _check_online(settings: Settings, clock: Clock) -> str:
@@ -232,51 +239,11 @@ def _settle_by_hand(app: App, options: argparse.Namespace) -> list[str]:
 
 
 def model(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
-    """Install, tune, switch back or show the model that writes."""
-    return _MODEL_ACTIONS[options.action](options, settings)
+    """Install, update, tune, switch back or show the model that writes."""
+    from src import model_commands  # noqa: PLC0415
 
-
-def _model_install(options: argparse.Namespace, settings: Settings) -> int:
-    folder = model_store.install_embedded(settings.models_dir)
-    show({"folder": str(folder)}, f"the embedded model is ready in {folder}", as_json=options.json)
+    show(*model_commands.run(options, settings), as_json=options.json)
     return 0
-
-
-def _model_show(options: argparse.Namespace, settings: Settings) -> int:
-    found = model_store.locate(settings)
-    show({"name": found.name, "folder": str(found.folder), "tuned": found.tuned},
-         f"{found.name}{' (tuned)' if found.tuned else ''} in {found.folder}, files sound", as_json=options.json)
-    return 0
-
-
-def _model_rollback(options: argparse.Namespace, settings: Settings) -> int:
-    folder = model_store.rollback(settings.models_dir)
-    show({"folder": str(folder)}, f"the next run uses {folder.name} again", as_json=options.json)
-    return 0
-
-
-def _model_tune(options: argparse.Namespace, settings: Settings) -> int:
-    from src import tuning  # noqa: PLC0415
-
-    examples = tuning.read_examples(Path(options.examples)) if options.examples else []
-    library = sources.load(settings.library_paths)
-    recipe = tuning.Recipe() if options.epochs is None else tuning.Recipe(epochs=options.epochs)
-    target = Path(options.output) if options.output else settings.models_dir / "adapter-tuned"
-    card = tuning.tune(library.statements, examples, target, recipe)
-    text = f"trained on {card['pairs']} pairs in {card['seconds']:.0f} s, final loss {card['final_loss']}: {target}"
-    if not options.output:
-        folder = tuning.install_tuned(settings, target, library.statements)
-        text += f"\nthe next run uses {folder.name}; `model rollback` goes back"
-    show(card, text, as_json=options.json)
-    return 0
-
-
-_MODEL_ACTIONS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
-    "install": _model_install,
-    "show": _model_show,
-    "rollback": _model_rollback,
-    "tune": _model_tune,
-}
 
 
 def evaluate(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:

@@ -60,6 +60,8 @@ class Settings(BaseModel):
 
     model: str = Field("embedded", min_length=1, description="`embedded`, a hub id (owner/name), or a folder")
     model_revision: str = Field("", pattern=r"^([0-9a-f]{40})?$", description="the commit of a hub model, 40 hex digits")
+    hf_endpoint: str = Field("https://huggingface.co", description="where `model update` downloads: the hub or a mirror")
+    hf_token: SecretStr | None = Field(None, description="access token for a hub model behind a licence or a login")
     mode: Literal["auto", "hook", "rewrite", "free"] = Field(
         "auto", description="what the model writes: hook (an opening), rewrite, free (unchecked facts!), or by its size")
     candidates: int = Field(16, ge=0, le=64, description="openings the model writes for each tweet; 0 leaves it out")
@@ -97,6 +99,16 @@ class Settings(BaseModel):
         secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
         if not (secure and parts.hostname) or parts.path.strip("/") or parts.query or parts.username:
             message = "must be https://HOST (plain http only to 127.0.0.1), without a path"
+            raise ValueError(message)
+        return value.rstrip("/")
+
+    @field_validator("hf_endpoint")
+    @classmethod
+    def _safe_hub(cls, value: str) -> str:
+        parts = urlsplit(value)
+        secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+        if not (secure and parts.hostname) or parts.query or parts.username:
+            message = "must be https://HOST, or https://HOST/PATH for a mirror (plain http only to 127.0.0.1)"
             raise ValueError(message)
         return value.rstrip("/")
 

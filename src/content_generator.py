@@ -90,7 +90,7 @@ def _write(
     speed = tokens / max(sum(w.seconds for w in written.values()), 0.001)
     metrics = {"generate_seconds": round(time.monotonic() - started, 3), "tokens": float(tokens),
                "tokens_per_second": round(speed, 1), "model_peak_mb": peak_of_children_mb()}
-    return written, [], metrics, model
+    return written, [model.note] if model.note else [], metrics, model
 
 
 def _compose_one(

@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass
 from src import content_generator, model_store
 from src.config import Settings
 from src.model_process import mode_for, write
+from src.model_store import Model
 from src.post import Candidate, History
 from src.sources import Statement
 from src.tuning import is_held_out
 
-SECONDS_A_STATEMENT = 30.0
+SECONDS_A_STATEMENT = 120.0  # a bound against hanging, for a large model on a slow machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,13 @@ class Report:
         return asdict(self)
 
 
-def evaluate(settings: Settings, statements: Sequence[Statement], count: int, seed: int = 1) -> Report:
-    """Write for `count` statements (spread over the topics at random) and judge as a tick would. Raises `ModelTrouble`."""
+def evaluate(settings: Settings, statements: Sequence[Statement], count: int, seed: int = 1, model: Model | None = None) -> Report:
+    """Write for `count` statements (spread over the topics at random) and judge as a tick would. Raises `ModelTrouble`.
+
+    `model` is another than the one in use, to try it.
+    """
     chosen = random.Random(seed).sample(list(statements), min(count, len(statements)))  # noqa: S311
-    model = model_store.locate(settings)
+    model = model or model_store.locate(settings)
     mode = mode_for(settings, model)
     started = time.monotonic()
     items = [(s.id, s.topic if mode == "free" else s.statement) for s in chosen]

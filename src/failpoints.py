@@ -28,6 +28,11 @@ NAMES = (
     "tick.finished",
     "migrate.statement",
     "migrate.before_commit",
+    "model.part",
+    "model.downloaded",
+    "model.tried",
+    "model.renamed",
+    "model.switched",
     "tokens.rotated",
     "tokens.saved",
 )

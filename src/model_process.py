@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from src import progress
 from src.config import ROOT, Settings, child_environment
 from src.model_store import Model, ModelTrouble, parameters
 
@@ -39,8 +40,11 @@ def peak_of_children_mb() -> float:
 
 
 def mode_for(settings: Settings, model: Model) -> str:
-    """What the model is asked for: `auto` lets a model word the claim itself only from a billion parameters on."""
-    if settings.mode != "auto":
+    """What the model is asked for: `auto` lets a model word the claim itself only from a billion parameters on.
+
+    MODE is meant for the model that MODEL names: one that stands in for it is asked for what its own size allows.
+    """
+    if settings.mode != "auto" and not model.stand_in:
         return settings.mode
     return "rewrite" if not model.tuned and parameters(model.folder) >= REWRITE_FROM_PARAMETERS else "hook"
 
@@ -54,15 +58,15 @@ def write(
         "mode": mode_for(settings, model),
         "statements": [{"id": name, "text": text} for name, text in items],
     })
-    status, output, complaint = _run_child(request.encode(), seconds, settings.generate_memory_mb)
+    status, output, complaint = _run_child(request.encode(), seconds, settings.generate_memory_mb, len(items))
     written = _read_answers(output)
     if not all(name in written for name, _ in items):
         raise ModelTrouble(_child_story(status, seconds, complaint), _child_fix(status))
     return written
 
 
-def _run_child(request: bytes, seconds: float, memory_mb: int) -> tuple[int | None, bytes, bytes]:
-    """Exit status (None: out of time), standard output up to 2 MB, and the end of standard error."""
+def _run_child(request: bytes, seconds: float, memory_mb: int, texts: int = 1) -> tuple[int | None, bytes, bytes]:
+    """Exit status (None: out of time), standard output up to 2 MB, and the end of standard error. A line a text is awaited."""
 
     def limit_memory() -> None:
         if memory_mb:
@@ -73,7 +77,8 @@ def _run_child(request: bytes, seconds: float, memory_mb: int) -> tuple[int | No
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=limit_memory,  # noqa: PLW1509 (no threads here)
     )
     try:
-        return _collect(process, request, time.monotonic() + seconds)
+        with progress.bar("writing", texts, "text") as shown:
+            return _collect(process, request, time.monotonic() + seconds, shown)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -84,7 +89,9 @@ def _run_child(request: bytes, seconds: float, memory_mb: int) -> tuple[int | No
                     pipe.close()
 
 
-def _collect(process: subprocess.Popen[bytes], request: bytes, deadline: float) -> tuple[int | None, bytes, bytes]:
+def _collect(
+    process: subprocess.Popen[bytes], request: bytes, deadline: float, shown: progress.Bar
+) -> tuple[int | None, bytes, bytes]:
     assert process.stdin
     assert process.stdout
     assert process.stderr
@@ -95,16 +102,17 @@ def _collect(process: subprocess.Popen[bytes], request: bytes, deadline: float) 
     pipes = {process.stdout.fileno(): out, process.stderr.fileno(): err}
     while pipes and len(out) <= MAX_ANSWER_BYTES:
         left = deadline - time.monotonic()
-        ready = select.select(list(pipes), [], [], max(left, 0))[0] if left > 0 else []
-        if not ready:
+        if left <= 0:
             return None, bytes(out), bytes(err[-2000:])
-        for descriptor in ready:
+        for descriptor in select.select(list(pipes), [], [], min(left, progress.REFRESH_SECONDS))[0]:
             chunk = os.read(descriptor, 65536)
             if chunk:
+                shown.update(chunk.count(b"\n") if pipes[descriptor] is out else 0)
                 pipes[descriptor].extend(chunk)
                 del err[:-4000]
             else:
                 del pipes[descriptor]
+        shown.refresh()
     if len(out) > MAX_ANSWER_BYTES:
         return None, b"", b"it printed more than 2 MB"
     return process.wait(max(deadline - time.monotonic(), 1)), bytes(out), bytes(err[-2000:])

@@ -13,21 +13,21 @@ import importlib.util
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.config import ROOT, Settings, child_environment
+from src import model_versions, progress
+from src.config import ROOT, Settings
+from src.model_versions import EMBEDDED, MANIFEST, is_installed, manifest
 from src.post import Exit, Trouble
 
 GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 ADAPTER = ROOT / "data" / "adapter"
-MANIFEST = "MANIFEST.json"
-ACTIVE = "ACTIVE.json"
+EMBEDDED_NAME = "SmolLM2-135M-Instruct"
 CONVERT_SECONDS = 600
 _WEIGHTS = "*.safetensors"
 _UNSAFE = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -42,27 +42,86 @@ class ModelTrouble(Trouble):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model ready to load: its folder, its name for logs, and whether it was tuned to write openings."""
+    """A model ready to load: its folder, its name for logs, and whether it was tuned to write openings.
+
+    A `stand_in` writes in the place of the model that MODEL names; `note` says why, and what to type.
+    """
 
     folder: Path
     name: str
     tuned: bool = False
+    stand_in: bool = False
+    note: str = ""
 
 
 def locate(settings: Settings) -> Model:
-    """The model to write with, verified. Raises `ModelTrouble` with the reason and the fix."""
-    if settings.model == "embedded":
-        folder = active_folder(settings.models_dir)
-        if not (folder / MANIFEST).exists():
-            message = "the embedded model is not installed"
-            raise ModelTrouble(message, "type: make model")
-        name = "SmolLM2-135M-Instruct"
-    else:
-        folder = _own_folder(settings)
-        name = settings.model
+    """The model to write with, verified. Never downloads. Raises `ModelTrouble` with the reason and the fix."""
+    if (own := own_folder(settings)) is not None:
+        refuse_unsafe(own)
+        verify(own, settings.models_dir)
+        return Model(own, settings.model, tuned=bool(manifest(own).get("adapter")))
+    folder = folder_in_use(settings)
+    if folder is None:
+        raise _nothing_installed(settings)
     refuse_unsafe(folder)
     verify(folder, settings.models_dir)
-    return Model(folder, name, tuned=bool(_manifest(folder).get("adapter")))
+    said = manifest(folder)
+    made_from = said["source"].get("hub", EMBEDDED)
+    return Model(folder, EMBEDDED_NAME if made_from == EMBEDDED else made_from, tuned=bool(said.get("adapter")),
+                 stand_in=made_from != settings.model, note=_note(settings, folder))
+
+
+def folder_in_use(settings: Settings) -> Path | None:
+    """The installed version that MODEL (`embedded` or a hub id) writes with now, None for none.
+
+    The one switched to last, as long as MODEL_REVISION has not been changed since; then the one that the settings name,
+    if it is installed; then whatever wrote before.
+    """
+    choice = model_versions.choices(settings.models_dir).get(settings.model)
+    if choice is None and settings.model != EMBEDDED and not ("/" in settings.model and settings.model_revision):
+        return None
+    places = [named_folder(settings)]
+    if choice:
+        chosen = settings.models_dir / choice.current
+        places.insert(0 if choice.revision == model_versions.revision_set(settings) else 1, chosen)
+    places.append(active_folder(settings.models_dir))
+    return next((p for p in places if p and is_installed(p)), None)
+
+
+def named_folder(settings: Settings) -> Path | None:
+    """Where the version lives that the settings alone name; None for a hub model without MODEL_REVISION."""
+    if settings.model == EMBEDDED:
+        return embedded_folder(settings.models_dir)
+    revision = settings.model_revision
+    return model_versions.hub_folder(settings.models_dir, settings.model, revision) if revision else None
+
+
+def own_folder(settings: Settings) -> Path | None:
+    """The owner's own folder, if that is what MODEL names."""
+    given = (ROOT / Path(settings.model).expanduser()).absolute()
+    return given if settings.model != EMBEDDED and given.is_dir() else None
+
+
+def _nothing_installed(settings: Settings) -> ModelTrouble:
+    if settings.model == EMBEDDED:
+        return ModelTrouble("the embedded model is not installed", "type: make model")
+    if "/" not in settings.model or not settings.model_revision:
+        message = f"MODEL={settings.model} is neither a folder nor a hub id with MODEL_REVISION"
+        return ModelTrouble(message, "give a folder, or owner/name and the 40-digit revision")
+    return ModelTrouble(f"the model {settings.model} is not downloaded", "type: python -m src.twitter_manager model update")
+
+
+def _note(settings: Settings, folder: Path) -> str:
+    """Words for the log when what the settings name is not installed and another version writes meanwhile."""
+    choice = model_versions.choices(settings.models_dir).get(settings.model)
+    wanted = named_folder(settings)
+    switched_to = choice is not None and choice.revision == model_versions.revision_set(settings)
+    if folder == wanted or (switched_to and choice and folder.name == choice.current):
+        return ""
+    if settings.model == EMBEDDED:
+        return f"the embedded model of this release is not installed, {folder.name} writes until it is; type: make model"
+    return (f"{settings.model} at revision {settings.model_revision[:12] or '(not set)'} is not downloaded, {folder.name} writes "
+            "until it is; type: python -m src.twitter_manager model update")
 
 
 def embedded_folder(models_dir: Path, adapter: Path = ADAPTER) -> Path:
@@ -77,35 +136,35 @@ def adapter_digest(adapter: Path = ADAPTER) -> str:
 
 
 def active_folder(models_dir: Path) -> Path:
-    """The embedded model in use: the one switched to last, otherwise the one that ships."""
-    name = _active(models_dir).get("current", "")
-    return models_dir / name if name and (models_dir / name).is_dir() else embedded_folder(models_dir)
+    """The embedded model in use: the one switched to last, then the one that ships, then the newest that is there."""
+    choice = model_versions.choices(models_dir).get(EMBEDDED)
+    shipped = embedded_folder(models_dir)
+    others = sorted(models_dir.glob("embedded-*"), key=lambda p: p.stat().st_mtime, reverse=True)
+    places = [*([models_dir / choice.current] if choice else []), shipped, *others]
+    return next((p for p in places if is_installed(p)), shipped)
 
 
-def switch(models_dir: Path, folder: Path) -> None:
-    """Use another converted model from the next run on; the one in use is kept for `rollback`. Atomic."""
-    _write_active(models_dir, {"current": folder.name, "previous": active_folder(models_dir).name})
+def switch(settings: Settings, folder: Path) -> None:
+    """Let the MODEL that is set use `folder` from the next run on; what it uses now is kept for a rollback."""
+    choice = model_versions.choices(settings.models_dir).get(settings.model)
+    before = [folder_in_use(settings), active_folder(settings.models_dir)]
+    if choice:
+        before[1:1] = [settings.models_dir / choice.current, settings.models_dir / choice.previous]
+    previous = next((p.name for p in before if p and p != folder and is_installed(p)), "")
+    model_versions.choose(settings, folder.name, previous)
 
 
-def rollback(models_dir: Path) -> Path:
-    """Go back to the model before the last switch. Raises `ModelTrouble` if there is none."""
-    previous = _active(models_dir).get("previous", "")
-    if not previous or not (models_dir / previous).is_dir():
+def rollback(settings: Settings) -> Path:
+    """Go back to the version before the last switch. Raises `ModelTrouble` if there is none."""
+    choice = model_versions.choices(settings.models_dir).get(settings.model)
+    folder = settings.models_dir / choice.previous if choice and choice.previous else None
+    if folder is None or not is_installed(folder):
         message = "there is no earlier model to go back to"
-        raise ModelTrouble(message, "`model show` tells which one is in use")
-    switch(models_dir, models_dir / previous)
-    return models_dir / previous
-
-
-def _active(models_dir: Path) -> dict[str, str]:
-    file = models_dir / ACTIVE
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
-
-
-def _write_active(models_dir: Path, names: dict[str, str]) -> None:
-    new = models_dir / f".{ACTIVE}.{os.getpid()}"
-    new.write_text(json.dumps(names) + "\n", encoding="utf-8")
-    new.replace(models_dir / ACTIVE)
+        raise ModelTrouble(message, "`model show --all` lists what is installed")
+    refuse_unsafe(folder)
+    verify(folder, settings.models_dir)
+    switch(settings, folder)
+    return folder
 
 
 def parameters(folder: Path) -> int:
@@ -113,20 +172,6 @@ def parameters(folder: Path) -> int:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     width = 4 if "float32" in str(config.get("dtype") or config.get("torch_dtype")) else 2
     return sum(file.stat().st_size for file in folder.glob(_WEIGHTS)) // width
-
-
-def _own_folder(settings: Settings) -> Path:
-    given = (ROOT / Path(settings.model).expanduser()).absolute()
-    if given.is_dir():
-        return given
-    folder = settings.models_dir / f"{settings.model.replace('/', '--')}-{settings.model_revision[:12]}"
-    if folder.is_dir():
-        return folder
-    if "/" not in settings.model or not settings.model_revision:
-        message = f"MODEL={settings.model} is neither a folder nor a hub id with MODEL_REVISION"
-        raise ModelTrouble(message, "give a folder, or owner/name and the 40-digit revision")
-    message = f"the model {settings.model} is not downloaded"
-    raise ModelTrouble(message, "type: python -m src.twitter_manager model update")
 
 
 def refuse_unsafe(folder: Path) -> None:
@@ -147,7 +192,7 @@ def refuse_unsafe(folder: Path) -> None:
 
 def verify(folder: Path, models_dir: Path) -> None:
     """Compare the files with their recorded checksums; the first use of an owner's folder records them."""
-    recorded = _manifest(folder) or _trusted(folder, models_dir)
+    recorded = manifest(folder) or _trusted(folder, models_dir)
     for name, digest in recorded["files"].items():
         file = folder / name
         if not file.exists() or sha256(file) != digest:
@@ -159,18 +204,23 @@ def verify(folder: Path, models_dir: Path) -> None:
         raise ModelTrouble(message, "remove it, or record the model anew: `model update`")
 
 
-def _manifest(folder: Path) -> dict[str, dict[str, str]]:
-    file = folder / MANIFEST
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
-
-
 def _trusted(folder: Path, models_dir: Path) -> dict[str, dict[str, str]]:
     """The checksums of an owner's folder, recorded outside it at its first use."""
-    record = models_dir / "trusted" / f"{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}.json"
-    if not record.exists():
-        record.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write_json(record, {"folder": {"path": str(folder)}, "files": checksums(folder)})
-    return dict(json.loads(record.read_text(encoding="utf-8")))
+    record = _record_of(folder, models_dir)
+    return dict(json.loads(record.read_text(encoding="utf-8"))) if record.exists() else trust(folder, models_dir)
+
+
+def trust(folder: Path, models_dir: Path) -> dict[str, dict[str, str]]:
+    """Record the checksums of an owner's folder as it is now: what is found there later must be the same."""
+    record = _record_of(folder, models_dir)
+    record.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    data = {"folder": {"path": str(folder)}, "files": checksums(folder)}
+    _write_json(record, data)
+    return data
+
+
+def _record_of(folder: Path, models_dir: Path) -> Path:
+    return models_dir / "trusted" / f"{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}.json"
 
 
 def checksums(folder: Path) -> dict[str, str]:
@@ -203,18 +253,16 @@ def packaged_gguf() -> Path:
 def install_embedded(models_dir: Path, adapter: Path = ADAPTER) -> Path:
     """Convert the embedded model once, in a process of its own (1.1 GB for some 20 seconds). Its folder."""
     folder = embedded_folder(models_dir, adapter)
-    if (folder / MANIFEST).exists():
+    if is_installed(folder):
         return folder
     gguf = packaged_gguf()
     models_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     work = models_dir / f".{folder.name}.{os.getpid()}"
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "src.model_store", str(gguf), str(work), str(adapter)],
-            cwd=ROOT, env=child_environment({}), capture_output=True, text=True, timeout=CONVERT_SECONDS, check=False,
-        )
-        if done.returncode:
-            message = f"the embedded model could not be converted: {done.stderr.strip().splitlines()[-1:]}"
+        status, complaint = progress.follow(
+            "converting the model", "src.model_store", str(gguf), str(work), str(adapter), seconds=CONVERT_SECONDS)
+        if status != 0:
+            message = f"the embedded model could not be converted: {complaint or f'its process ended with {status}'}"
             raise ModelTrouble(message, "see that 2 GB of memory and 1 GB of disk are free, then type: make model")
         if not folder.exists():
             work.rename(folder)
@@ -229,16 +277,24 @@ def convert(gguf: Path, target: Path, adapter: Path = ADAPTER) -> None:
     from transformers import AutoTokenizer  # noqa: PLC0415
 
     target.mkdir(parents=True, mode=0o700)
+    progress.report(0, 4, "reading the weights")
     model = load_gguf(gguf)
     digest = adapter_digest(adapter)
+    progress.report(2, 4, "merging the adapter")
     if digest:
         from peft import PeftModel  # noqa: PLC0415
 
         model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    progress.report(3, 4, "saving")
     model.to(torch.bfloat16).save_pretrained(target)
     AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(target)
-    _write_json(target / MANIFEST, {"source": {"gguf": GGUF_SHA256}, "adapter": {"sha256": digest} if digest else {},
+    _write_json(target / MANIFEST, {"source": {"gguf": GGUF_SHA256}, "adapter": _adapter_said(adapter, digest),
                                     "files": checksums(target)})
+
+
+def _adapter_said(adapter: Path, digest: str) -> dict[str, str]:
+    """What the manifest says of the adapter: its checksum, and whether it ships or is the owner's."""
+    return {"sha256": digest, "from": "shipped" if adapter == ADAPTER else "owner"} if digest else {}
 
 
 def load_gguf(gguf: Path) -> Any:
@@ -257,8 +313,9 @@ def load_gguf(gguf: Path) -> Any:
 
 
 def _write_json(path: Path, data: dict[str, dict[str, str]]) -> None:
-    path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    model_versions.write_durably(path, json.dumps(data, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":
+    os.umask(0o077)
     convert(*map(Path, sys.argv[1:4]))

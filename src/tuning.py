@@ -11,18 +11,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import random
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from src import model_store
-from src.config import ROOT, Settings, child_environment
+from src import progress
 from src.model_store import GGUF_SHA256, load_gguf, packaged_gguf, sha256
 from src.post import Exit, Trouble
 from src.sources import MAX_OPENING, Statement, text_problems
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
 HELD_OUT_SHARE = 10  # one statement in ten
 BASE = "SmolLM2-135M-Instruct"
 END = "<|im_end|>"
-SMOKE_STATEMENTS = 8
+TUNE_SECONDS = 4 * 3600  # fifteen minutes on two cores; an owner's machine may be slower
 
 
 class TuningTrouble(Trouble):
@@ -104,8 +102,8 @@ def checksum(data: Sequence[Lesson]) -> str:
     return hashlib.sha256(json.dumps(data, ensure_ascii=True).encode()).hexdigest()
 
 
-def train(data: Sequence[Lesson], target: Path, recipe: Recipe, progress: IO[str]) -> dict[str, Any]:
-    """Train an adapter into `target` (peft's format, float32 -> bfloat16 on disk) and return its card."""
+def train(data: Sequence[Lesson], target: Path, recipe: Recipe) -> dict[str, Any]:
+    """Train an adapter into `target` (peft's format, float32 -> bfloat16 on disk) and return its card. Reports each step."""
     import torch  # noqa: PLC0415
     from peft import LoraConfig, get_peft_model  # noqa: PLC0415
     from transformers import AutoTokenizer  # noqa: PLC0415
@@ -135,7 +133,8 @@ def train(data: Sequence[Lesson], target: Path, recipe: Recipe, progress: IO[str
         optimizer.step()
         optimizer.zero_grad()
         losses.append(float(loss.detach()))
-        _report(progress, step + 1, len(batches), losses, started)
+        recent = losses[-20:]
+        progress.report(step + 1, len(batches), f"loss {sum(recent) / len(recent):.3f}")
     target.mkdir(parents=True, exist_ok=True)
     for parameter in weights:
         parameter.data = parameter.data.to(torch.bfloat16)
@@ -204,64 +203,19 @@ def _loss(model: Any, batch: list[Row]) -> torch.Tensor:
     return torch.nn.functional.cross_entropy(base.lm_head(hidden[list(rows), list(places)]).float(), torch.tensor(targets))
 
 
-def _report(progress: IO[str], step: int, steps: int, losses: list[float], started: float) -> None:
-    """One JSON line a step: the parent draws the bar."""
-    spent = time.monotonic() - started
-    recent = losses[-20:]
-    progress.write(json.dumps({"step": step, "steps": steps, "loss": round(sum(recent) / len(recent), 4),
-                               "left": round(spent / step * (steps - step), 1)}) + "\n")
-    progress.flush()
-
-
 def tune(statements: Sequence[Statement], examples: Sequence[Lesson],
          target: Path, recipe: Recipe) -> dict[str, Any]:
     """Train in a process of its own, with a progress bar on a terminal. The adapter's card. Raises `TuningTrouble`."""
-    from tqdm import tqdm  # noqa: PLC0415
-
     data = [*lessons(statements), *examples, *examples]  # the owner's own voice counts twice
     request = json.dumps({"lessons": data, "target": str(target), "recipe": asdict(recipe)})
-    with (
-        tempfile.TemporaryFile("w+") as complaints,
-        subprocess.Popen([sys.executable, "-m", "src.tuning"], cwd=ROOT, env=child_environment({}), text=True,
-                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints) as process,
-        tqdm(total=None, unit="step", disable=not sys.stderr.isatty()) as bar,
-    ):
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(request)
-        process.stdin.close()
-        for line in process.stdout:
-            step = json.loads(line)
-            bar.total = step["steps"]
-            bar.set_postfix(loss=step["loss"])
-            bar.update(1)
-        if process.wait():
-            complaints.seek(0)
-            said = complaints.read().strip().splitlines()
-            message = f"the training ended with {process.returncode}: {said[-1] if said else ''}"
-            raise TuningTrouble(message, "see that 6 GB of memory are free")
+    status, complaint = progress.follow("tuning", "src.tuning", request=request, seconds=TUNE_SECONDS)
+    if status != 0:
+        message = f"the training ended with {status}: {complaint}" if status is not None else "the training took too long and was stopped"
+        raise TuningTrouble(message, "see that 6 GB of memory are free")
     return dict(json.loads((target / "card.json").read_text(encoding="utf-8")))
 
 
-def install_tuned(settings: Settings, adapter: Path, statements: Sequence[Statement]) -> Path:
-    """Merge an adapter, try the result on held-out statements, and switch to it. Raises `TuningTrouble` if it writes badly."""
-    from src import evaluation  # noqa: PLC0415 (it imports this module)
-
-    folder = model_store.install_embedded(settings.models_dir, adapter)
-    held_out = [s for s in statements if is_held_out(s.id)] or list(statements)
-    before = model_store.active_folder(settings.models_dir)
-    model_store.switch(settings.models_dir, folder)
-    try:
-        report = evaluation.evaluate(settings, held_out, SMOKE_STATEMENTS)
-        if report.with_opening < SMOKE_STATEMENTS // 2:
-            message = f"the tuned model wrote a usable opening for {report.with_opening} of {report.statements} statements"
-            raise TuningTrouble(message, "the model in use before stays; give more or better examples")
-    except Trouble:
-        model_store.switch(settings.models_dir, before)
-        raise
-    return folder
-
-
 if __name__ == "__main__":
+    os.umask(0o077)
     job = json.load(sys.stdin)
-    train([(text, tuple(openings)) for text, openings in job["lessons"]], Path(job["target"]), Recipe(**job["recipe"]), sys.stdout)
+    train([(text, tuple(openings)) for text, openings in job["lessons"]], Path(job["target"]), Recipe(**job["recipe"]))

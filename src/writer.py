@@ -129,6 +129,13 @@ class Engine:
         self._model: Any = Llama(folder, dtype) if can_run(folder) else HubModel(folder, dtype)
         self._end: int | None = self._tokenizer.token_to_id("<|im_end|>")
         self._line_end = self._ids("\n")[-1]
+        self._ends = {self._stop, self._line_end, self._end, *_end_tokens(folder)}
+        self._begin = [] if self.tuned else self._leading_tokens()
+
+    def _leading_tokens(self) -> list[int]:
+        """What this model's texts begin with: Llama 3 and Gemma write nonsense without their begin-of-text token."""
+        bare, whole = self._ids("a"), list(self._tokenizer.encode("a").ids)
+        return whole[: whole.index(bare[0])] if bare and bare[0] in whole else []
 
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
@@ -159,7 +166,7 @@ class Engine:
 
     def _read(self, text: str) -> tuple[Any, torch.Tensor]:
         """Prefill the prompt of a statement once: its cache (one row) and the logits [1, V] that follow it."""
-        prompt = self._ids(prompt_for(text, tuned=self.tuned, mode=self.mode))
+        prompt = self._begin + self._ids(prompt_for(text, tuned=self.tuned, mode=self.mode))
         cache = self._model.new_cache(len(prompt) + self._longest + 1)
         logits = self._model.forward(self._torch.tensor([prompt]), cache, last_only=True)
         return cache, logits[:, -1].float()
@@ -193,7 +200,7 @@ class Engine:
                 if alive[index]:
                     decoded += 1
                     totals[index] += likelihoods[index]
-                    alive[index] = token not in {self._stop, self._line_end, self._end}
+                    alive[index] = token not in self._ends
                     if alive[index]:
                         rows[index].append(token)
             if not any(alive):
@@ -224,6 +231,16 @@ class Engine:
                 total = first[row[0]] + steps.gather(-1, self._torch.tensor(row[1:])[:, None]).sum()
                 means.append(float(total) / len(row))
         return means
+
+
+def _end_tokens(folder: Path) -> set[int]:
+    """The tokens with which a model of any make ends its text, as its configuration says; none where it says nothing."""
+    found: set[int] = set()
+    for name in ("config.json", "generation_config.json"):
+        file = folder / name
+        said = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id") if file.exists() else None
+        found.update(t for t in (said if isinstance(said, list) else [said]) if isinstance(t, int))
+    return found
 
 
 def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:

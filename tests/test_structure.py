@@ -9,7 +9,7 @@ from src.config import ROOT
 
 SOURCES = sorted((ROOT / "src").glob("*.py"))
 TREES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
-HEAVY = {"torch", "transformers", "peft", "safetensors", "gguf", "tokenizers", "tweepy", "requests", "rapidfuzz", "tenacity", "apprise"}
+HEAVY = {"torch", "transformers", "peft", "safetensors", "gguf", "tokenizers", "tweepy", "requests", "rapidfuzz", "tenacity", "apprise", "huggingface_hub", "httpx2", "tqdm"}
 
 
 def imports(tree, *, top_only):

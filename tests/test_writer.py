@@ -170,6 +170,35 @@ def test_any_other_model_goes_through_transformers(tiny, tmp_path):
     assert math.isclose(scores[0], wanted, abs_tol=1e-4)
 
 
+def test_other_models_begin_and_end_as_they_were_taught(tiny, tmp_path, monkeypatch):
+    """The begin-of-text token of a model leads its prompt, and each of its end tokens ends an opening; a tuned model's prompt stays bare."""
+    import shutil
+
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    folder = tmp_path / "gpt2"
+    shutil.copytree(tiny / "gpt2", folder)
+    tokenizer = Tokenizer(models.WordLevel({"<bos>": 0, "\n": 1, "a": 2, "<eos>": 3, **{f"w{i}": i for i in range(4, 97)}}, unk_token="w4"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer.post_processor = processors.TemplateProcessing(single="<bos> $A <eos>", special_tokens=[("<bos>", 0), ("<eos>", 3)])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [3, 90]}))
+    assert writer.Engine(folder, tuned=True, dtype="float32")._begin == []
+    engine = writer.Engine(folder, tuned=False, dtype="float32", mode="free")
+    assert engine._begin == [0]
+    read = []
+    real = engine._model.forward
+    monkeypatch.setattr(engine._model, "forward", lambda tokens, *a, **k: read.append(tokens.tolist()) or real(tokens, *a, **k))
+    chosen = iter([[5, 6, 7, 8], [90, 7, 3, 1], [9, 1, 9, 9]])
+    monkeypatch.setattr(engine, "_choose", lambda logits, generator: torch.tensor(next(chosen)))
+    with torch.inference_mode():
+        past, logits = engine._read("w5")
+        rows, decoded = engine._sample(past, logits, 4, 1)
+    assert read[0][0][0] == 0
+    assert rows == [[5], [6, 7], [7], [8]]
+    assert decoded == 9
+
+
 @pytest.mark.model
 def test_forward_passes_are_counted(model, monkeypatch):
     """Sixteen openings take two prefills, a pass a token, and one scoring in two chunks: no more, whatever the machine."""
