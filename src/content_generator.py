@@ -7,6 +7,7 @@ wording goes out, under an opening from the library or alone, and the compositio
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from datetime import datetime, timedelta
 
 from src import gates, model_store, sources
 from src.config import Settings
-from src.model_process import Written, mode_for, peak_of_children_mb, write
+from src.model_process import Writer, Written, mode_for, peak_of_children_mb
 from src.model_store import Model, ModelTrouble
 from src.post import Candidate, Composition, Draft, History, Verdict
 from src.sources import Library, Statement
@@ -42,6 +43,14 @@ def compose_many(
 
     The last composition has no draft if the library ran out before `count`.
     """
+    with contextlib.ExitStack() as stack:
+        writer = stack.enter_context(Writer(settings)) if use_model and settings.candidates else None
+        return _compose_many(settings, history, now, count, seconds, writer)
+
+
+def _compose_many(
+    settings: Settings, history: History, now: datetime, count: int, seconds: float, writer: Writer | None
+) -> list[Composition]:
     library = sources.load(settings.library_paths)
     notes = [f"{len(library.problems)} broken records in the library: `sources check` lists them"] if library.problems else []
     picked: list[tuple[Statement, str]] = []
@@ -50,7 +59,7 @@ def compose_many(
         picked.append(choice)
         before = _with(before, choice[0], choice[1], "", now)
     left = len(fresh_statements(settings, library, history, now))
-    written, story, metrics, model = _write(settings, picked if use_model and settings.candidates else [], now, seconds)
+    written, story, metrics, model = _write(settings, picked, now, seconds, writer)
     metrics["fresh_statements"] = float(left)
     compositions = []
     for statement, text in picked:
@@ -71,10 +80,10 @@ def _with(history: History, statement: Statement, content: str, opening: str, no
 
 
 def _write(
-    settings: Settings, picked: Sequence[tuple[Statement, str]], now: datetime, seconds: float
+    settings: Settings, picked: Sequence[tuple[Statement, str]], now: datetime, seconds: float, writer: Writer | None
 ) -> tuple[dict[str, Written], list[str], dict[str, float], Model | None]:
     """Let the model write for all picked statements: what it wrote, what went wrong in words, and metrics."""
-    if not picked:
+    if not picked or writer is None:
         return {}, [], {}, None
     started = time.monotonic()
     try:
@@ -82,7 +91,7 @@ def _write(
         free = mode_for(settings, model) == "free"
         items = [(s.id, s.topic if free else text) for s, text in picked]
         limit = min(seconds, settings.generate_seconds)
-        written = write(settings, model, items, seconds=limit, seed=int(now.timestamp()))
+        written = writer.write(model, items, seconds=limit, seed=int(now.timestamp()))
     except ModelTrouble as error:
         fix = f"; {error.fix}" if error.fix else ""
         return {}, [f"the model wrote nothing ({error}); a vetted text goes out{fix}"], {}, None

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import torch
 
 WEIGHTS = "model.safetensors"
-_SCALE = ".scale"
+SCALE = ".scale"
+"""What the name of a matrix's scales ends in."""
 _FEW_ROWS = 32
 """Up to so many rows the eight-bit kernel is the quicker one; it does the same work for each row anew."""
 _BLOCK = 64
@@ -37,7 +38,7 @@ def quantise(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         # The scale is rounded to bfloat16 first, so that its rounding is no error of its own.
         scale = (weight.float().abs().amax(1) / 127).clamp_min(1e-8).to(torch.bfloat16)
         found[name] = (weight.float() / scale.float()[:, None]).round().clamp(-127, 127).to(torch.int8)
-        found[name + _SCALE] = scale
+        found[name + SCALE] = scale
     return found
 
 
@@ -58,8 +59,8 @@ def _aligned(weight: torch.Tensor) -> torch.Tensor:
 def restore(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The float32 weights that quantised ones stand for."""
     return {
-        name: weight.float() * weights[name + _SCALE].float()[:, None] if name + _SCALE in weights else weight.float()
-        for name, weight in weights.items() if not name.endswith(_SCALE)
+        name: weight.float() * weights[name + SCALE].float()[:, None] if name + SCALE in weights else weight.float()
+        for name, weight in weights.items() if not name.endswith(SCALE)
     }
 
 
@@ -133,12 +134,12 @@ class Llama:
     def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
         """[B, T] -> [B, T, hidden]."""
         x = self._torch.nn.functional.embedding(tokens, self._w["embed_tokens.weight"])
-        scale = self._w.get("embed_tokens.weight" + _SCALE)
+        scale = self._w.get("embed_tokens.weight" + SCALE)
         return x if scale is None else x.to(self.dtype) * scale[tokens, None]
 
     def _linear(self, x: torch.Tensor, name: str) -> torch.Tensor:
         """`x` [..., in] times the matrix of that name -> [..., out]."""
-        weight, scale = self._w[name], self._w.get(name + _SCALE)
+        weight, scale = self._w[name], self._w.get(name + SCALE)
         if scale is None:
             return self._torch.nn.functional.linear(x, weight)
         rows = x.reshape(-1, x.shape[-1])

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from src import progress
 from src.config import ROOT, Settings, child_environment
@@ -49,44 +50,62 @@ def mode_for(settings: Settings, model: Model) -> str:
     return "rewrite" if not model.tuned and parameters(model.folder) >= REWRITE_FROM_PARAMETERS else "hook"
 
 
-def write(
-    settings: Settings, model: Model, items: Sequence[tuple[str, str]], *, seconds: float, seed: int
-) -> dict[str, Written]:
-    """Let the model write for (id, text) pairs within `seconds`, all told. Raises `ModelTrouble` if it brings none for any of them."""
-    request = json.dumps({
-        "model": str(model.folder), "tuned": model.tuned, "n": settings.candidates, "seed": seed,
-        "mode": mode_for(settings, model),
-        "statements": [{"id": name, "text": text} for name, text in items],
-    })
-    status, output, complaint = _run_child(request.encode(), seconds, settings.generate_memory_mb, len(items))
-    written = _read_answers(output)
-    if not all(name in written for name, _ in items):
-        raise ModelTrouble(_child_story(status, seconds, complaint), _child_fix(status))
-    return written
+class Writer:
+    """The model's process. From its start it loads its libraries, while the caller still finds out what to ask for.
 
+    A context manager: whatever happens, the process and what it started are gone at the end.
+    """
 
-def _run_child(request: bytes, seconds: float, memory_mb: int, texts: int = 1) -> tuple[int | None, bytes, bytes]:
-    """Exit status (None: out of time), standard output up to 2 MB, and the end of standard error. A line a text is awaited."""
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        memory_mb = settings.generate_memory_mb
 
-    def limit_memory() -> None:
-        if memory_mb:
-            resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
+        def limit_memory() -> None:
+            if memory_mb:
+                resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
 
-    process = subprocess.Popen(
-        [sys.executable, "-m", "src.writer"], cwd=ROOT, env=child_environment({}), start_new_session=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=limit_memory,  # noqa: PLW1509 (no threads here)
-    )
-    try:
-        with progress.bar("writing", texts, "text") as shown:
-            return _collect(process, request, time.monotonic() + seconds, shown)
-    finally:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "src.writer"], cwd=ROOT, env=child_environment({}), start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=limit_memory,  # noqa: PLW1509 (no threads here)
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        for pipe in (process.stdin, process.stdout, process.stderr):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe:
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+    def write(self, model: Model, items: Sequence[tuple[str, str]], *, seconds: float, seed: int) -> dict[str, Written]:
+        """Let the model write for (id, text) pairs within `seconds`, all told: once. Raises `ModelTrouble` if it brings none for any."""
+        request = json.dumps({
+            "model": str(model.folder), "tuned": model.tuned, "dtype": model.dtype, "n": self._settings.candidates, "seed": seed,
+            "mode": mode_for(self._settings, model),
+            "statements": [{"id": name, "text": text} for name, text in items],
+        })
+        status, output, complaint = self.exchange(request.encode(), seconds, len(items))
+        written = _read_answers(output)
+        if not all(name in written for name, _ in items):
+            raise ModelTrouble(_child_story(status, seconds, complaint), _child_fix(status))
+        return written
+
+    def exchange(self, request: bytes, seconds: float, texts: int = 1) -> tuple[int | None, bytes, bytes]:
+        """Exit status (None: out of time), standard output up to 2 MB, and the end of standard error. A line a text is awaited."""
+        with progress.bar("writing", texts, "text") as shown:
+            return _collect(self._process, request, time.monotonic() + seconds, shown)
+
+
+def write(
+    settings: Settings, model: Model, items: Sequence[tuple[str, str]], *, seconds: float, seed: int
+) -> dict[str, Written]:
+    """`Writer.write` with a process of its own."""
+    with Writer(settings) as writer:
+        return writer.write(model, items, seconds=seconds, seed=seed)
 
 
 def _collect(

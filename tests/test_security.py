@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from src import log, model_process
+from src import config, log, model_process
 from src.app import Clock
 from src.db_manager import open_database
 from src.post import Outcome
@@ -197,7 +197,8 @@ def test_the_models_process_is_alone(tmp_path, monkeypatch):
         for name, value in secrets.items():
             monkeypatch.setenv(name, value)
         with contextlib.closing(open_database(tmp_path / "twitter.db", Clock().now())):
-            status, output, words = model_process._run_child(b"{}", 30, 0)
+            with model_process.Writer(config.load({"DATA_DIR": str(tmp_path)})) as writer:
+                status, output, words = writer.exchange(b"{}", 30)
     assert status == 0, words
     told = json.loads(output)
     assert not told["reached"]
