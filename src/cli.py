@@ -49,9 +49,10 @@ def build_parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("--dry-run", action="store_true", help="show what would be posted now; post nothing, change nothing")
-    common = Parser(add_help=False)
-    common.add_argument("--json", action="store_true", help="print the result as one JSON object")
-    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    parser.set_defaults(json=False, verbose=0, quiet=False)
+    common = Parser(add_help=False, argument_default=argparse.SUPPRESS)  # so that `-v status` and `status -v` are the same
+    for place in (parser, common):
+        _add_common_options(place)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
     def command(name: str, words: str, group: argparse._SubParsersAction[Parser] = commands) -> Parser:
@@ -101,6 +102,15 @@ def build_parser() -> Parser:
     actions = sources.add_subparsers(dest="action", metavar="ACTION", required=True)
     command("check", "list every broken record with its file and line", actions)
     return parser
+
+
+def _add_common_options(place: Parser) -> None:
+    place.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the result as one JSON object")
+    loudness = place.add_mutually_exclusive_group()
+    loudness.add_argument("-v", "--verbose", action="count", default=argparse.SUPPRESS,
+                          help="also show on standard error what is logged; -vv shows everything")
+    loudness.add_argument("-q", "--quiet", action="store_true", default=argparse.SUPPRESS,
+                          help="leave what goes wrong to the log files and the exit code")
 
 
 def _count(text: str) -> int:
