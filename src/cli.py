@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
+from collections.abc import Callable
 from typing import NoReturn
 
 from src import __version__
@@ -98,10 +99,17 @@ def build_parser() -> Parser:
     undo = command("undo", "delete a tweet on X, after asking, and record it")
     undo.add_argument("id", type=_count, metavar="ID", help="the post, as `history` shows it")
     undo.add_argument("--yes", action="store_true", help="do not ask")
+    _add_upkeep(command)
     sources = command("sources", "look after the library of statements")
     actions = sources.add_subparsers(dest="action", metavar="ACTION", required=True)
     command("check", "list every broken record with its file and line", actions)
     return parser
+
+
+def _add_upkeep(command: Callable[[str, str], Parser]) -> None:
+    command("maintain", "check and back up the database, drop what is past keeping, tell the disk use")
+    restore = command("restore", "put a backup in the place of the database; the program must be stopped")
+    restore.add_argument("file", metavar="FILE", help="the backup, as `maintain` made it")
 
 
 def _add_common_options(place: Parser) -> None:

@@ -91,6 +91,11 @@ class Settings(BaseModel):
     alert_no_post_hours: int = Field(6, ge=1, le=720, description="hours without a post before an alert")
     alert_low_library_days: int = Field(5, ge=0, le=60, description="days of fresh statements left before an alert")
 
+    backups_keep: int = Field(7, ge=1, le=366, description="days of backups that `maintain` keeps, one a day")
+    candidates_keep_days: int = Field(90, ge=7, le=3660, description="days that rejected openings are kept")
+    runs_keep_days: int = Field(400, ge=35, le=3660, description="days that the figures of each run are kept")
+    attempts_keep_days: int = Field(400, ge=35, le=3660, description="days that X's answers are kept; posts are kept for ever")
+
     failpoint: str = Field("", description="for tests only: where to break, see src/failpoints.py")
 
     @field_validator("x_api_base_url")

@@ -97,6 +97,24 @@ def rollback(models_dir: Path) -> Path:
     return models_dir / previous
 
 
+def unused(models_dir: Path) -> list[Path]:
+    """Converted models that nothing points to: not the one in use, not the one before, not the one that ships.
+
+    Models that the owner brought are never among them: another settings file may name them.
+    """
+    try:
+        pointed_at = {embedded_folder(models_dir).name, *_words_in(_active(models_dir))}
+    except (OSError, ValueError):
+        return []
+    return [f for f in sorted(models_dir.glob("embedded-*")) if (f / MANIFEST).exists() and f.name not in pointed_at]
+
+
+def _words_in(value: object) -> set[str]:
+    if isinstance(value, dict):
+        return {word for inner in value.values() for word in _words_in(inner)}
+    return {value} if isinstance(value, str) else set()
+
+
 def _active(models_dir: Path) -> dict[str, str]:
     file = models_dir / ACTIVE
     return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}

@@ -239,17 +239,18 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
         reach("tick.finished")
     except Trouble as trouble:
         result = TickResult(trouble.exit_code, "trouble", str(trouble), trouble.fix)
-        _tell(settings, alerts.Health(result), clock)
+        found = alerts.causes(alerts.Health(result), settings, clock.now())
+        alerts.tell(found, settings, clock.now(), {"database"}.__contains__)  # of the rest this run saw nothing
+        _ping(settings, result)
         raise
-    _tell(settings, health, clock)
+    alerts.watch(health, settings, clock.now())
+    _ping(settings, result)
     return result
 
 
-def _tell(settings: Settings, health: alerts.Health, clock: Clock) -> None:
-    """Alerts and the dead-man's ping, after everything is committed; their trouble never changes the run."""
-    alerts.watch(health, settings, clock.now())
-    good = health.result.exit_code is Exit.OK
-    alerts.ping(settings, "" if good else "/fail", health.result.message)
+def _ping(settings: Settings, result: TickResult) -> None:
+    """The dead-man's ping, after everything is committed; its trouble never changes the run."""
+    alerts.ping(settings, "" if result.exit_code is Exit.OK else "/fail", result.message)
 
 
 def _health(app: App, result: TickResult) -> alerts.Health:
