@@ -186,8 +186,8 @@ def cold_start(app: App) -> TickResult | None:
         what = result.reason or "it is empty, although this account has posted before"
         return TickResult(code, "cold-start", f"the database is {'restored' if kind == 'restored' else 'new'} and the timeline could not be read first: {what}",
                           result.fix or "the next run tries again; nothing is posted until then")
-    if kind == "restored":
-        _catch_up(app, read)
+    if kind == "restored":  # texts that are open are left to `reconcile`, which comes next
+        absorb(app, Look(read, bool(app.db.known_among(t.id for t in read.tweets))), ours=True)
     else:
         app.db.import_tweets(read.tweets, now, slot_minutes=app.settings.post_interval_minutes)
     logger.info("cold_start.imported", extra={"tweets": len(read.tweets), "kind": kind})
@@ -218,11 +218,3 @@ def _pages(app: App, since_id: int, most: int) -> TimelineRead:
         page = read_timeline(app, since_id, min(t.id for t in page.tweets))
         tweets += page.tweets
     return replace(page, tweets=tweets)
-
-
-def _catch_up(app: App, read: TimelineRead) -> None:
-    """Bring a restored database to what the account shows: open posts are settled, tweets made since are recorded."""
-    look = Look(read, bool(app.db.known_among(t.id for t in read.tweets)))
-    for post in app.db.with_status(Status.UNKNOWN):
-        _settle(app, post, look)
-    absorb(app, look, ours=True)
