@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ REMIND_AFTER = timedelta(hours=24)
 UNKNOWN_AFTER = timedelta(hours=1)
 DELIVERY_SECONDS = 10.0
 PING_SECONDS = 5.0
+MAINTENANCE = frozenset({"damage", "backup"})  # causes that only `maintain` looks for, and only it calls over
 _PING_BODY_BYTES = 10_000
 
 
@@ -84,9 +85,19 @@ def causes(health: Health, settings: Settings, now: datetime) -> list[Cause]:
     return found
 
 
-def due(found: Iterable[Cause], told: Mapping[str, float], now: datetime) -> tuple[list[Alert], dict[str, float]]:
-    """(alerts to send, what will have been told): new causes, daily reminders, and recoveries."""
-    alerts, after = [], {}
+def _by_a_tick(name: str) -> bool:
+    return name not in MAINTENANCE
+
+
+def due(
+    found: Iterable[Cause], told: Mapping[str, float], now: datetime, judged: Callable[[str], bool] = _by_a_tick
+) -> tuple[list[Alert], dict[str, float]]:
+    """(alerts to send, what will have been told): new causes, daily reminders, and recoveries.
+
+    `judged` tells which causes this run has looked for: only those can be over.
+    """
+    alerts: list[Alert] = []
+    after = {name: at for name, at in told.items() if not judged(name)}
     current = {cause.name: cause for cause in found}
     for name, cause in current.items():
         last = told.get(name)
@@ -95,17 +106,23 @@ def due(found: Iterable[Cause], told: Mapping[str, float], now: datetime) -> tup
             body = cause.message + (f"\nfix: {cause.fix}" if cause.fix else "")
             alerts.append(Alert("reminder" if again else "new", name, f"twitter_manager: {name}", body))
         after[name] = now.timestamp() if last is None or again else last
-    alerts += [Alert("recovered", name, f"twitter_manager: {name} is over", "It works again.") for name in told if name not in current]
+    alerts += [Alert("recovered", name, f"twitter_manager: {name} is over", "It works again.")
+               for name in told if name not in current and judged(name)]
     return alerts, after
 
 
 def watch(health: Health, settings: Settings, now: datetime) -> None:
-    """Tell what is due, and remember it. Never raises."""
+    """Tell what is due by the rules, and remember it. Never raises."""
+    tell(causes(health, settings, now), settings, now, _by_a_tick)
+
+
+def tell(found: Iterable[Cause], settings: Settings, now: datetime, judged: Callable[[str], bool]) -> None:
+    """Tell these causes where they are due, and what is over among those `judged`; remember it. Never raises."""
     if not settings.alert_urls:
         return
     file = settings.data_dir / "alerts.json"
     told = _read(file)
-    alerts, after = due(causes(health, settings, now), told, now)
+    alerts, after = due(found, told, now, judged)
     undelivered = {alert.cause for alert in alerts if not deliver(settings, alert)}
     for name in undelivered:  # what did not arrive is told again by the next run
         after.pop(name, None)

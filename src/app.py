@@ -18,7 +18,7 @@ class Account(Protocol):
     """The account on X, as `twitter_handler.XClient` has it."""
 
     def send(self, text: str) -> SendResult: ...
-    def timeline(self, since_id: int, count: int = 100) -> TimelineRead: ...
+    def timeline(self, since_id: int, count: int = 100, until_id: int = 0) -> TimelineRead: ...
     def delete(self, tweet_id: int) -> SendResult: ...
 
 
@@ -78,9 +78,9 @@ class LazyAccount:
         """See `XClient.send`."""
         return self._client.send(text)
 
-    def timeline(self, since_id: int, count: int = 100) -> TimelineRead:
+    def timeline(self, since_id: int, count: int = 100, until_id: int = 0) -> TimelineRead:
         """See `XClient.timeline`."""
-        return self._client.timeline(since_id, count)
+        return self._client.timeline(since_id, count, until_id)
 
     def delete(self, tweet_id: int) -> SendResult:
         """See `XClient.delete`."""
@@ -94,7 +94,7 @@ class Printer:
         """Pretend; the text is in the preview's database, which is thrown away."""
         return SendResult(Outcome.POSTED, tweet_id=1)
 
-    def timeline(self, since_id: int, count: int = 100) -> TimelineRead:
+    def timeline(self, since_id: int, count: int = 100, until_id: int = 0) -> TimelineRead:
         """Nothing is read."""
         return TimelineRead()
 

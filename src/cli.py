@@ -50,9 +50,10 @@ def build_parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("--dry-run", action="store_true", help="show what would be posted now; post nothing, change nothing")
-    common = Parser(add_help=False)
-    common.add_argument("--json", action="store_true", help="print the result as one JSON object")
-    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    parser.set_defaults(json=False, verbose=0, quiet=False)
+    common = Parser(add_help=False, argument_default=argparse.SUPPRESS)  # so that `-v status` and `status -v` are the same
+    for place in (parser, common):
+        _add_common_options(place)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
     def command(name: str, words: str, group: argparse._SubParsersAction[Parser] = commands) -> Parser:
@@ -90,6 +91,7 @@ def build_parser() -> Parser:
     undo = command("undo", "delete a tweet on X, after asking, and record it")
     undo.add_argument("id", type=_count, metavar="ID", help="the post, as `history` shows it")
     undo.add_argument("--yes", action="store_true", help="do not ask")
+    _add_upkeep(command)
     sources = command("sources", "look after the library of statements")
     actions = sources.add_subparsers(dest="action", metavar="ACTION", required=True)
     command("check", "list every broken record with its file and line", actions)
@@ -109,6 +111,21 @@ def _add_model(command: Callable[..., Parser]) -> None:
     tune.add_argument("--examples", metavar="FILE", help='your own, one {"statement": ..., "opening": ...} a line')
     tune.add_argument("--output", metavar="FOLDER", help="only write the adapter there, do not switch to it")
     tune.add_argument("--epochs", type=float, default=None, metavar="N", help="passes over the pairs")
+
+
+def _add_upkeep(command: Callable[[str, str], Parser]) -> None:
+    command("maintain", "check and back up the database, drop what is past keeping, tell the disk use")
+    restore = command("restore", "put a backup in the place of the database; the program must be stopped")
+    restore.add_argument("file", metavar="FILE", help="the backup, as `maintain` made it")
+
+
+def _add_common_options(place: Parser) -> None:
+    place.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the result as one JSON object")
+    loudness = place.add_mutually_exclusive_group()
+    loudness.add_argument("-v", "--verbose", action="count", default=argparse.SUPPRESS,
+                          help="also show on standard error what is logged; -vv shows everything")
+    loudness.add_argument("-q", "--quiet", action="store_true", default=argparse.SUPPRESS,
+                          help="leave what goes wrong to the log files and the exit code")
 
 
 def _count(text: str) -> int:

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -318,6 +319,26 @@ def drafts(options: argparse.Namespace, settings: Settings, clock: Clock, _run: 
     return 0
 
 
+def maintain(options: argparse.Namespace, settings: Settings, clock: Clock, run_id: str) -> int:
+    """Look after the database, its backups and the folders; silent without a terminal when all is well."""
+    from src import maintenance  # noqa: PLC0415
+
+    report = maintenance.maintain(settings, clock, run_id)
+    if options.json or (sys.stdout and sys.stdout.isatty() and not options.quiet):
+        show(report.as_data(), report.as_text(), as_json=options.json)
+    if report.trouble:
+        raise report.trouble
+    return 0
+
+
+def restore(options: argparse.Namespace, settings: Settings, clock: Clock, _run: str) -> int:
+    """Put a backup in the place of the database."""
+    from src import maintenance  # noqa: PLC0415
+
+    show(*maintenance.restore(Path(options.file).expanduser().absolute(), settings, clock), as_json=options.json)
+    return 0
+
+
 def check_sources(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
     """Every broken record with file and line; counts per topic."""
     library = sources.load(settings.library_paths)
@@ -339,5 +360,7 @@ COMMANDS: dict[str, Command] = {
     "drafts": drafts,
     "alerts": try_alerts,
     "undo": undo,
+    "maintain": maintain,
+    "restore": restore,
     "sources": check_sources,
 }

@@ -49,6 +49,9 @@ class Settings(BaseModel):
     data_dir: Path = Field(ROOT / "data", description="folder of the database and the models")
     log_dir: Path = Field(ROOT / "logs", description="folder of the log files")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much the log files hold")
+    log_max_mb: float = Field(2, gt=0, le=1000, description="size at which a log file is set aside and a new one begun, MB")
+    log_rotate_days: int = Field(7, ge=1, le=366, description="age at which it is set aside, days")
+    log_keep_days: int = Field(60, ge=1, le=3660, description="days that a log file set aside is kept; at most ten of each are")
 
     post_interval_minutes: int = Field(60, ge=5, le=1440, description="length of a slot; each slot gets one tweet")
     quiet_hours: str = Field("", pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$",
@@ -89,6 +92,11 @@ class Settings(BaseModel):
     alert_after_failures: int = Field(3, ge=1, le=100, description="failed runs in a row before an alert")
     alert_no_post_hours: int = Field(6, ge=1, le=720, description="hours without a post before an alert")
     alert_low_library_days: int = Field(5, ge=0, le=60, description="days of fresh statements left before an alert")
+
+    backups_keep: int = Field(7, ge=1, le=366, description="days of backups that `maintain` keeps, one a day")
+    candidates_keep_days: int = Field(90, ge=7, le=3660, description="days that rejected openings are kept")
+    runs_keep_days: int = Field(400, ge=35, le=3660, description="days that the figures of each run are kept")
+    attempts_keep_days: int = Field(400, ge=35, le=3660, description="days that X's answers are kept; posts are kept for ever")
 
     failpoint: str = Field("", description="for tests only: where to break, see src/failpoints.py")
 
@@ -192,6 +200,27 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
+def as_written(environ: Mapping[str, str] | None = None) -> tuple[Path, tuple[str, ...]]:
+    """(log folder, secrets) of settings that are not valid, as far as they can be read: for telling what is wrong."""
+    environ = os.environ if environ is None else environ
+    values = {**_env_file(environ, []), **environ}
+    for name in SECRETS:
+        _read_secret_file(name, values, [])
+    secrets = {values.get(_variable(name), "") for name in Settings.model_fields if _is_secret(name)}
+    parts = {part.strip() for secret in secrets for part in secret.split(",")}
+    return (ROOT / Path(values.get("LOG_DIR") or "logs").expanduser()).absolute(), tuple(filter(None, secrets | parts))
+
+
+def colour_allowed(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a terminal may get colours: not with NO_COLOR (https://no-color.org) or on a dumb one."""
+    environ = os.environ if environ is None else environ
+    return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+def _is_secret(field_name: str) -> bool:
+    return "SecretStr" in str(Settings.model_fields[field_name].annotation)
+
+
 def _variable(field_name: str) -> str:
     return field_name.upper()
 
@@ -248,7 +277,7 @@ def _validate(values: dict[str, Any], problems: list[str]) -> Settings | None:
     except ValidationError as error:
         for item in error.errors(include_url=False):
             name = str(item["loc"][0])
-            secret = "SecretStr" in str(Settings.model_fields[name].annotation) if name in Settings.model_fields else True
+            secret = _is_secret(name) if name in Settings.model_fields else True
             shown = "(secret)" if secret else repr(values.get(name))
             problems.append(f"{_variable(name)}: {shown}: {item['msg'].removeprefix('Value error, ')}")
         return None

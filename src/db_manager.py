@@ -42,6 +42,7 @@ from src.post import (
 
 MIGRATIONS = tuple(sorted((Path(__file__).parent / "migrations").glob("*.sql")))
 APPLICATION_ID = 0x7477746D  # "twtm"
+BACKUPS = "backups"  # the folder beside the database
 SMALL_DATABASE_BYTES = 8 * 1024 * 1024  # up to here a full check at every start costs milliseconds, indexes included
 _PRAGMAS = {
     "busy_timeout": 10000,
@@ -263,12 +264,13 @@ class Database:
             db.execute("UPDATE posts SET status = 'unconfirmed' WHERE id = ? AND status = 'unknown'", (post.id,))
 
     def import_tweets(
-        self, tweets: Iterable[Tweet], now: datetime, *, slot_minutes: int | None = None
+        self, tweets: Iterable[Tweet], now: datetime, *, slot_minutes: int | None = None, usd: float = 0.0
     ) -> int:
         """Record tweets of the account that no row holds (a cold start, a person's tweet). How many were new.
 
         A row of the original program with the same text gets its tweet id instead. With `slot_minutes` (a cold
-        start: nobody knows any more which were ours) each tweet also takes its slot where that is free.
+        start: nobody knows any more which were ours) each tweet also takes its slot where that is free. `usd` is
+        what each is entered with in the ledger: after a restore, what was spent since the backup counts again.
         """
         added = 0
         with self._transaction() as db:
@@ -276,6 +278,8 @@ class Database:
                 if db.execute("SELECT 1 FROM posts WHERE tweet_id = ?", (tweet.id,)).fetchone():
                     continue
                 added += 1
+                if usd:
+                    _spend(db, tweet.at, "post", 1, usd)
                 mark = fingerprint(html.unescape(tweet.text))
                 times = (_iso(tweet.at), tweet.at.timestamp(), now.timestamp())
                 seed = db.execute("SELECT id FROM posts WHERE fingerprint = ? AND origin = 'seed' AND tweet_id IS NULL"
@@ -522,8 +526,8 @@ class Database:
                        (now.timestamp(), exit_code, outcome, message, json.dumps(dict(metrics)), run_id))
 
     def last_run(self) -> dict[str, Any] | None:
-        """The newest finished run as a mapping of its columns."""
-        rows = self._rows("SELECT * FROM runs WHERE finished IS NOT NULL ORDER BY id DESC LIMIT 1")
+        """The newest finished tick as a mapping of its columns."""
+        rows = self._rows("SELECT * FROM runs WHERE finished IS NOT NULL AND command = 'tick' ORDER BY id DESC LIMIT 1")
         return dict(rows[0]) if rows else None
 
     def oldest_unknown(self) -> datetime | None:
@@ -562,14 +566,155 @@ class Database:
                 [(run_id, now.timestamp(), c.source_id, c.opening, c.score, ",".join(c.verdict.reasons), c.chosen)
                  for c in candidates])
 
+    # ---- upkeep -------------------------------------------------------------------------------------------
 
-def open_database(path: Path, now: datetime) -> Database:
+    def check_whole(self) -> None:
+        """Every page, index and reference of the file. Raises `DamagedError` with what SQLite found."""
+        found = [row[0] for row in self._rows("PRAGMA integrity_check(5)") if row[0] != "ok"]
+        found += [f"row {row['rowid']} of {row['table']} refers to a missing row of {row['parent']}"
+                  for row in self._rows("PRAGMA foreign_key_check")[:5]]
+        if found:
+            raise DamagedError("; ".join(found))
+
+    def back_up(self, target: Path) -> Contents:
+        """Write a whole, compact copy to a new file (mode 0600), sync it, open it, and compare it. Raises `DatabaseTrouble`.
+
+        Call with the lock held: then nothing changes between the copy and the comparison.
+        """
+        _create_private(target)
+        reach("maintain.backup_begun")
+        with _readable_errors(target):
+            self._db.execute("VACUUM INTO ?", (str(target),))
+        sync(target)
+        reach("maintain.backup_written")
+        try:
+            copied, own = read_contents(target), self.contents()
+        except DamagedError as error:  # of the copy: the database itself was checked before
+            message = f"the backup is damaged as soon as it is written: {error}"
+            raise DatabaseTrouble(message, "look at the disk: dmesg, df -h") from error
+        if copied != own:
+            message = f"the backup does not hold what the database holds: {copied} instead of {own}"
+            raise DatabaseTrouble(message, "look at the disk: dmesg, df -h")
+        reach("maintain.backup_checked")
+        return copied
+
+    def contents(self) -> Contents:
+        """What this file holds, in numbers."""
+        with _readable_errors(self.path):
+            return _contents(self._db)
+
+    def prune(self, *, candidates: datetime, runs: datetime, attempts: datetime) -> dict[str, int]:
+        """Delete what is older than these times; how many rows of each table. Posts stay, whole, for ever.
+
+        The attempts of a post that is still open stay too: they are what forbids to send its text again.
+        """
+        with self._transaction("maintain.prune") as db:
+            return {
+                "candidates": db.execute("DELETE FROM candidates WHERE created_at < ?", (candidates.timestamp(),)).rowcount,
+                "runs": db.execute("DELETE FROM runs WHERE started < ?", (runs.timestamp(),)).rowcount,
+                "attempts": db.execute(
+                    "DELETE FROM attempts WHERE started < ? AND (SELECT status FROM posts WHERE id = post_id)"
+                    " IN ('posted', 'failed', 'expired', 'rejected')", (attempts.timestamp(),)).rowcount,
+            }
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a database file holds: its schema's version, rows of each table, and the newest post (id, status, tweet id)."""
+
+    version: int
+    rows: dict[str, int]
+    newest_post: tuple[int, str, int | None] | None
+
+    @property
+    def posts(self) -> int:
+        return self.rows.get("posts", 0)
+
+
+def read_contents(path: Path) -> Contents:
+    """Check another database file whole, without writing to it, and count it. Raises `DatabaseTrouble` if it is not sound or not ours."""
+    with _readable_errors(path), contextlib.closing(_read_only(path)) as connection:
+        _prepare(connection)
+        ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if not ours or not 0 < version <= len(MIGRATIONS):
+            message = f"{path} is a database of " + ("a newer version of this program" if ours and version else "another program")
+            raise DatabaseTrouble(message, "update this program" if ours and version else "name a backup that `maintain` made")
+        Database(connection, path).check_whole()
+        return _contents(connection)
+
+
+def newest_post_id(path: Path) -> int | None:
+    """The largest id of a post in another database file, at no cost; None if it cannot be read or has none."""
+    with contextlib.suppress(DatabaseTrouble), _readable_errors(path), contextlib.closing(_read_only(path)) as db:
+        newest: int | None = db.execute("SELECT max(id) FROM posts").fetchone()[0]
+        return newest
+    return None
+
+
+def _contents(db: sqlite3.Connection) -> Contents:
+    tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+    newest = db.execute("SELECT id, status, tweet_id FROM posts ORDER BY id DESC LIMIT 1").fetchone()
+    return Contents(
+        db.execute("PRAGMA user_version").fetchone()[0],
+        {table: db.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0] for table in tables},  # noqa: S608 (names from the schema)
+        tuple(newest) if newest else None)
+
+
+def prepare_restored(source: Path, target: Path, now: datetime) -> dict[str, int]:
+    """Copy a checked backup to a new file, made fit to go on from. Raises `DatabaseTrouble`; the source stays as it is.
+
+    What waited when the backup was made may have gone out since: a frozen text expires, an approved draft must be
+    approved again. `cold_start` makes the next run read the account's tweets first. Returns how many of each.
+    """
+    _create_private(target)
+    with _readable_errors(target), contextlib.closing(_connect(target)) as copy:
+        with contextlib.closing(_read_only(source)) as original:
+            original.backup(copy)
+        _migrate(copy, target, now, fresh=False, backup=False)
+        db = Database(copy, target)
+        with db._transaction() as changes:
+            expired = changes.execute("UPDATE posts SET status = 'expired' WHERE status = 'pending'").rowcount
+            again = changes.execute("UPDATE posts SET status = 'draft', approved_at = NULL WHERE status = 'approved'").rowcount
+            _put(changes, "cold_start", "restored")
+            _put(changes, "restored_at", str(now.timestamp()))
+        db.check_whole()
+    sync(target)
+    return {"expired": expired, "to_approve": again}
+
+
+def settle_journal(path: Path) -> bool:
+    """Let SQLite finish or undo what a dead run left in the journal of a database. False if the file is too damaged."""
+    try:
+        with _readable_errors(path), contextlib.closing(_connect(path)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+    except DatabaseTrouble as error:
+        if getattr(error.__cause__, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            raise
+        return False
+    return True
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def open_database(path: Path, now: datetime, *, set_aside: bool = True) -> Database:
     """Open (making it if need be), check and migrate the database. Raises `DatabaseTrouble`.
 
-    A damaged file is set aside under a name that says so and left as it is. `first_slot_after` in `meta`
-    tells the tick that this file is new: it must import the account's tweets before it may post.
+    A damaged file is set aside under a name that says so and left as it is; without `set_aside` it stays where it
+    is. `cold_start` in `meta` tells the tick that this file is new: it must import the account's tweets first.
     """
     if _was_lost(path):
+        if not set_aside:
+            message = "it is empty although it held posts before"
+            raise DamagedError(message)
         _set_aside(path, now, "is empty although it held posts before")
     fresh = _create_private(path)
     connection = None
@@ -578,16 +723,18 @@ def open_database(path: Path, now: datetime) -> Database:
             connection = _connect(path)
             _check(connection, path)
             _migrate(connection, path, now, fresh=fresh)
-    except _DamagedError as error:
+    except DamagedError as error:
         if connection:
             connection.close()
+        if not set_aside:
+            raise
         _set_aside(path, now, str(error))
     except BaseException:
         if connection:
             connection.close()
         raise
     assert connection is not None  # _set_aside always raises
-    _marker(path).touch(mode=0o600)
+    mark_in_use(path)
     return Database(connection, path)
 
 
@@ -605,7 +752,7 @@ def open_for_reading(path: Path) -> Database | None:
             source.backup(memory)
             _check(memory, path)
             _migrate(memory, path, datetime.now(UTC), fresh=False, backup=False)
-    except _DamagedError as error:
+    except DamagedError as error:
         message = f"the database {path} is damaged: {error}"
         raise DatabaseTrouble(message, "the next run sets it aside and starts anew from the timeline") from error
     return Database(memory, None)
@@ -619,7 +766,7 @@ def empty_database(now: datetime) -> Database:
     return Database(memory, None)
 
 
-class _DamagedError(DatabaseTrouble):
+class DamagedError(DatabaseTrouble):
     """The file is not a database any more, or not a whole one. Found while open, it is told; the next run mends."""
 
 
@@ -632,11 +779,11 @@ def _readable_errors(path: Path | None) -> Iterator[None]:
         raise
     except UnicodeDecodeError as error:  # the sqlite3 module cannot read SQLite's own words about a broken schema
         message = "its schema is not readable"
-        raise _DamagedError(message, "run again: the damaged file is then set aside") from error
+        raise DamagedError(message, "run again: the damaged file is then set aside") from error
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", "") or ""
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            raise _DamagedError(str(error), "run again: the damaged file is then set aside") from error
+            raise DamagedError(str(error), "run again: the damaged file is then set aside") from error
         fixes = {
             "SQLITE_BUSY": "another program holds the database; close it (a database browser, a copy in progress)",
             "SQLITE_FULL": "the disk is full; make room, the next run goes on from here",
@@ -680,7 +827,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         return
     found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
-        raise _DamagedError(found)
+        raise DamagedError(found)
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, now: datetime, *, fresh: bool, backup: bool = True) -> None:
@@ -742,6 +889,16 @@ def _create_private(path: Path) -> bool:
     return True
 
 
+def was_in_use(path: Path) -> bool:
+    """Whether a database was here before: then one that is gone or empty has been lost."""
+    return _marker(path).exists()
+
+
+def mark_in_use(path: Path) -> None:
+    """Say beside the database that it has held posts."""
+    _marker(path).touch(mode=0o600)
+
+
 def _marker(path: Path) -> Path:
     """An empty file beside the database that says: this database has held posts."""
     return path.with_name(f"{path.name}.in-use")
@@ -762,7 +919,9 @@ def _set_aside(path: Path, now: datetime, why: str) -> None:
         if side.exists():
             side.rename(target.with_name(target.name + suffix))
     message = f"the database is damaged ({why}); it was set aside as {target}"
-    raise DatabaseTrouble(message, "restore a backup, or let the next run start anew: it first reads your timeline on X")
+    backups = sorted((path.parent / BACKUPS).glob("twitter-*.db"), reverse=True)
+    back = f"python -m src.twitter_manager restore {backups[0]}" if backups else "restore a backup"
+    raise DatabaseTrouble(message, f"{back}, or let the next run start anew: it first reads your timeline on X")
 
 
 def _put(db: sqlite3.Connection, key: str, value: str | None) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from src.post import DatabaseTrouble
 
+_POLL_SECONDS = 0.5
 
 @contextlib.contextmanager
 def writer_lock(path: Path) -> Iterator[bool]:
@@ -33,3 +34,16 @@ def writer_lock(path: Path) -> Iterator[bool]:
             yield True
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def writer_lock_within(path: Path, seconds: float, sleep: Callable[[float], None]) -> Iterator[bool]:
+    """The same, but wait up to `seconds` for another run to end."""
+    waited = 0.0
+    while True:
+        with writer_lock(path) as ours:
+            if ours or waited >= seconds:
+                yield ours
+                return
+        sleep(_POLL_SECONDS)
+        waited += _POLL_SECONDS

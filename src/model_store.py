@@ -170,6 +170,18 @@ def rollback(settings: Settings) -> Path:
     return folder
 
 
+def unused(models_dir: Path) -> list[Path]:
+    """Converted embedded models that nothing points to: not in use, not the one before, not the one that ships.
+
+    None where the record of what is in use cannot be read. Models of a hub are left to `model_versions.prune`.
+    """
+    choices = model_versions.choices(models_dir)
+    if not choices and (models_dir / model_versions.ACTIVE).exists():
+        return []
+    pointed_at = {embedded_folder(models_dir).name, *(n for c in choices.values() for n in (c.current, c.previous))}
+    return [f for f in sorted(models_dir.glob("embedded-*")) if is_installed(f) and f.name not in pointed_at]
+
+
 def parameters(folder: Path) -> int:
     """How many parameters a model has, from the headers of its weights; the scales of eight-bit ones do not count."""
     found = 0

@@ -7,7 +7,7 @@ after two such reads, at least 15 minutes after the send; after 48 hours a perso
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from src.app import App
@@ -22,6 +22,7 @@ AUDIT_EVERY = timedelta(hours=24)
 AUDIT_OVERLAP = timedelta(hours=1)
 LONGEST_AUDIT = timedelta(days=4)  # a timeline read shows at most 100 tweets
 CANARIES = 5
+MOST_PAGES = 32  # of 100 tweets: X itself shows no more than the newest 3,200
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,9 @@ def _look(app: App, since_id: int) -> Look:
     return look
 
 
-def read_timeline(app: App, since_id: int) -> TimelineRead:
+def read_timeline(app: App, since_id: int, until_id: int = 0) -> TimelineRead:
     """One owned read, entered in the ledger and the log."""
-    read = app.x.timeline(since_id)
+    read = app.x.timeline(since_id, until_id=until_id)
     if read.tweets:
         app.db.spend(app.clock.now(), "read", len(read.tweets), len(read.tweets) * app.settings.price_read_usd)
     logger.info("timeline.read", extra={"tweets": len(read.tweets), "healthy": read.healthy,
@@ -105,8 +106,11 @@ def _settle(app: App, post: Post, look: Look) -> None:
         logger.error("post.unconfirmed", extra={"post_id": post.id})
 
 
-def absorb(app: App, look: Look) -> None:
-    """Take over what a read shows: unknown tweets are recorded, known ones stamped, missing ones marked as gone."""
+def absorb(app: App, look: Look, *, ours: bool = False) -> None:
+    """Take over what a read shows: unknown tweets are recorded, known ones stamped, missing ones marked as gone.
+
+    With `ours` (after a restore) unknown tweets are taken for our own: each takes its slot and is in the ledger.
+    """
     read, now = look.read, app.clock.now()
     if not read.healthy or not read.tweets:
         return
@@ -118,7 +122,8 @@ def absorb(app: App, look: Look) -> None:
             logger.warning("post.found_late", extra={"post_id": lost.id, "tweet_id": tweet.id})
     waiting = app.db.with_status(Status.UNKNOWN)
     new = [t for t in strangers if not any(same_text(t.text, p.content) for p in waiting)]
-    if imported := app.db.import_tweets(new, now):
+    minutes, usd = (app.settings.post_interval_minutes, app.settings.price_post_usd) if ours else (None, 0.0)
+    if imported := app.db.import_tweets(new, now, slot_minutes=minutes, usd=usd):
         logger.warning("timeline.unrecorded", extra={"tweets": imported})
     gone = [i for i in app.db.known_tweet_ids(200) if min(shown) < i <= max(shown) and i not in shown]
     app.db.stamp_seen(shown, gone if look.canary else [], now)
@@ -164,26 +169,52 @@ def second_look(app: App, post: Post) -> tuple[Post, SendResult | None]:
 
 
 def cold_start(app: App) -> TickResult | None:
-    """A new database knows nothing: read the account's own tweets first. Not healthy: do not post (fail closed).
+    """A new or restored database does not know the latest tweets: read them first. Not healthy: do not post (fail closed).
 
-    None when it is done or was done before. After a damaged database was replaced, this slot is given up as
-    well: a tweet of this very slot may not be on the timeline yet.
+    None when it is done or was done before. After a damaged database was replaced or a backup restored, this slot
+    is given up as well: a tweet of this very slot may not be on the timeline yet.
     """
     kind = app.db.get("cold_start")
     if kind is None or app.preview:
         return None
     now = app.clock.now()
-    read = read_timeline(app, 0)
+    read = _since_the_backup(app) if kind == "restored" else read_timeline(app, 0)
     usable = read.healthy and (bool(read.tweets) or kind == "new")
     if not usable:
         result = read.result
         code = Exit.BLOCKED if result.outcome is Outcome.BLOCKED else Exit.TEMPORARY
         what = result.reason or "it is empty, although this account has posted before"
-        return TickResult(code, "cold-start", f"the database is new and the timeline could not be read first: {what}",
+        return TickResult(code, "cold-start", f"the database is {'restored' if kind == 'restored' else 'new'} and the timeline could not be read first: {what}",
                           result.fix or "the next run tries again; nothing is posted until then")
-    added = app.db.import_tweets(read.tweets, now, slot_minutes=app.settings.post_interval_minutes)
-    logger.info("cold_start.imported", extra={"tweets": added, "kind": kind})
-    if kind == "replaced":
+    if kind == "restored":  # texts that are open are left to `reconcile`, which comes next
+        absorb(app, Look(read, bool(app.db.known_among(t.id for t in read.tweets))), ours=True)
+    else:
+        app.db.import_tweets(read.tweets, now, slot_minutes=app.settings.post_interval_minutes)
+    logger.info("cold_start.imported", extra={"tweets": len(read.tweets), "kind": kind})
+    if kind != "new":
         app.db.hold("wait", "new-database", next_slot(now, app.settings.post_interval_minutes), "", now)
     app.db.put(cold_start=None, audited_at=str(now.timestamp()))
     return None
+
+
+def _since_the_backup(app: App) -> TimelineRead:
+    """Every tweet since the newest on record, that one included; if that was deleted, from a little further back."""
+    known = app.db.known_tweet_ids(CANARIES)
+    read = TimelineRead()
+    for start in dict.fromkeys([known[0] - 1, known[-1] - 1, 0] if known else [0]):
+        read = _pages(app, start, MOST_PAGES if start else 1)
+        if read.tweets or not read.healthy:
+            break
+    return read
+
+
+def _pages(app: App, since_id: int, most: int) -> TimelineRead:
+    """Up to `most` pages as one read, newest first; healthy only if each is."""
+    page = read_timeline(app, since_id)
+    tweets = page.tweets
+    for _ in range(most - 1):
+        if page.complete or not page.healthy or not page.tweets:
+            break
+        page = read_timeline(app, since_id, min(t.id for t in page.tweets))
+        tweets += page.tweets
+    return replace(page, tweets=tweets)

@@ -116,8 +116,8 @@ class XClient:
             lambda: self._client.delete_tweet(tweet_id, user_auth=True),
             lambda status, headers, body, now: read_delete(tweet_id, status, headers, body, now))
 
-    def timeline(self, since_id: int, count: int = TIMELINE_PAGE) -> TimelineRead:
-        """Our own newest tweets with ids above `since_id`: an owned read, billed per tweet returned."""
+    def timeline(self, since_id: int, count: int = TIMELINE_PAGE, until_id: int = 0) -> TimelineRead:
+        """Our own newest tweets with ids above `since_id` (and below `until_id`): an owned read, billed per tweet returned."""
         read = TimelineRead()
 
         def keep(status: int, headers: Mapping[str, str], body: str, now: datetime) -> SendResult:
@@ -128,7 +128,8 @@ class XClient:
         # exclude=None would still be sent; replies and retweets are ours too, so nothing is left out.
         result = self._exchange(
             lambda: self._client.get_users_tweets(
-                self.user_id, since_id=since_id or None, max_results=max(5, count), user_auth=True), keep)
+                self.user_id, since_id=since_id or None, until_id=until_id or None, max_results=max(5, count),
+                user_auth=True), keep)
         return replace(read, result=result)
 
     def access_level(self) -> tuple[SendResult, str]:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from src import __version__, alerts, cli, config, db_manager, failpoints, log, pacing
+from src import __version__, alerts, cli, config, db_manager, failpoints, log, log_rotation, pacing
 from src.app import App, Clock, Compose, LazyAccount, Printer, require_credentials
 from src.config import Settings
 from src.failpoints import reach
@@ -239,17 +239,18 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
         reach("tick.finished")
     except Trouble as trouble:
         result = TickResult(trouble.exit_code, "trouble", str(trouble), trouble.fix)
-        _tell(settings, alerts.Health(result), clock)
+        found = alerts.causes(alerts.Health(result), settings, clock.now())
+        alerts.tell(found, settings, clock.now(), {"database"}.__contains__)  # of the rest this run saw nothing
+        _ping(settings, result)
         raise
-    _tell(settings, health, clock)
+    alerts.watch(health, settings, clock.now())
+    _ping(settings, result)
     return result
 
 
-def _tell(settings: Settings, health: alerts.Health, clock: Clock) -> None:
-    """Alerts and the dead-man's ping, after everything is committed; their trouble never changes the run."""
-    alerts.watch(health, settings, clock.now())
-    good = health.result.exit_code is Exit.OK
-    alerts.ping(settings, "" if good else "/fail", health.result.message)
+def _ping(settings: Settings, result: TickResult) -> None:
+    """The dead-man's ping, after everything is committed; its trouble never changes the run."""
+    alerts.ping(settings, "" if result.exit_code is Exit.OK else "/fail", result.message)
 
 
 def _health(app: App, result: TickResult) -> alerts.Health:
@@ -318,7 +319,7 @@ def run(options: argparse.Namespace, settings: Settings, clock: Clock, run_id: s
         print(json.dumps({**asdict(result), "exit_code": int(result.exit_code)}))
     elif result.exit_code is not Exit.OK:
         log.say(f"twitter_manager: {result.message}" + (f"\n  fix: {result.fix}" if result.fix else ""))
-    elif sys.stdout and sys.stdout.isatty():
+    elif sys.stdout and sys.stdout.isatty() and not options.quiet:
         print(log.sanitise(result.message))
     return int(result.exit_code)
 
@@ -335,26 +336,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.umask(0o077)
     _fill_standard_streams()
     options = cli.parse(list(sys.argv[1:] if arguments is None else arguments))
+    log.begin(-1 if options.quiet else options.verbose, colour=config.colour_allowed())
     run_id = secrets.token_hex(4)
-    redactor = log.Redactor(())
     try:
-        settings = config.load()
-        redactor = log.Redactor(settings.secret_values())
-        log.install_excepthook(redactor)
-        if trouble := log.set_up(settings.log_dir, settings.log_level, run_id, redactor):
-            log.say(trouble)
-        failpoints.arm(settings.failpoint)
+        settings = _start(run_id, Clock())
         return run(options, settings, Clock(), run_id)
     except Trouble as error:
         logger.error("trouble", extra={"message_text": str(error), "fix": error.fix, "exit_code": int(error.exit_code)})
-        log.say(redactor(f"twitter_manager: {error}" + (f"\n  fix: {error.fix}" if error.fix else "")))
+        log.say(f"twitter_manager: {error}" + (f"\n  fix: {error.fix}" if error.fix else ""))
         return int(error.exit_code)
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 (the last line of defence: one line to the person, the story to the log)
         logger.error("bug", exc_info=error)
-        log.say(redactor(f"twitter_manager: a bug: {type(error).__name__}: {error}\n  fix: see {log.ERROR_FILE} and report it"))
+        log.say(f"twitter_manager: a bug: {type(error).__name__}: {error}\n  fix: see {log.ERROR_FILE} and report it")
         return int(Exit.BUG)
+    finally:
+        log.finish()
+
+
+def _start(run_id: str, clock: Clock) -> Settings:
+    """Settings and logs. Settings that are not valid are told in the log files too, as far as these are known."""
+    try:
+        settings = config.load()
+    except Trouble:
+        folder, secret_values = config.as_written()
+        log.set_up(folder, "INFO", run_id, log.Redactor(secret_values))
+        raise
+    redactor = log.Redactor(settings.secret_values())
+    log.install_excepthook(redactor)
+    if trouble := log_rotation.rotate(settings.log_dir, log_rotation.rules_of(settings), clock.now()):
+        logger.warning("log.rotation_failed", extra={"detail": trouble})
+    if trouble := log.set_up(settings.log_dir, settings.log_level, run_id, redactor):
+        log.say(trouble)
+    failpoints.arm(settings.failpoint)
+    return settings
 
 
 if __name__ == "__main__":

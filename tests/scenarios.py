@@ -18,7 +18,7 @@ from tests import fake_x
 from tests.fake_x import Fault
 from tests.world import World, new_world
 
-TICK_NAMES = tuple(n for n in failpoints.NAMES if not n.startswith(("tokens.", "migrate.", "model.")))
+TICK_NAMES = tuple(n for n in failpoints.NAMES if not n.startswith(("tokens.", "migrate.", "model.", "maintain.", "restore.")))
 MIGRATION_NAMES = tuple(n for n in failpoints.NAMES if n.startswith("migrate."))
 
 # What X does with a post. The first six are the quick share.

@@ -47,9 +47,9 @@ def own_crontab():
 def example_lines(command):
     """crontab.example as the README says to install it, with the command's paths replaced."""
     lines = EXAMPLE.splitlines()
-    (job,) = [line for line in lines if "src.twitter_manager" in line and not line.startswith("#")]
+    job, *others = [line for line in lines if "src.twitter_manager" in line and not line.startswith("#")]
     schedule = " ".join(job.split()[:5])
-    rest = [line for line in lines if line != job]
+    rest = [line for line in lines if line not in {job, *others}]
     return schedule, [*rest, command]
 
 
