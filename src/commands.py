@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from src import db_manager, log, model_store, sources
+from src.accounts import claim_account, named
 from src.app import App, Clock, LazyAccount, no_text, require_credentials
 from src.config import Settings
 from src.lock import writer_lock
@@ -51,7 +52,8 @@ def check(options: argparse.Namespace, settings: Settings, clock: Clock, _run: s
         try:
             rows.append({"part": name, "ok": True, "says": probe(), "exit_code": 0})
         except Trouble as error:
-            rows.append({"part": name, "ok": False, "says": str(error), "fix": error.fix, "exit_code": int(error.exit_code)})
+            fix = named(error.fix, settings.profile)
+            rows.append({"part": name, "ok": False, "says": str(error), "fix": fix, "exit_code": int(error.exit_code)})
     lines = []
     for row in rows:
         lines.append(f"{'ok  ' if row['ok'] else 'FAIL'}  {row['part']:<12} {row['says']}")
@@ -73,6 +75,7 @@ def _probes(options: argparse.Namespace, settings: Settings, clock: Clock) -> It
 
 def _check_credentials(settings: Settings) -> str:
     require_credentials(settings)
+    claim_account(settings)
     return "all four keys are set"
 
 
@@ -144,7 +147,7 @@ def _status(db: db_manager.Database, settings: Settings, now: datetime) -> dict[
         problems.append(f"outcome unknown of post {', '.join(map(str, unknown))}")
         code = int(Exit.UNKNOWN)
     if hold and hold.kind == "blocked":
-        problems.append(f"X refuses ({hold.reason}), {hold.count} in a row; {hold.fix}")
+        problems.append(f"X refuses ({hold.reason}), {hold.count} in a row; {named(hold.fix, settings.profile)}")
         code = int(Exit.BLOCKED)
     last = next((p for p in db.history(200) if p.status is Status.POSTED), None)
     return {
@@ -266,7 +269,7 @@ def _model_tune(options: argparse.Namespace, settings: Settings) -> int:
     text = f"trained on {card['pairs']} pairs in {card['seconds']:.0f} s, final loss {card['final_loss']}: {target}"
     if not options.output:
         folder = tuning.install_tuned(settings, target, library.statements)
-        text += f"\nthe next run uses {folder.name}; `model rollback` goes back"
+        text += f"\nthe next run uses {folder.name}; " + named("`model rollback` goes back", settings.profile)
     show(card, text, as_json=options.json)
     return 0
 
@@ -351,6 +354,23 @@ def drafts(options: argparse.Namespace, settings: Settings, clock: Clock, _run: 
     return 0
 
 
+def install(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
+    """Print the cron line and the systemd units."""
+    from src import install as units  # noqa: PLC0415
+
+    show(*units.run(options, settings), as_json=options.json)
+    return 0
+
+
+def completion(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
+    """Print the script that completes in the owner's shell."""
+    from src import completion as shells  # noqa: PLC0415
+
+    script = shells.script(options.shell, settings)
+    print(json.dumps({"shell": options.shell, "script": script}) if options.json else script)
+    return 0
+
+
 def check_sources(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
     """Every broken record with file and line; counts per topic."""
     library = sources.load(settings.library_paths)
@@ -372,5 +392,7 @@ COMMANDS: dict[str, Command] = {
     "drafts": drafts,
     "alerts": try_alerts,
     "undo": undo,
+    "install": install,
+    "completion": completion,
     "sources": check_sources,
 }

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from src.config import ROOT, Settings, child_environment
+from src.lock import model_turn
 from src.model_store import Model, ModelTrouble, parameters
 
 MAX_ANSWER_BYTES = 2_000_000
@@ -48,13 +49,22 @@ def mode_for(settings: Settings, model: Model) -> str:
 def write(
     settings: Settings, model: Model, items: Sequence[tuple[str, str]], *, seconds: float, seed: int
 ) -> dict[str, Written]:
-    """Let the model write for (id, text) pairs within `seconds`, all told. Raises `ModelTrouble` if it brings none for any of them."""
+    """Let the model write for (id, text) pairs within `seconds`, all told. Raises `ModelTrouble` if it brings none for any of them.
+
+    Up to half of the time may go by until other accounts on this machine are done with their model.
+    """
     request = json.dumps({
         "model": str(model.folder), "tuned": model.tuned, "n": settings.candidates, "seed": seed,
         "mode": mode_for(settings, model),
         "statements": [{"id": name, "text": text} for name, text in items],
     })
-    status, output, complaint = _run_child(request.encode(), seconds, settings.generate_memory_mb)
+    started = time.monotonic()
+    with model_turn(settings.models_dir, seconds / 2) as ours:
+        if not ours:
+            message = f"other accounts kept the model busy for {seconds / 2:.0f} s"
+            raise ModelTrouble(message, "let fewer of them start in one minute: `install --print` spreads their cron lines")
+        seconds -= time.monotonic() - started
+        status, output, complaint = _run_child(request.encode(), seconds, settings.generate_memory_mb)
     written = _read_answers(output)
     if not all(name in written for name, _ in items):
         raise ModelTrouble(_child_story(status, seconds, complaint), _child_fix(status))
