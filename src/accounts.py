@@ -5,6 +5,7 @@ Where a profile's files are is `config`'s to know. Here is what else keeps two a
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -45,18 +46,24 @@ def shown_path(path: Path) -> str:
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
+def folders(settings: Settings) -> tuple[Path, ...]:
+    """The folders that this account's runs write to."""
+    own = (settings.data_dir, settings.log_dir)
+    return (*own, settings.data_dir.parent / MARKS) if settings.profile else own
+
+
 def claim_account(settings: Settings) -> None:
     """Hold the account for this profile, for good. Raises `ConfigTrouble` if another profile holds it.
 
     Two databases that post to one account cannot know of each other, so each would post in every slot. The mark is
-    a link named by the account's number that points to the folder of its profile: making one is atomic, and the
-    mark of a profile that is gone points to nothing.
+    a link to the profile's folder: making one is atomic, and that of a profile that is gone points to nothing. It is
+    named by a hash of the account's number, because that number begins the access token, which nothing may show.
     """
     home = settings.data_dir
     profiles = home.parent if settings.profile else home / "profiles"
     if not settings.account_id or not profiles.is_dir():
         return
-    mark = profiles / MARKS / settings.account_id
+    mark = profiles / MARKS / hashlib.sha256(settings.account_id.encode()).hexdigest()[:16]
     if mark.is_symlink() and not mark.exists():
         _replace(mark, home)
     try:
@@ -81,6 +88,6 @@ def _refuse_other(mark: Path, home: Path) -> None:
     if holder == home.resolve():
         return
     name = f"profile {holder.name}" if holder.parent == mark.parent.parent.resolve() else "the account without a profile"
-    message = f"{name} already posts to account {mark.name}: the keys of two profiles are those of one account"
+    message = f"{name} already posts to the account of these keys"
     raise ConfigTrouble(
         message, f"put the keys of another account into .env; if this profile takes the other's place, type: rm {shown_path(mark)}")

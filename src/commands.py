@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from src import db_manager, log, model_store, sources
-from src.accounts import claim_account, named
+from src.accounts import claim_account, folders, named
 from src.app import App, Clock, LazyAccount, no_text, require_credentials
 from src.config import Settings
 from src.lock import writer_lock
@@ -80,7 +80,7 @@ def _check_credentials(settings: Settings) -> str:
 
 
 def _check_folders(settings: Settings) -> str:
-    for folder in (settings.data_dir, settings.log_dir):
+    for folder in folders(settings):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not os.access(folder, os.W_OK | os.X_OK):
             message = f"{folder} is not writable"

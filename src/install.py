@@ -13,7 +13,7 @@ import sys
 import zlib
 from pathlib import Path
 
-from src.accounts import MARKS, title
+from src.accounts import folders, title
 from src.config import ROOT, SECRETS, Settings, env_path, from_environment
 from src.post import UsageTrouble
 
@@ -22,7 +22,8 @@ SPARE_SECONDS = 120  # beyond the run's own deadline
 MEMORY_MAX = "1G"  # a whole run peaks at some 620 MB
 MAINTAIN_HOUR = 3
 _HARDENING = """\
-# What the program may see and do: its own folders, the network, nothing else.
+# What the program may see and do: its own folders, the network, nothing else. Only MemoryDenyWriteExecute is missing:
+# torch compiles for the processor it runs on, and under it the model writes nothing.
 NoNewPrivileges=yes
 CapabilityBoundingSet=
 AmbientCapabilities=
@@ -204,11 +205,9 @@ def _credentials(settings: Settings) -> str:
 
 def _folders(settings: Settings) -> str:
     """The lines on homes and folders: everything read-only but the account's own data and logs."""
-    own = [settings.data_dir, settings.log_dir]
-    if settings.profile:
-        own.append(settings.data_dir.parent / MARKS)
+    own = folders(settings)
     fixed = [p for p in (settings.models_dir, ROOT / "data" / "library", ROOT / "data" / "adapter") if p.is_relative_to(settings.data_dir)]
-    needed = [*own, ROOT, Path(sys.executable), Path(sys.base_prefix), settings.models_dir, *settings.library_paths]
+    needed = [*own, env_path(settings.profile), ROOT, Path(sys.executable), Path(sys.base_prefix), settings.models_dir, *settings.library_paths]
     homes = (Path("/home"), Path("/root"), Path("/run/user"))
     at_home = any(path.resolve().is_relative_to(home) for path in needed for home in homes)
     lines = [f"ProtectHome={'read-only' if at_home else 'yes'}",

@@ -252,7 +252,9 @@ def test_two_profiles_with_the_same_keys(machine):
     asked = len(machine.x.requests)
     done = machine.cli("--profile", "copy")
     assert done.returncode == 78
-    assert "profile a already posts to account" in done.stderr
+    assert "profile a already posts to the account" in done.stderr
+    mark = done.stderr.rpartition("type: rm ")[2].strip()
+    assert os.readlink(mark) == "../a"
     assert str(machine.folder / "data" / "profiles" / "copy" / ".env") in done.stderr
     checked = json.loads(machine.cli("check", "--profile", "copy", "--json").stdout)
     assert not checked[0]["ok"]
