@@ -31,7 +31,7 @@ class Machine:
     """One machine with one store, and a fake X that knows an account for each profile."""
 
     def __init__(self, folder, x):
-        self.folder, self.x = folder, x
+        self.folder, self.x, self.candidates = folder, x, "0"
         self.env = {"DATA_DIR": str(folder / "data"), "LOG_DIR": str(folder / "logs")}
 
     def credentials(self, name):
@@ -48,7 +48,7 @@ class Machine:
         settings = {
             "X_API_BASE_URL": self.x.url, "TWITTER_API_KEY": keys.api_key, "TWITTER_API_SECRET": keys.api_secret,
             "TWITTER_ACCESS_TOKEN": keys.access_token, "TWITTER_ACCESS_TOKEN_SECRET": keys.access_token_secret,
-            "CANDIDATES": "0", "CONNECT_TIMEOUT_SECONDS": "10", "READ_TIMEOUT_SECONDS": "20", **extra,
+            "CANDIDATES": self.candidates, "CONNECT_TIMEOUT_SECONDS": "10", "READ_TIMEOUT_SECONDS": "20", **extra,
         }
         file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
         return file

@@ -16,7 +16,7 @@ from tests.fake_x import FakeX
 from tests.test_accounts import Machine
 from tests.test_cron import as_root, own_crontab, private_cron  # noqa: F401 (a fixture among them)
 
-EXPOSURE = 20  # tenths: what `systemd-analyze security` may say at most; 13 as a user of its own, 18 as root
+EXPOSURE = 20  # tenths: what `systemd-analyze security` may say at most; 13 as a user of its own, 16 as root
 
 
 @pytest.fixture
