@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from src.accounts import named, title
 from src.config import Settings
 from src.deadline import DeadlineError, hard_limit
 from src.log import logger, sanitise
@@ -82,7 +83,7 @@ def causes(health: Health, settings: Settings, now: datetime) -> list[Cause]:
     if health.fresh_statements is not None and health.fresh_statements < settings.alert_low_library_days * 24:
         found.append(Cause("library", f"{health.fresh_statements} fresh statements are left",
                            "add library files (SOURCES) or lower COOLDOWN_DAYS"))
-    return found
+    return [Cause(c.name, named(c.message, settings.profile), named(c.fix, settings.profile)) for c in found]
 
 
 def _by_a_tick(name: str) -> bool:
@@ -140,7 +141,8 @@ def deliver(settings: Settings, alert: Alert) -> bool:
         with hard_limit(DELIVERY_SECONDS):
             services = Apprise()
             accepted = [services.add(url) for url in settings.alert_addresses()]
-            sent = bool(services.notify(title=alert.title, body="\n".join(map(sanitise, alert.body.splitlines()))))
+            subject = alert.title.replace("twitter_manager", title(settings.profile), 1)
+            sent = bool(services.notify(title=subject, body="\n".join(map(sanitise, alert.body.splitlines()))))
     except (DeadlineError, Exception) as error:  # noqa: BLE001 (delivery trouble must never change the run)
         logger.warning("alert.failed", extra={"cause": alert.cause, "error": type(error).__name__})
         return False

@@ -12,7 +12,8 @@ from src import __version__
 from src.post import Exit
 
 DESCRIPTION = "Write one verified tweet with a local model and post it to X, at most once per slot. Made for cron."
-EPILOG = """Without a command, run one tick.
+EPILOG = """Without a command, run one tick. --profile NAME, before or after the command, or PROFILE in the environment
+chooses one of several accounts: data/profiles/NAME/.env holds its settings.
 Exit codes: 0 posted, nothing due, or another run holds the lock; 2 usage; 69 no content; 70 bug; 74 disk or database;
 75 temporary; 76 outcome unknown; 77 X refused account, app or money; 78 configuration."""
 
@@ -43,17 +44,14 @@ class Parser(argparse.ArgumentParser):
         return words
 
 
-def build_parser() -> Parser:
-    """The whole command line."""
+def build_parser(prog: str = "python -m src.twitter_manager") -> Parser:
+    """The whole command line. `--json` and `--profile` stand before or after the command."""
     parser = Parser(
-        prog="python -m src.twitter_manager", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
+        prog=prog, description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("--dry-run", action="store_true", help="show what would be posted now; post nothing, change nothing")
-    parser.set_defaults(json=False, verbose=0, quiet=False)
-    common = Parser(add_help=False, argument_default=argparse.SUPPRESS)  # so that `-v status` and `status -v` are the same
-    for place in (parser, common):
-        _add_common_options(place)
+    common = _add_common(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
     def command(name: str, words: str, group: argparse._SubParsersAction[Parser] = commands) -> Parser:
@@ -95,7 +93,24 @@ def build_parser() -> Parser:
     sources = command("sources", "look after the library of statements")
     actions = sources.add_subparsers(dest="action", metavar="ACTION", required=True)
     command("check", "list every broken record with its file and line", actions)
+    _add_set_up(command)
     return parser
+
+
+def _add_common(parser: Parser) -> Parser:
+    """Add to the program the options that every command has too, before or after its name; a parent for the commands."""
+    common = Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    for place in (parser, common):
+        place.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the result as one JSON object")
+        loudness = place.add_mutually_exclusive_group()
+        loudness.add_argument("-v", "--verbose", action="count", default=argparse.SUPPRESS,
+                              help="also show on standard error what is logged; -vv shows everything")
+        loudness.add_argument("-q", "--quiet", action="store_true", default=argparse.SUPPRESS,
+                              help="leave what goes wrong to the log files and the exit code")
+    parser.add_argument("--profile", default="", metavar="NAME", help="the account to work for (data/profiles/NAME)")
+    common.add_argument("--profile", dest="profile_after", default=argparse.SUPPRESS, metavar="NAME", help="the account to work for")
+    parser.set_defaults(json=False, verbose=0, quiet=False)
+    return common
 
 
 def _add_model(command: Callable[..., Parser]) -> None:
@@ -119,13 +134,22 @@ def _add_upkeep(command: Callable[[str, str], Parser]) -> None:
     restore.add_argument("file", metavar="FILE", help="the backup, as `maintain` made it")
 
 
-def _add_common_options(place: Parser) -> None:
-    place.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the result as one JSON object")
-    loudness = place.add_mutually_exclusive_group()
-    loudness.add_argument("-v", "--verbose", action="count", default=argparse.SUPPRESS,
-                          help="also show on standard error what is logged; -vv shows everything")
-    loudness.add_argument("-q", "--quiet", action="store_true", default=argparse.SUPPRESS,
-                          help="leave what goes wrong to the log files and the exit code")
+def _add_set_up(command: Callable[[str, str], Parser]) -> None:
+    """The commands for setting up a machine."""
+    install = command("install", "print the cron line and the systemd units for this folder; change nothing")
+    install.add_argument("--print", action="store_true", help="print them, which is all that this command does")
+    part = install.add_mutually_exclusive_group()
+    part.add_argument("--cron", action="store_true", help="print only the lines for your crontab")
+    part.add_argument("--systemd", action="store_true", help="print only the systemd units")
+    part.add_argument("--unit", metavar="NAME", help="print only this unit, as twitter_manager.service")
+    shell = command("completion", "print a script that teaches your shell the command twitter_manager and its words")
+    shell.add_argument("shell", choices=["bash", "zsh", "fish"], metavar="SHELL", help="bash, zsh or fish")
+
+
+def command_names() -> frozenset[str]:
+    """The words that may come first on the command line."""
+    (commands,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
+    return frozenset(commands.choices)
 
 
 def _count(text: str) -> int:
@@ -140,6 +164,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     """Parse a command line; exits with 2 and the nearest match for one that cannot be read."""
     parser = build_parser()
     options = parser.parse_args(arguments)
+    after = vars(options).pop("profile_after", options.profile)
+    if options.profile not in {"", after}:
+        parser.error(f"two profiles at once: {options.profile!r} and {after!r}")
+    options.profile = after
     if options.dry_run and options.command:
         parser.error(f"--dry-run goes with a tick, not with {options.command!r}")
     if options.command == "reconcile" and options.id is None and (options.posted or options.not_posted):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from src import db_manager, log, model_store, sources
+from src.accounts import claim_account, folders, named
 from src.app import App, Clock, LazyAccount, no_text, require_credentials
 from src.config import Settings
 from src.lock import writer_lock
@@ -52,7 +53,8 @@ def check(options: argparse.Namespace, settings: Settings, clock: Clock, _run: s
         try:
             rows.append({"part": name, "ok": True, "says": probe(), "exit_code": 0})
         except Trouble as error:
-            rows.append({"part": name, "ok": False, "says": str(error), "fix": error.fix, "exit_code": int(error.exit_code)})
+            fix = named(error.fix, settings.profile)
+            rows.append({"part": name, "ok": False, "says": str(error), "fix": fix, "exit_code": int(error.exit_code)})
     lines = []
     for row in rows:
         lines.append(f"{'ok  ' if row['ok'] else 'FAIL'}  {row['part']:<12} {row['says']}")
@@ -74,11 +76,12 @@ def _probes(options: argparse.Namespace, settings: Settings, clock: Clock) -> It
 
 def _check_credentials(settings: Settings) -> str:
     require_credentials(settings)
+    claim_account(settings)
     return "all four keys are set"
 
 
 def _check_folders(settings: Settings) -> str:
-    for folder in (settings.data_dir, settings.log_dir):
+    for folder in folders(settings):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not os.access(folder, os.W_OK | os.X_OK):
             message = f"{folder} is not writable"
@@ -152,7 +155,7 @@ def _status(db: db_manager.Database, settings: Settings, now: datetime) -> dict[
         problems.append(f"outcome unknown of post {', '.join(map(str, unknown))}")
         code = int(Exit.UNKNOWN)
     if hold and hold.kind == "blocked":
-        problems.append(f"X refuses ({hold.reason}), {hold.count} in a row; {hold.fix}")
+        problems.append(f"X refuses ({hold.reason}), {hold.count} in a row; {named(hold.fix, settings.profile)}")
         code = int(Exit.BLOCKED)
     last = next((p for p in db.history(200) if p.status is Status.POSTED), None)
     return {
@@ -339,6 +342,23 @@ def restore(options: argparse.Namespace, settings: Settings, clock: Clock, _run:
     return 0
 
 
+def install(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
+    """Print the cron line and the systemd units."""
+    from src import install as units  # noqa: PLC0415
+
+    show(*units.run(options, settings), as_json=options.json)
+    return 0
+
+
+def completion(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
+    """Print the script that completes in the owner's shell."""
+    from src import completion as shells  # noqa: PLC0415
+
+    script = shells.script(options.shell, settings)
+    print(json.dumps({"shell": options.shell, "script": script}) if options.json else script)
+    return 0
+
+
 def check_sources(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
     """Every broken record with file and line; counts per topic."""
     library = sources.load(settings.library_paths)
@@ -362,5 +382,7 @@ COMMANDS: dict[str, Command] = {
     "undo": undo,
     "maintain": maintain,
     "restore": restore,
+    "install": install,
+    "completion": completion,
     "sources": check_sources,
 }

@@ -1,14 +1,17 @@
 """`.env` and the environment -> one frozen, validated `Settings`. The only reader of `os.environ`.
 
-The environment wins over `.env`. Every problem is reported at once, each with what is allowed and how to fix
+A profile is one account of several: its folders lie in `profiles/NAME` of the data folder (with its `.env`) and in
+`NAME` of the log folder; the models are shared. The environment wins over `.env`. Every problem is reported at once, each with what is allowed and how to fix
 it; secrets are masked. `.env` must belong to the user who runs the program and be closed to everybody else.
 """
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import io
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,14 +20,24 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from src.post import ConfigTrouble
+from src.post import ConfigTrouble, UsageTrouble
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS = ("TWITTER_API_KEY", "TWITTER_API_SECRET", "TWITTER_ACCESS_TOKEN", "TWITTER_ACCESS_TOKEN_SECRET")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _FILE_SUFFIX = "_FILE"
+_PROFILE = r"[a-z0-9][a-z0-9_-]{0,31}"
 
 
 def _split(value: object) -> object:
@@ -47,6 +60,7 @@ class Settings(BaseModel):
     x_api_base_url: str = Field("https://api.x.com", description="address of the X API; plain http only to loopback")
 
     data_dir: Path = Field(ROOT / "data", description="folder of the database and the models")
+    models_dir: Path = Field(ROOT / "data" / "models", description="folder of the models: `models` in DATA_DIR if not set")
     log_dir: Path = Field(ROOT / "logs", description="folder of the log files")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much the log files hold")
     log_max_mb: float = Field(2, gt=0, le=1000, description="size at which a log file is set aside and a new one begun, MB")
@@ -98,7 +112,13 @@ class Settings(BaseModel):
     runs_keep_days: int = Field(400, ge=35, le=3660, description="days that the figures of each run are kept")
     attempts_keep_days: int = Field(400, ge=35, le=3660, description="days that X's answers are kept; posts are kept for ever")
 
+    profile: str = Field("", pattern=rf"^({_PROFILE})?$", description="which account of several, as --profile NAME")
     failpoint: str = Field("", description="for tests only: where to break, see src/failpoints.py")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _models_beside_data(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {"models_dir": Path(values["data_dir"]) / "models", **values} if "data_dir" in values else values
 
     @field_validator("x_api_base_url")
     @classmethod
@@ -138,7 +158,7 @@ class Settings(BaseModel):
             raise ValueError(message) from error
         return value
 
-    @field_validator("data_dir", "log_dir", "blocklist_file")
+    @field_validator("data_dir", "models_dir", "log_dir", "blocklist_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value if value is None else (ROOT / value.expanduser()).absolute()
@@ -149,9 +169,11 @@ class Settings(BaseModel):
         return self.data_dir / "twitter.db"
 
     @property
-    def models_dir(self) -> Path:
-        """Where converted and downloaded models live."""
-        return self.data_dir / "models"
+    def account_id(self) -> str:
+        """The number of the account that the access token belongs to, empty where the token does not tell."""
+        token = self.twitter_access_token.get_secret_value() if self.twitter_access_token else ""
+        number, dash, _ = token.partition("-")
+        return number if dash and number.isascii() and number.isdigit() else ""
 
     @property
     def library_paths(self) -> tuple[Path, ...]:
@@ -176,20 +198,24 @@ class Settings(BaseModel):
         return (*found, *self.alert_addresses())
 
 
-def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings; raises `ConfigTrouble` that lists every problem, one a line.
+def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Settings:
+    """Read the settings of the default account, or of one profile; `ConfigTrouble` lists every problem, one a line.
 
     `ENV_FILE` names another `.env`. A variable `NAME_FILE` gives a secret by file, as Docker and systemd do.
     """
     environ = os.environ if environ is None else environ
+    profile = profile_of(profile, environ)
     known = set(Settings.model_fields)
     problems: list[str] = []
-    values = _env_file(environ, problems)
+    values = _env_file(env_path(profile, environ), profile, problems)
+    if values.pop("PROFILE", ""):
+        problems.append("PROFILE: cannot be set in .env, which is itself a profile's; use --profile NAME or the environment")
     for name in sorted(set(values) - {_variable(k) for k in known} - {s + _FILE_SUFFIX for s in SECRETS}):
         problems.append(f"{name}: unknown setting in .env{_nearest(name, known)}")
         del values[name]
     names = {_variable(k) for k in known} | {s + _FILE_SUFFIX for s in SECRETS}
     values.update({name: environ[name] for name in names if name in environ})
+    values["PROFILE"] = profile
     for name in SECRETS:
         _read_secret_file(name, values, problems)
     settings = _validate({k.lower(): v for k, v in values.items() if v != ""}, problems)
@@ -197,13 +223,18 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         message = f"{count} with the settings:\n" + "\n".join(f"  {p}" for p in problems)
         raise ConfigTrouble(message, "mend them in .env (the file .env.example explains each) or in the environment")
+    if profile:
+        folders = {"data_dir": settings.data_dir / "profiles" / profile, "log_dir": settings.log_dir / profile}
+        return settings.model_copy(update=folders)
     return settings
 
 
-def as_written(environ: Mapping[str, str] | None = None) -> tuple[Path, tuple[str, ...]]:
+def as_written(environ: Mapping[str, str] | None = None, profile: str = "") -> tuple[Path, tuple[str, ...]]:
     """(log folder, secrets) of settings that are not valid, as far as they can be read: for telling what is wrong."""
     environ = os.environ if environ is None else environ
-    values = {**_env_file(environ, []), **environ}
+    values = dict(environ)
+    with contextlib.suppress(ConfigTrouble, UsageTrouble):  # a profile that is not there has no folder of its own either
+        values = {**_env_file(env_path(profile, environ), profile, []), **environ}
     for name in SECRETS:
         _read_secret_file(name, values, [])
     secrets = {values.get(_variable(name), "") for name in Settings.model_fields if _is_secret(name)}
@@ -221,6 +252,51 @@ def _is_secret(field_name: str) -> bool:
     return "SecretStr" in str(Settings.model_fields[field_name].annotation)
 
 
+def profile_of(option: str, environ: Mapping[str, str] | None = None) -> str:
+    """The profile's name: the option's, otherwise that of `PROFILE` in the environment; empty for the default account."""
+    return option or (os.environ if environ is None else environ).get("PROFILE", "")
+
+
+def env_path(profile: str, environ: Mapping[str, str] | None = None) -> Path:
+    """Where the `.env` of a profile is, or of the default account for an empty name. Raises `UsageTrouble` for a bad name."""
+    environ = os.environ if environ is None else environ
+    chosen = environ.get("ENV_FILE")
+    if not profile:
+        return Path(chosen) if chosen else ROOT / ".env"
+    if not re.fullmatch(_PROFILE, profile):
+        message = f"{profile!r} cannot be the name of a profile"
+        raise UsageTrouble(message, "use up to 32 small letters, digits, - and _, the first a letter or a digit")
+    if chosen:
+        message = f"ENV_FILE={chosen} and the profile {profile} each name a .env"
+        raise UsageTrouble(message, "unset ENV_FILE: a profile has a .env of its own")
+    return profile_file(profile, environ)
+
+
+def profile_file(profile: str, environ: Mapping[str, str] | None = None) -> Path:
+    """The `.env` that a profile has of its own; the name is not looked at."""
+    return _store(os.environ if environ is None else environ) / "profiles" / profile / ".env"
+
+
+def profiles(environ: Mapping[str, str] | None = None) -> list[str]:
+    """The names of all profiles: the folders that hold a `.env`."""
+    return sorted(file.parent.name for file in (_store(os.environ if environ is None else environ) / "profiles").glob("*/.env"))
+
+
+def _store(environ: Mapping[str, str]) -> Path:
+    return (ROOT / Path(environ.get("DATA_DIR") or "data").expanduser()).absolute()
+
+
+def from_environment(environ: Mapping[str, str] | None = None) -> tuple[dict[str, str], tuple[str, ...]]:
+    """(settings that come from the environment and may be shown, names of secrets that do): cron would not have them."""
+    environ = os.environ if environ is None else environ
+    given = {_variable(name) for name in Settings.model_fields} & {name for name, value in environ.items() if value}
+    secret = {name for name in given if _is_secret(name.lower())}
+    shown = {name: environ[name] for name in sorted(given - secret - {"PROFILE"})}
+    if environ.get("ENV_FILE"):
+        shown["ENV_FILE"] = str(Path(environ["ENV_FILE"]).absolute())
+    return shown, tuple(sorted(secret))
+
+
 def _variable(field_name: str) -> str:
     return field_name.upper()
 
@@ -230,19 +306,28 @@ def _nearest(name: str, known: set[str]) -> str:
     return f"; did you mean {_variable(close[0])}?" if close else ""
 
 
-def _env_file(environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
-    chosen = environ.get("ENV_FILE")
-    path = Path(chosen) if chosen else ROOT / ".env"
+def _env_file(path: Path, profile: str, problems: list[str]) -> dict[str, str]:
     try:
         text = _read_private(path)
-    except FileNotFoundError:
-        if chosen:
+    except FileNotFoundError as error:
+        if profile:
+            raise _no_profile(profile, path) from error
+        if path != ROOT / ".env":
             problems.append(f"ENV_FILE: {path} does not exist")
         return {}
     except (OSError, UnicodeDecodeError, ConfigTrouble) as error:
         problems.append(f"{path}: {error}")
         return {}
     return {k: v or "" for k, v in dotenv_values(stream=io.StringIO(text), interpolate=False).items()}
+
+
+def _no_profile(profile: str, path: Path) -> ConfigTrouble:
+    """A profile without a `.env` is a typing error or one to be made: say how."""
+    others = sorted(file.parent.name for file in path.parent.parent.glob("*/.env"))
+    close = difflib.get_close_matches(profile, others, n=1)
+    message = f"there is no profile {profile}: {path} does not exist" + (f"; did you mean {close[0]}?" if close else "")
+    return ConfigTrouble(
+        message, f"type: mkdir -p -m 700 {path.parent} && install -m 600 {ROOT / '.env.example'} {path}, then fill in its keys")
 
 
 def _read_private(path: Path) -> str:

@@ -44,12 +44,13 @@ def compose_many(
     The last composition has no draft if the library ran out before `count`.
     """
     with contextlib.ExitStack() as stack:
-        writer = stack.enter_context(Writer(settings)) if use_model and settings.candidates else None
-        return _compose_many(settings, history, now, count, seconds, writer)
+        limit = min(seconds, settings.generate_seconds)
+        writer = stack.enter_context(Writer(settings, limit)) if use_model and settings.candidates else None
+        return _compose_many(settings, history, now, count, writer)
 
 
 def _compose_many(
-    settings: Settings, history: History, now: datetime, count: int, seconds: float, writer: Writer | None
+    settings: Settings, history: History, now: datetime, count: int, writer: Writer | None
 ) -> list[Composition]:
     library = sources.load(settings.library_paths)
     notes = [f"{len(library.problems)} broken records in the library: `sources check` lists them"] if library.problems else []
@@ -59,7 +60,7 @@ def _compose_many(
         picked.append(choice)
         before = _with(before, choice[0], choice[1], "", now)
     left = len(fresh_statements(settings, library, history, now))
-    written, story, metrics, model = _write(settings, picked, now, seconds, writer)
+    written, story, metrics, model = _write(settings, picked, now, writer)
     metrics["fresh_statements"] = float(left)
     compositions = []
     for statement, text in picked:
@@ -80,7 +81,7 @@ def _with(history: History, statement: Statement, content: str, opening: str, no
 
 
 def _write(
-    settings: Settings, picked: Sequence[tuple[Statement, str]], now: datetime, seconds: float, writer: Writer | None
+    settings: Settings, picked: Sequence[tuple[Statement, str]], now: datetime, writer: Writer | None
 ) -> tuple[dict[str, Written], list[str], dict[str, float], Model | None]:
     """Let the model write for all picked statements: what it wrote, what went wrong in words, and metrics."""
     if not picked or writer is None:
@@ -90,8 +91,7 @@ def _write(
         model = model_store.locate(settings)
         free = mode_for(settings, model) == "free"
         items = [(s.id, s.topic if free else text) for s, text in picked]
-        limit = min(seconds, settings.generate_seconds)
-        written = writer.write(model, items, seconds=limit, seed=int(now.timestamp()))
+        written = writer.write(model, items, seed=int(now.timestamp()))
     except ModelTrouble as error:
         fix = f"; {error.fix}" if error.fix else ""
         return {}, [f"the model wrote nothing ({error}); a vetted text goes out{fix}"], {}, None

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from src import content_generator, db_manager
+from src.accounts import named
 from src.config import Settings
 from src.db_manager import Database
 from src.lock import writer_lock
@@ -35,13 +36,15 @@ def _generate(options: argparse.Namespace, settings: Settings, db: Database, now
     compositions = content_generator.compose_many(patient, db.content_history(now), now, options.n, seconds=seconds)
     made = [db.add_draft(c.draft, now) for c in compositions if c.draft]
     notes = list(dict.fromkeys(note for c in compositions for note in c.notes if not note.startswith("none of")))
-    lines = [*map(_line, made), *notes, f"{len(made)} drafts wait: `drafts approve ID` lets one go out"]
+    notes = [named(note, settings.profile) for note in notes]
+    ending = named(f"{len(made)} drafts wait: `drafts approve ID` lets one go out", settings.profile)
+    lines = [*map(_line, made), *notes, ending]
     return {"drafts": [_data(p) for p in made], "notes": notes}, "\n".join(lines)
 
 
-def _list(_options: argparse.Namespace, _settings: Settings, db: Database, _now: datetime) -> tuple[object, str]:
+def _list(_options: argparse.Namespace, settings: Settings, db: Database, _now: datetime) -> tuple[object, str]:
     posts = [*db.with_status(Status.APPROVED), *db.with_status(Status.DRAFT)]
-    return [_data(p) for p in posts], "\n".join(map(_line, posts)) or "no drafts: `drafts generate -n 10` writes some"
+    return [_data(p) for p in posts], "\n".join(map(_line, posts)) or named("no drafts: `drafts generate -n 10` writes some", settings.profile)
 
 
 def _show(options: argparse.Namespace, settings: Settings, db: Database, now: datetime) -> tuple[object, str]:

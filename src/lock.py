@@ -1,4 +1,4 @@
-"""One writer at a time, by the kernel's word: it frees the lock whatever kills the holder."""
+"""One writer at a time, and one model in memory, by the kernel's word: it frees a lock whatever kills the holder."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from src.deadline import DeadlineError, hard_limit
 from src.post import DatabaseTrouble
 
 _POLL_SECONDS = 0.5
@@ -47,3 +48,33 @@ def writer_lock_within(path: Path, seconds: float, sleep: Callable[[float], None
                 return
         sleep(_POLL_SECONDS)
         waited += _POLL_SECONDS
+
+
+@contextlib.contextmanager
+def model_turn(models_dir: Path, seconds: float) -> Iterator[bool]:
+    """Wait for the turn of this process to load a model, at most `seconds`: whether it came.
+
+    Accounts that share a model store start in the same minute; their models side by side would not fit into memory.
+    The lock is on the folder itself, so that a store that may only be read can be shared too. Where there is no such
+    folder, or its file system has no locks, nobody waits.
+    """
+    try:
+        descriptor = os.open(models_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield True
+        return
+    try:
+        yield _locked_within(descriptor, seconds)
+    finally:
+        os.close(descriptor)
+
+
+def _locked_within(descriptor: int, seconds: float) -> bool:
+    try:
+        with hard_limit(max(seconds, 0.001)):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except DeadlineError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -20,6 +20,7 @@ from typing import Self
 
 from src import progress
 from src.config import ROOT, Settings, child_environment
+from src.lock import model_turn
 from src.model_store import Model, ModelTrouble, parameters
 
 MAX_ANSWER_BYTES = 2_000_000
@@ -53,59 +54,75 @@ def mode_for(settings: Settings, model: Model) -> str:
 class Writer:
     """The model's process. From its start it loads its libraries, while the caller still finds out what to ask for.
 
-    A context manager: whatever happens, the process and what it started are gone at the end.
+    A context manager that gives up after `seconds`, all told; up to half of them may go by until other accounts on this
+    machine are done with their model. Whatever happens, the process and what it started are gone at the end.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        memory_mb = settings.generate_memory_mb
-
-        def limit_memory() -> None:
-            if memory_mb:
-                resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
-
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "src.writer"], cwd=ROOT, env=child_environment({}), start_new_session=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=limit_memory,  # noqa: PLW1509 (no threads here)
-        )
+    def __init__(self, settings: Settings, seconds: float) -> None:
+        self._settings, self._seconds = settings, seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._turn = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
+        self._deadline = time.monotonic() + self._seconds
+        if self._turn.enter_context(model_turn(self._settings.models_dir, self._seconds / 2)):
+            self._process = _start(self._settings.generate_memory_mb)
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if pipe:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        with self._turn:
+            if self._process:
+                _end(self._process)
 
-    def write(self, model: Model, items: Sequence[tuple[str, str]], *, seconds: float, seed: int) -> dict[str, Written]:
-        """Let the model write for (id, text) pairs within `seconds`, all told: once. Raises `ModelTrouble` if it brings none for any."""
+    def write(self, model: Model, items: Sequence[tuple[str, str]], *, seed: int) -> dict[str, Written]:
+        """Let the model write for (id, text) pairs: once. Raises `ModelTrouble` if it brings none for any of them."""
         request = json.dumps({
             "model": str(model.folder), "tuned": model.tuned, "dtype": model.dtype, "n": self._settings.candidates, "seed": seed,
             "mode": mode_for(self._settings, model),
             "statements": [{"id": name, "text": text} for name, text in items],
         })
-        status, output, complaint = self.exchange(request.encode(), seconds, len(items))
+        status, output, complaint = self.exchange(request.encode(), len(items))
         written = _read_answers(output)
         if not all(name in written for name, _ in items):
-            raise ModelTrouble(_child_story(status, seconds, complaint), _child_fix(status))
+            raise ModelTrouble(_child_story(status, self._seconds, complaint), _child_fix(status))
         return written
 
-    def exchange(self, request: bytes, seconds: float, texts: int = 1) -> tuple[int | None, bytes, bytes]:
+    def exchange(self, request: bytes, texts: int = 1) -> tuple[int | None, bytes, bytes]:
         """Exit status (None: out of time), standard output up to 2 MB, and the end of standard error. A line a text is awaited."""
+        if self._process is None:
+            message = f"other accounts kept the model busy for {self._seconds / 2:.0f} s"
+            raise ModelTrouble(message, "let fewer of them start in one minute: `install --print` spreads their cron lines")
         with progress.bar("writing", texts, "text") as shown:
-            return _collect(self._process, request, time.monotonic() + seconds, shown)
+            return _collect(self._process, request, self._deadline, shown)
 
 
 def write(
     settings: Settings, model: Model, items: Sequence[tuple[str, str]], *, seconds: float, seed: int
 ) -> dict[str, Written]:
     """`Writer.write` with a process of its own."""
-    with Writer(settings) as writer:
-        return writer.write(model, items, seconds=seconds, seed=seed)
+    with Writer(settings, seconds) as writer:
+        return writer.write(model, items, seed=seed)
+
+
+def _start(memory_mb: int) -> subprocess.Popen[bytes]:
+    def limit_memory() -> None:
+        if memory_mb:
+            resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
+
+    return subprocess.Popen(
+        [sys.executable, "-m", "src.writer"], cwd=ROOT, env=child_environment({}), start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=limit_memory,  # noqa: PLW1509 (no threads here)
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe:
+            with contextlib.suppress(OSError):
+                pipe.close()
 
 
 def _collect(

@@ -6,6 +6,7 @@ import argparse
 import json
 
 from src import log
+from src.accounts import named, title
 from src.config import Settings
 from src.post import Post, TickResult
 from src.tweet_text import MAX_WEIGHT, find_links, weighted_length
@@ -16,7 +17,7 @@ def show(
 ) -> int:
     """Print the preview of one tick; the tick's exit code."""
     if post is None:
-        _print_failure(options, result)
+        _print_failure(options, settings.profile, result)
         return int(result.exit_code)
     weight = weighted_length(post.content)
     price = settings.price_link_post_usd if find_links(post.content) else settings.price_post_usd
@@ -37,7 +38,7 @@ def show(
         f"cost     ${price:.3f}",
         f"source   {post.source_id} ({post.topic}); {written}",
         f"checks   passed: {', '.join(CHECKS)}",
-        *(f"note     {log.sanitise(note)}" for note in result.notes),
+        *(f"note     {log.sanitise(named(note, settings.profile))}" for note in result.notes),
         "Nothing was posted: this is a dry run.",
     ]))
     return int(result.exit_code)
@@ -46,8 +47,9 @@ def show(
 CHECKS = ("length", "links", "mentions", "hashtags", "cashtags", "characters", "chat leftovers", "blocklist", "novelty")
 
 
-def _print_failure(options: argparse.Namespace, result: TickResult) -> None:
+def _print_failure(options: argparse.Namespace, profile: str, result: TickResult) -> None:
+    message, fix = named(result.message, profile), named(result.fix, profile)
     if options.json:
-        print(json.dumps({"content": None, "message": result.message, "fix": result.fix, "exit_code": int(result.exit_code)}))
+        print(json.dumps({"content": None, "message": message, "fix": fix, "exit_code": int(result.exit_code)}))
     else:
-        log.say(f"twitter_manager: {result.message}" + (f"\n  fix: {result.fix}" if result.fix else ""))
+        log.say(f"{title(profile)}: {message}" + (f"\n  fix: {fix}" if fix else ""))

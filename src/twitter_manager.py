@@ -15,10 +15,11 @@ import secrets
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from src import __version__, alerts, cli, config, db_manager, failpoints, log, log_rotation, pacing
+from src.accounts import claim_account, named, title
 from src.app import App, Clock, Compose, LazyAccount, Printer, require_credentials
 from src.config import Settings
 from src.failpoints import reach
@@ -226,6 +227,7 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
     """One real tick: lock, database, account, record, alerts. Raises `Trouble`."""
     require_credentials(settings)
     try:
+        claim_account(settings)
         with writer_lock(settings.database) as ours:
             if not ours:
                 logger.info("tick.busy")
@@ -312,13 +314,14 @@ def run(options: argparse.Namespace, settings: Settings, clock: Clock, run_id: s
 
         return preview.show(options, settings, *run_preview(settings, clock, run_id))
     result = run_tick(settings, clock, run_id)
+    result = replace(result, message=named(result.message, settings.profile), fix=named(result.fix, settings.profile))
     level = logger.info if result.exit_code is Exit.OK else logger.error
     level("tick", extra={"outcome": result.outcome, "exit_code": int(result.exit_code), "detail": result.message,
                          "fix": result.fix, "post_id": result.post_id, "notes": list(result.notes)})
     if options.json:
         print(json.dumps({**asdict(result), "exit_code": int(result.exit_code)}))
     elif result.exit_code is not Exit.OK:
-        log.say(f"twitter_manager: {result.message}" + (f"\n  fix: {result.fix}" if result.fix else ""))
+        log.say(f"{title(settings.profile)}: {result.message}" + (f"\n  fix: {result.fix}" if result.fix else ""))
     elif sys.stdout and sys.stdout.isatty() and not options.quiet:
         print(log.sanitise(result.message))
     return int(result.exit_code)
@@ -338,29 +341,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = cli.parse(list(sys.argv[1:] if arguments is None else arguments))
     log.begin(-1 if options.quiet else options.verbose, colour=config.colour_allowed())
     run_id = secrets.token_hex(4)
+    profile = config.profile_of(options.profile)
     try:
-        settings = _start(run_id, Clock())
+        settings = _start(run_id, Clock(), profile)
         return run(options, settings, Clock(), run_id)
     except Trouble as error:
-        logger.error("trouble", extra={"message_text": str(error), "fix": error.fix, "exit_code": int(error.exit_code)})
-        log.say(f"twitter_manager: {error}" + (f"\n  fix: {error.fix}" if error.fix else ""))
+        message, fix = named(str(error), profile), named(error.fix, profile)
+        logger.error("trouble", extra={"message_text": message, "fix": fix, "exit_code": int(error.exit_code)})
+        log.say(f"{title(profile)}: {message}" + (f"\n  fix: {fix}" if fix else ""))
         return int(error.exit_code)
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 (the last line of defence: one line to the person, the story to the log)
         logger.error("bug", exc_info=error)
-        log.say(f"twitter_manager: a bug: {type(error).__name__}: {error}\n  fix: see {log.ERROR_FILE} and report it")
+        log.say(f"{title(profile)}: a bug: {type(error).__name__}: {error}\n  fix: see {log.ERROR_FILE} and report it")
         return int(Exit.BUG)
     finally:
         log.finish()
 
 
-def _start(run_id: str, clock: Clock) -> Settings:
+def _start(run_id: str, clock: Clock, profile: str) -> Settings:
     """Settings and logs. Settings that are not valid are told in the log files too, as far as these are known."""
     try:
-        settings = config.load()
+        settings = config.load(profile=profile)
     except Trouble:
-        folder, secret_values = config.as_written()
+        folder, secret_values = config.as_written(profile=profile)
         log.set_up(folder, "INFO", run_id, log.Redactor(secret_values))
         raise
     redactor = log.Redactor(settings.secret_values())

@@ -197,8 +197,8 @@ def test_the_models_process_is_alone(tmp_path, monkeypatch):
         for name, value in secrets.items():
             monkeypatch.setenv(name, value)
         with contextlib.closing(open_database(tmp_path / "twitter.db", Clock().now())):
-            with model_process.Writer(config.load({"DATA_DIR": str(tmp_path)})) as writer:
-                status, output, words = writer.exchange(b"{}", 30)
+            with model_process.Writer(config.load({"DATA_DIR": str(tmp_path)}), 30) as writer:
+                status, output, words = writer.exchange(b"{}")
     assert status == 0, words
     told = json.loads(output)
     assert not told["reached"]
