@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from src import model_store, model_update, model_versions, sources, tuning
+from src.accounts import named
 from src.config import Settings
 from src.model_versions import Version
 
@@ -15,7 +16,8 @@ Shown = tuple[object, str]
 
 def run(options: argparse.Namespace, settings: Settings) -> Shown:
     """Carry out `model ACTION`. Raises `Trouble`; the model in use stays then."""
-    return _ACTIONS[options.action](options, settings)
+    data, text = _ACTIONS[options.action](options, settings)
+    return data, named(text, settings.profile)
 
 
 def _install(_options: argparse.Namespace, settings: Settings) -> Shown:
