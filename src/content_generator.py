@@ -133,7 +133,9 @@ def best_of(candidates: Sequence[Candidate], *, tuned: bool) -> Candidate | None
 
 
 def _draft(settings: Settings, statement: Statement, text: str, written: str, mode: str, *, origin: str) -> Draft:
-    content = tweet(text, written, mode, statement.hashtags[: settings.hashtags])
+    blocked = gates.read_words(settings.blocklist_file)
+    allowed = [tag for tag in statement.hashtags if not sources.is_blocked_tag(tag, blocked)]
+    content = tweet(text, written, mode, allowed[: settings.hashtags])
     source = "" if mode == "free" and written else statement.id
     return Draft(content, origin, source, statement.topic, written if mode == "hook" else "")
 

@@ -171,7 +171,7 @@ def _content_problems(record: Statement) -> Iterator[str]:
     for tag in record.hashtags:
         if not _TAG.fullmatch(tag):
             yield f"hashtag {tag!r} must be 2 to 30 letters and digits without the '#'"
-        elif _is_blocked(tag):
+        elif is_blocked_tag(tag):
             yield f"hashtag {tag!r} has a word of the blocklist"
     for name, value in (("topic", record.topic), ("reference", record.reference), ("since", record.since)):
         if found := find_forbidden_characters(value):
@@ -188,11 +188,11 @@ def _content_problems(record: Statement) -> Iterator[str]:
 
 
 @lru_cache(maxsize=1024)
-def _is_blocked(tag: str) -> bool:
+def is_blocked_tag(tag: str, extra: frozenset[str] = frozenset()) -> bool:
     """Whether a hashtag, whole or taken apart at its capitals, says what may not be said. It joins the text after the gates."""
     from src.gates import blocked_words  # noqa: PLC0415 (gates imports this module)
 
-    return bool(blocked_words(f"{tag} {re.sub(r'(?<=[a-z0-9])(?=[A-Z])', ' ', tag)}"))
+    return bool(blocked_words(f"{tag} {re.sub(r'(?<=[a-z0-9])(?=[A-Z])', ' ', tag)}", extra))
 
 
 def text_problems(text: str, limit: int) -> Iterator[str]:

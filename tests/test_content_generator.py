@@ -122,6 +122,14 @@ def test_vetted_openings_must_be_fresh(tmp_path):
     assert take("Lost a commit?", "Where has HEAD been?") == ""
 
 
+def test_the_owners_blocklist_holds_for_hashtags(tmp_path):
+    """A hashtag with one of the owner's words is left out, taken apart at its capitals too; the next one takes its place."""
+    (tmp_path / "words").write_text("java\nwidget\n")
+    (tmp_path / "own.jsonl").write_text(json.dumps({"id": "a-1", "topic": "Git", "statement": "A sentence about nothing.", "hashtags": ["Java", "BestWidget", "Git"], "reference": "none"}))
+    blocking = config.load({"DATA_DIR": str(tmp_path), "CANDIDATES": "0", "HASHTAGS": "2", "SOURCES": str(tmp_path / "own.jsonl"), "BUILTIN_LIBRARY": "false", "BLOCKLIST_FILE": str(tmp_path / "words")})
+    assert compose(blocking, History(), NOW, seconds=10).draft.content == "A sentence about nothing. #Git"
+
+
 def test_no_model_wanted(settings, tmp_path):
     """CANDIDATES=0 leaves the model out without complaint."""
     quiet = config.load({"DATA_DIR": str(tmp_path), "CANDIDATES": "0"})
