@@ -136,13 +136,13 @@ def _add_upkeep(command: Callable[[str, str], Parser]) -> None:
 
 def _add_set_up(command: Callable[[str, str], Parser]) -> None:
     """The commands for setting up a machine."""
-    install = command("install", "print the cron line and the systemd units for this folder; change nothing")
+    install = command("install", "show the cron line and the systemd units for this folder; change nothing")
     install.add_argument("--print", action="store_true", help="print them, which is all that this command does")
     part = install.add_mutually_exclusive_group()
     part.add_argument("--cron", action="store_true", help="print only the lines for your crontab")
     part.add_argument("--systemd", action="store_true", help="print only the systemd units")
     part.add_argument("--unit", metavar="NAME", help="print only this unit, as twitter_manager.service")
-    shell = command("completion", "print a script that teaches your shell the command twitter_manager and its words")
+    shell = command("completion", "write a script that teaches your shell the command twitter_manager and its words")
     shell.add_argument("shell", choices=["bash", "zsh", "fish"], metavar="SHELL", help="bash, zsh or fish")
 
 
