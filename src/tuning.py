@@ -23,7 +23,7 @@ from src import progress
 from src.model_store import GGUF_SHA256, load_gguf, packaged_gguf, sha256
 from src.post import Exit, Trouble
 from src.sources import MAX_OPENING, Statement, text_problems
-from src.writer import prompt_for
+from src.writer import isolate, prompt_for
 
 if TYPE_CHECKING:
     import torch
@@ -198,5 +198,6 @@ def tune(statements: Sequence[Statement], examples: Sequence[tuple[str, str]],
 
 if __name__ == "__main__":
     os.umask(0o077)
+    isolate()
     job = json.load(sys.stdin)
     train([tuple(pair) for pair in job["pairs"]], Path(job["target"]), Recipe(**job["recipe"]))
