@@ -60,7 +60,7 @@ class Source:
 
 
 def listing(settings: Settings, source: Source) -> tuple[RemoteFile, ...]:
-    """The files to fetch, small ones first. Raises `ConfigTrouble` for a model that may not be used, `HubTrouble`."""
+    """The files to fetch, the weights last. Raises `ConfigTrouble` for a model that may not be used, `HubTrouble`."""
     from huggingface_hub import HfApi  # noqa: PLC0415 (0.4 s that only an update pays)
 
     with _understood(settings, source):
@@ -70,7 +70,7 @@ def listing(settings: Settings, source: Source) -> tuple[RemoteFile, ...]:
     if info.sha != source.revision:
         message = f"{settings.hf_endpoint} answered with commit {info.sha} of {source.name}, not {source.revision}"
         raise HubTrouble(message, "pin the 40-digit commit, not a tag; if it is, try again later")
-    return tuple(sorted(_chosen(source, found), key=lambda file: file.size))
+    return tuple(sorted(_chosen(source, found), key=lambda file: (bool(_WEIGHTS.fullmatch(file.name)), file.size)))
 
 
 def _remote_file(sibling: Any) -> RemoteFile:

@@ -322,5 +322,8 @@ def _write_json(path: Path, data: dict[str, dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
+    from src.writer import isolate
+
     os.umask(0o077)
+    isolate()
     convert(*map(Path, sys.argv[1:4]))

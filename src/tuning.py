@@ -24,7 +24,7 @@ from src import gguf_weights, progress
 from src.model_store import GGUF_SHA256, packaged_gguf, sha256
 from src.post import Exit, Trouble
 from src.sources import MAX_OPENING, Statement, text_problems
-from src.writer import prompt_for
+from src.writer import isolate, prompt_for
 
 if TYPE_CHECKING:
     import torch
@@ -217,5 +217,6 @@ def tune(statements: Sequence[Statement], examples: Sequence[Lesson],
 
 if __name__ == "__main__":
     os.umask(0o077)
+    isolate()
     job = json.load(sys.stdin)
     train([(text, tuple(openings)) for text, openings in job["lessons"]], Path(job["target"]), Recipe(**job["recipe"]))
