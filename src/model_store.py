@@ -184,12 +184,19 @@ def unused(models_dir: Path) -> list[Path]:
 
 def parameters(folder: Path) -> int:
     """How many parameters a model has, from the headers of its weights; the scales of eight-bit ones do not count."""
-    found = 0
-    for file in folder.glob(_WEIGHTS):
-        with file.open("rb") as weights:
-            header = json.loads(weights.read(int.from_bytes(weights.read(8), "little")))
-        found += sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__" and not name.endswith(SCALE))
-    return found
+    shapes = (tensor["shape"] for file in folder.glob(_WEIGHTS) for name, tensor in _header(file).items() if not name.endswith(SCALE))
+    return sum(map(math.prod, shapes))
+
+
+def _header(weights: Path) -> dict[str, Any]:
+    """What a safetensors file says of its tensors, by name; empty for a file that is none."""
+    with weights.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        try:
+            header = json.loads(file.read(length)) if length < weights.stat().st_size else {}
+        except ValueError:
+            return {}
+    return {name: tensor for name, tensor in header.items() if name != "__metadata__"}
 
 
 def refuse_unsafe(folder: Path) -> None:

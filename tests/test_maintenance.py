@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from src import alerts, db_manager, failpoints, maintenance, model_store
+from src import alerts, db_manager, failpoints, maintenance, model_store, model_versions
 from src.config import ROOT
 from src.lock import writer_lock
 from src.post import (
@@ -494,16 +494,16 @@ def test_models_that_nothing_points_to_go(world):
     for name in (shipping.name, "embedded-1-current", "embedded-2-previous", "embedded-3-old", "embedded-4-young", "owner--name-0123", "embedded-5-no-manifest"):
         (models / name).mkdir(parents=True)
         if "no-manifest" not in name:
-            (models / name / model_store.MANIFEST).write_text("{}")
+            (models / name / model_versions.MANIFEST).write_text("{}")
         aged(models / name, world, 3 if "young" not in name else 0.5)
-    (models / model_store.ACTIVE).write_text(json.dumps({"current": "embedded-1-current", "previous": "embedded-2-previous"}))
+    (models / model_versions.ACTIVE).write_text(json.dumps({"current": "embedded-1-current", "previous": "embedded-2-previous"}))
     assert maintain(world).data["removed"] == ["embedded-3-old"]
     aged(models / "embedded-4-young", world, 3)
-    (models / model_store.ACTIVE).write_text("{broken")
+    (models / model_versions.ACTIVE).write_text("{broken")
     assert maintain(world).data["removed"] == []
-    (models / model_store.ACTIVE).write_text(json.dumps({"current": "embedded-1-current", "hub": {"owner/name": {"current": "embedded-4-young"}}}))
+    (models / model_versions.ACTIVE).write_text(json.dumps({"embedded": {"current": "embedded-1-current"}, "owner/name": {"current": "embedded-4-young"}}))
     assert maintain(world).data["removed"] == ["embedded-2-previous"]
-    assert {f.name for f in models.iterdir()} == {shipping.name, "embedded-1-current", "embedded-4-young", "owner--name-0123", "embedded-5-no-manifest", model_store.ACTIVE}
+    assert {f.name for f in models.iterdir()} == {shipping.name, "embedded-1-current", "embedded-4-young", "owner--name-0123", "embedded-5-no-manifest", model_versions.ACTIVE}
 
 
 def test_old_log_files_go(world):
