@@ -109,7 +109,7 @@ def test_many_texts_show_how_many_are_written(tmp_path):
     """While the model writes for many statements (`drafts generate`, `evaluate`) each answer moves the bar."""
     script = "import time\nfor i in range(3):\n time.sleep(0.3)\n print(i, flush=True)\ntime.sleep(0.3)"
     code = ("import subprocess, sys; from src import model_process as m; real = subprocess.Popen; "
-            f"m.subprocess.Popen = lambda command, **options: real([sys.executable, '-c', {script!r}], **options); print(m._run_child(b'{{}}', 20, 0, 3))")
+            f"m.subprocess.Popen = lambda command, **options: real([sys.executable, '-c', {script!r}], **options); from src import config; print(m.Writer(config.load(), 20).__enter__().exchange(b'{{}}', 3))")
     status, out, seen = on_a_terminal([sys.executable, "-c", code], env_for(tmp_path))
     assert (status, out) == (0, "(0, b'0\\n1\\n2\\n', b'')\n"), seen
     assert "writing" in seen
