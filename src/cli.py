@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
+from collections.abc import Callable
 from typing import NoReturn
 
 from src import __version__
@@ -60,7 +61,8 @@ def build_parser() -> Parser:
 
     check = command("check", "check settings, database, model and library; say what to mend")
     check.add_argument("--online", action="store_true", help="also ask X whether the keys may post (one small read)")
-    command("status", "show whether all is well: last post, next slot, holds, spend")
+    command("status", "show whether all is well, and if not, why and what to do")
+    _add_report(command)
     history = command("history", "list the last posts")
     history.add_argument("-n", type=_count, default=10, metavar="N", help="how many (default 10)")
     drafts = command("drafts", "write, list, show, approve, edit or reject drafts")
@@ -101,6 +103,13 @@ def build_parser() -> Parser:
     actions = sources.add_subparsers(dest="action", metavar="ACTION", required=True)
     command("check", "list every broken record with its file and line", actions)
     return parser
+
+
+def _add_report(command: Callable[[str, str], Parser]) -> None:
+    report = command("report", "show what happened: success, speed, memory, money, refusals, gaps, last posts")
+    report.add_argument("--days", type=_count, default=30, metavar="N", help="how far back (default 30)")
+    report.add_argument("--html", metavar="FILE", help="write it as one page with charts")
+    report.add_argument("--prometheus", metavar="FILE", help="write the numbers for the textfile collector of node_exporter")
 
 
 def _count(text: str) -> int:

@@ -168,6 +168,8 @@ def _measure_send(app: App, result: SendResult) -> None:
         app.add("cost_usd", app.settings.price_post_usd)
     for window in result.limits:
         app.metrics[f"{window.name}-remaining"] = window.remaining
+        if window.limit:
+            app.metrics[f"{window.name}-left-share"] = round(window.remaining / window.limit, 4)
 
 
 @contextlib.contextmanager
