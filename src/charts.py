@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-WIDTH, HEIGHT = 420, 190  # about what a phone shows, so that labels stay readable there
+WIDTH, HEIGHT = 360, 180  # about what a phone shows, so that labels stay readable there
+FONT = 12  # as in the style sheet
 LABELS = 5  # along the time axis
 Values = Sequence[float | None]
 
@@ -32,7 +33,10 @@ def lines(name: str, labels: Sequence[str], series: Mapping[str, Values], show: 
 def _draw(
     kind: Callable[..., Any], name: str, labels: Sequence[str], series: Mapping[str, Values], show: Callable[[float], str], **options: Any
 ) -> str:
+    from pygal.style import Style  # noqa: PLC0415
+
     chart = kind(
+        style=Style(label_font_size=FONT, major_label_font_size=FONT),  # for the room that labels take; the colours are the page's
         width=WIDTH, height=HEIGHT, margin=4, margin_top=8, margin_right=18, js=(), css=(), show_legend=False,
         disable_xml_declaration=True, show_minor_x_labels=False, x_labels_major=_spaced(labels), truncate_label=-1,
         min_scale=3, max_scale=5, value_formatter=show, **options)
@@ -79,10 +83,10 @@ def _is_idle(element: Any) -> bool:
     if not isinstance(tag, str):
         return True
     if tag == "title":
-        return element.get("class") != "tip"
+        return str(element.get("class")) != "tip"
     hidden = tag == "defs" or "tooltip-overlay" in kind or kind == "background"
-    nothing = (tag == "g" and not len(element)) or (tag == "rect" and float(element.get("height", 1)) == 0)
-    return bool(hidden or nothing)
+    nothing: bool = (tag == "g" and not len(element)) or (tag == "rect" and float(element.get("height", 1)) == 0)
+    return hidden or nothing
 
 
 def _shorten(element: Any) -> None:

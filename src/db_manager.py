@@ -37,6 +37,7 @@ from src.post import (
     Tweet,
     fingerprint,
     slot_of,
+    slot_start,
     snowflake_time,
 )
 
@@ -440,10 +441,13 @@ class Database:
         day = now.timestamp() - 86400
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
         status = self._value("SELECT status FROM posts WHERE slot = ?", slot)
+        # The post of this same slot a day ago may be younger than 24 hours by the seconds that its run took longer.
+        yesterday = slot_of(slot_start(slot) - timedelta(days=1), 1)
         return Usage(
             slot_status=Status(status) if status else None,
             last_sent=_time(last),
-            sent_24h=int(self._value(f"SELECT count(*) FROM posts WHERE sent_at > ? AND +status IN {_ON_X}", day)),  # noqa: S608
+            sent_24h=int(self._value(f"SELECT count(*) FROM posts WHERE sent_at > ? AND +status IN {_ON_X}"  # noqa: S608
+                                     " AND (slot IS NULL OR slot > ?)", day, yesterday)),
             spent_24h=float(self._value("SELECT total(usd) FROM spending WHERE at > ?", day)),
             spent_month=float(self._value("SELECT total(usd) FROM spending WHERE at >= ?", month)),
         )

@@ -172,16 +172,16 @@ def days_left(fresh: int, waits: Iterable[float], per_day: float, cooldown_days:
 
     None if that does not come within a year, or ever: what is used is back after `cooldown_days`.
     """
-    back, at = deque(waits), 0.0
-    while at <= min(2 * cooldown_days, HORIZON_DAYS):  # after two rounds it only repeats itself
-        while back and back[0] <= at:
+    back = deque(waits)
+    for number in range(int(min(2 * cooldown_days, HORIZON_DAYS) * per_day) + 1):  # after two rounds it repeats itself
+        day = number / per_day
+        while back and back[0] <= day + 1e-9:
             back.popleft()
             fresh += 1
         if not fresh:
-            return at
+            return day
         fresh -= 1
-        back.append(at + cooldown_days)
-        at += 1 / per_day
+        back.append(day + cooldown_days)
     return None
 
 

@@ -82,7 +82,7 @@ def _tiles(report: Report, settings: Settings) -> list[Tile]:
     tiles.append(Tile("Last post", _ago(tweet.sent_at, now) if tweet and tweet.sent_at else "none yet",
                       f"{tweet.sent_at:%F %R} UTC" if tweet and tweet.sent_at else "", link=tweet_url(tweet.tweet_id) if tweet and tweet.tweet_id else ""))
     until = facts.wait.until if facts.wait else None
-    tiles.append(Tile("Next post", f"from {until:%R} UTC" if until else "held back" if facts.wait else "next run",
+    tiles.append(Tile("Next post", f"from {until:%R}" if until else "held back" if facts.wait else "next run",
                       facts.wait.message if facts.wait else "a post is due now"))
     spend = facts.spend
     budget = settings.monthly_budget_usd
@@ -100,7 +100,7 @@ def _tiles(report: Report, settings: Settings) -> list[Tile]:
 
 def _ago(moment: datetime, now: datetime) -> str:
     words = status.ago(moment, now)
-    return words.partition("(")[2].rstrip(")") or words
+    return (words.partition("(")[2].rstrip(")") or words).replace("minute", "min").replace("mins", "min")
 
 
 # ---- charts ----------------------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ def _chart(
     title: str, says: str, days: Sequence[Day], draw: Callable[..., str], series: Mapping[str, Sequence[float | None]], show: Callable[[float], str]
 ) -> Chart:
     labels = [f"{day.date.day} {day.date:%b}" for day in days]
-    kept = {name: values for name, values in series.items() if any(values)}
+    kept = {sanitise(name): values for name, values in series.items() if any(values)}
     return Chart(title, says, draw(f"{title}: {says}", labels, kept, show) if kept else "", tuple(kept))
 
 

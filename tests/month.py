@@ -47,11 +47,11 @@ class Writer:
         return Composition(draft, tuple(replace(c, chosen=c is best) for c in judged), (), metrics)
 
 
-def simulate(world: World, hours: int, seed: int = 7, composer: Any = None) -> None:
+def simulate(world: World, hours: int, composer: Any = None) -> None:
     """Hourly runs with what a month brings: lost answers, an outage, credits used up, a night without power."""
-    rng = random.Random(seed)
     world.texts = composer or world.texts
     world.x.tweet_by_hand("An old tweet from before.")
+    world.move(hours=2)
     at = {round(hours * share): what for share, what in EVENTS.items()}
     down = off = 0
     for hour in range(hours):

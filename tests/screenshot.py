@@ -15,9 +15,9 @@ from src.config import ROOT
 from src.report_page import as_html
 from tests.browser import INSTALL, installed, new_browser
 from tests.month import Writer, simulate
-from tests.world import START, new_world
+from tests.world import new_world
 
-WIDTH, HEIGHT = 1240, 1000
+WIDTH, HEIGHT = 1240, 1080
 MOST_BYTES = 200_000
 
 
@@ -26,10 +26,11 @@ def page(folder: Path, hours: int) -> str:
     rng = random.Random(3)
     sources.load = lru_cache(sources.load)  # each run of its own would read the library once; here one process makes hundreds of runs
     with new_world(folder, DAILY_BUDGET_USD="1", MONTHLY_BUDGET_USD="20") as world:
-        world.move(hours=-hours)
+        world.move(hours=-hours - 2)
         world.x.pace = lambda: 0.35 if rng.random() < 0.03 else rng.uniform(0.05, 0.11)
         simulate(world, hours, composer=Writer(world, rng))
-        world.move(minutes=(START - datetime.now(UTC)).total_seconds() / 60)
+        world.tick()
+        world.move(minutes=12)
         now = datetime.now(UTC)
         return as_html(report.read(world.settings, now, 30), world.settings)
 
