@@ -19,6 +19,7 @@ from src.accounts import named, title
 from src.config import Settings
 from src.deadline import DeadlineError, hard_limit
 from src.log import logger, sanitise
+from src.pacing import is_quiet
 from src.post import Exit, TickResult
 
 REMIND_AFTER = timedelta(hours=24)
@@ -74,7 +75,7 @@ def causes(health: Health, settings: Settings, now: datetime) -> list[Cause]:
     if health.failures >= settings.alert_after_failures:
         found.append(Cause("failures", f"{health.failures} runs in a row failed, the last one: {result.message}", result.fix))
     since = health.last_posted or health.watched_since
-    if since and now - since > timedelta(hours=settings.alert_no_post_hours):
+    if since and _loud_time(since, settings, now) > _longest_silence(settings):
         found.append(Cause("silence", f"no post since {since:%F %R} UTC", "`status` shows what holds it back"))
     if result.outcome == "nothing-due:budget":
         found.append(Cause("budget", result.message, result.fix))
@@ -84,6 +85,22 @@ def causes(health: Health, settings: Settings, now: datetime) -> list[Cause]:
         found.append(Cause("library", f"{health.fresh_statements} fresh statements are left",
                            "add library files (SOURCES) or lower COOLDOWN_DAYS"))
     return [Cause(c.name, named(c.message, settings.profile), named(c.fix, settings.profile)) for c in found]
+
+
+def _longest_silence(settings: Settings) -> timedelta:
+    """ALERT_NO_POST_HOURS, or two slots where slots are longer than that."""
+    return max(timedelta(hours=settings.alert_no_post_hours), timedelta(minutes=2 * settings.post_interval_minutes))
+
+
+def _loud_time(since: datetime, settings: Settings, now: datetime) -> timedelta:
+    """The time from `since` to `now` without the quiet hours, by quarters of an hour; counted no further than needed."""
+    if not settings.quiet_hours or now - since <= _longest_silence(settings):
+        return now - since
+    loud, step = timedelta(0), timedelta(minutes=15)
+    while since < now and loud <= _longest_silence(settings):
+        loud += timedelta(0) if is_quiet(settings, since) else step
+        since += step
+    return loud
 
 
 def _by_a_tick(name: str) -> bool:

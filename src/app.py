@@ -29,6 +29,10 @@ class Clock:
         """The time, UTC-aware."""
         return datetime.now(UTC)
 
+    def monotonic(self) -> float:
+        """Seconds from some moment on, for durations: setting the machine's clock does not change them."""
+        return time.monotonic()
+
     def sleep(self, seconds: float) -> None:
         """Let time pass."""
         time.sleep(seconds)
@@ -52,10 +56,23 @@ class App:
     started: datetime = field(init=False)
     metrics: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    _phase: tuple[str, float] = ("", 0.0)
 
     def __post_init__(self) -> None:
         self.started = self.clock.now()
         self.slot = self.slot or slot_of(self.started, self.settings.post_interval_minutes)
+
+    def phase(self, name: str) -> None:
+        """From here on time counts as this phase's (`NAME_seconds` in the metrics); an empty name ends the last one."""
+        now = self.clock.monotonic()
+        ended, since = self._phase
+        if ended:
+            self.add(f"{ended}_seconds", round(now - since, 4))
+        self._phase = (name, now)
+
+    def add(self, metric: str, amount: float = 1.0) -> None:
+        """Add to a metric of this run."""
+        self.metrics[metric] = round(self.metrics.get(metric, 0.0) + amount, 6)
 
     def seconds_left(self) -> float:
         """Seconds until this run's deadline."""

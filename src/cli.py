@@ -60,7 +60,8 @@ def build_parser(prog: str = "python -m src.twitter_manager") -> Parser:
 
     check = command("check", "check settings, database, model and library; say what to mend")
     check.add_argument("--online", action="store_true", help="also ask X whether the keys may post (one small read)")
-    command("status", "show whether all is well: last post, next slot, holds, spend")
+    command("status", "show whether all is well, and if not, why and what to do")
+    _add_report(command)
     history = command("history", "list the last posts")
     history.add_argument("-n", type=_count, default=10, metavar="N", help="how many (default 10)")
     drafts = command("drafts", "write, list, show, approve, edit or reject drafts")
@@ -150,6 +151,13 @@ def command_names() -> frozenset[str]:
     """The words that may come first on the command line."""
     (commands,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
     return frozenset(commands.choices)
+
+
+def _add_report(command: Callable[[str, str], Parser]) -> None:
+    report = command("report", "show what happened: success, speed, memory, money, refusals, gaps, last posts")
+    report.add_argument("--days", type=_count, default=30, metavar="N", help="how far back (default 30)")
+    report.add_argument("--html", metavar="FILE", help="write it as one page with charts")
+    report.add_argument("--prometheus", metavar="FILE", help="write the numbers for the textfile collector of node_exporter")
 
 
 def _count(text: str) -> int:

@@ -8,7 +8,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from src import db_manager, log, model_store, sources
 from src.accounts import claim_account, folders, named
 from src.app import App, Clock, LazyAccount, no_text, require_credentials
 from src.config import Settings
+from src.health import exit_code
 from src.lock import writer_lock
 from src.post import (
     ConfigTrouble,
@@ -27,8 +27,7 @@ from src.post import (
     Trouble,
     Tweet,
     UsageTrouble,
-    next_slot,
-    slot_of,
+    tweet_url,
 )
 from src.reconcile import reconcile as reconcile_open
 
@@ -129,53 +128,23 @@ class AccountTrouble(Trouble):
     exit_code = Exit.BLOCKED
 
 
-# ---- status and history ----------------------------------------------------------------------------------------
+# ---- status, report, history -----------------------------------------------------------------------------------
 
 
 def status(options: argparse.Namespace, settings: Settings, clock: Clock, _run: str) -> int:
-    """One screen; exit code 76 or 77 when a person should look."""
-    now = clock.now()
-    db = db_manager.open_for_reading(settings.database)
-    if db is None:
-        show({"healthy": True, "posts": 0}, "no database yet: nothing has run", as_json=options.json)
-        return 0
-    with contextlib.closing(db):
-        data = _status(db, settings, now)
-    lines = [f"{'healthy' if data['healthy'] else 'needs attention: ' + '; '.join(data['problems'])}"]
-    lines += [f"{name.replace('_', ' '):<14} {value}" for name, value in data.items() if name not in {"healthy", "problems", "exit_code"}]
-    show(data, "\n".join(lines), as_json=options.json)
-    return int(data["exit_code"])
+    """One screen; the exit code says whether a person should look."""
+    from src import status as screen  # noqa: PLC0415
+
+    facts, reasons = screen.look(settings, clock.now())
+    show(screen.as_data(facts, reasons, settings, clock.now()), screen.as_text(facts, reasons, settings, clock.now()), as_json=options.json)
+    return int(exit_code(reasons))
 
 
-def _status(db: db_manager.Database, settings: Settings, now: datetime) -> dict[str, Any]:
-    usage, hold, run = db.usage(slot_of(now, settings.post_interval_minutes), now), db.current_hold(), db.last_run()
-    unknown = [p.id for state in (Status.UNKNOWN, Status.UNCONFIRMED) for p in db.with_status(state)]
-    problems, code = [], 0
-    if unknown:
-        problems.append(f"outcome unknown of post {', '.join(map(str, unknown))}")
-        code = int(Exit.UNKNOWN)
-    if hold and hold.kind == "blocked":
-        problems.append(f"X refuses ({hold.reason}), {hold.count} in a row; {named(hold.fix, settings.profile)}")
-        code = int(Exit.BLOCKED)
-    last = next((p for p in db.history(200) if p.status is Status.POSTED), None)
-    return {
-        "healthy": not problems,
-        "problems": problems,
-        "exit_code": code,
-        "last_post": f"{last.posted_at:%F %R} UTC, {tweet_url(last.tweet_id)}" if last and last.posted_at else "none",
-        "last_run": f"{run['outcome']} (exit {run['exit_code']}): {run['message']}" if run else "none",
-        "this_slot": str(usage.slot_status or "free"),
-        "next_slot": f"{next_slot(now, settings.post_interval_minutes):%F %R} UTC",
-        "hold": f"{hold.reason} until {hold.until:%F %R} UTC" if hold and hold.until and hold.until > now else "none",
-        "posts_24h": usage.sent_24h,
-        "spent_24h": f"${usage.spent_24h:.3f} of ${settings.daily_budget_usd:g}",
-        "spent_month": f"${usage.spent_month:.3f} of ${settings.monthly_budget_usd:g}",
-    }
+def report(options: argparse.Namespace, settings: Settings, clock: Clock, _run: str) -> int:
+    """What happened in the last days, as text, JSON, a page or numbers for Prometheus."""
+    from src import report as account  # noqa: PLC0415
 
-
-def tweet_url(tweet_id: int | None) -> str:
-    """Where a tweet can be seen."""
-    return f"https://x.com/i/web/status/{tweet_id}" if tweet_id else "no tweet id"
+    return account.run(options, settings, clock.now())
 
 
 def history(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
@@ -373,6 +342,7 @@ def check_sources(options: argparse.Namespace, settings: Settings, _clock: Clock
 COMMANDS: dict[str, Command] = {
     "check": check,
     "status": status,
+    "report": report,
     "history": history,
     "reconcile": reconcile,
     "model": model,

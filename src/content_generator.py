@@ -94,7 +94,8 @@ def _write(
         written = writer.write(model, items, seed=int(now.timestamp()))
     except ModelTrouble as error:
         fix = f"; {error.fix}" if error.fix else ""
-        return {}, [f"the model wrote nothing ({error}); a vetted text goes out{fix}"], {}, None
+        metrics = {"model_failed": 1.0, "generate_seconds": round(time.monotonic() - started, 3)}
+        return {}, [f"the model wrote nothing ({error}); a vetted text goes out{fix}"], metrics, None
     tokens = sum(w.tokens for w in written.values())
     speed = tokens / max(sum(w.seconds for w in written.values()), 0.001)
     metrics = {"generate_seconds": round(time.monotonic() - started, 3), "tokens": float(tokens),

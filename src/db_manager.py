@@ -37,6 +37,7 @@ from src.post import (
     Tweet,
     fingerprint,
     slot_of,
+    slot_start,
     snowflake_time,
 )
 
@@ -80,6 +81,32 @@ class Hold:
     fix: str
     count: int
     since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One tick on record. Times UTC; `finished` and `exit_code` are None where it died or goes on; `metrics` as it measured."""
+
+    slot: str
+    started: datetime
+    finished: datetime | None
+    exit_code: int | None
+    outcome: str
+    message: str
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request to post and X's answer: `outcome` as in `post.Outcome`, `http_status` None where X gave none."""
+
+    slot: str
+    started: datetime
+    outcome: str
+    http_status: int | None
+    reason: str
+    detail: str
+    latency_ms: int
 
 
 class Database:
@@ -418,10 +445,13 @@ class Database:
         day = now.timestamp() - 86400
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
         status = self._value("SELECT status FROM posts WHERE slot = ?", slot)
+        # The post of this same slot a day ago may be younger than 24 hours by the seconds that its run took longer.
+        yesterday = slot_of(slot_start(slot) - timedelta(days=1), 1)
         return Usage(
             slot_status=Status(status) if status else None,
             last_sent=_time(last),
-            sent_24h=int(self._value(f"SELECT count(*) FROM posts WHERE sent_at > ? AND +status IN {_ON_X}", day)),  # noqa: S608
+            sent_24h=int(self._value(f"SELECT count(*) FROM posts WHERE sent_at > ? AND +status IN {_ON_X}"  # noqa: S608
+                                     " AND (slot IS NULL OR slot > ?)", day, yesterday)),
             spent_24h=float(self._value("SELECT total(usd) FROM spending WHERE at > ?", day)),
             spent_month=float(self._value("SELECT total(usd) FROM spending WHERE at >= ?", month)),
         )
@@ -525,11 +555,6 @@ class Database:
             db.execute("UPDATE runs SET finished = ?, exit_code = ?, outcome = ?, message = ?, metrics = ? WHERE run_id = ?",
                        (now.timestamp(), exit_code, outcome, message, json.dumps(dict(metrics)), run_id))
 
-    def last_run(self) -> dict[str, Any] | None:
-        """The newest finished tick as a mapping of its columns."""
-        rows = self._rows("SELECT * FROM runs WHERE finished IS NOT NULL AND command = 'tick' ORDER BY id DESC LIMIT 1")
-        return dict(rows[0]) if rows else None
-
     def oldest_unknown(self) -> datetime | None:
         """When the oldest post whose outcome nobody knows was sent."""
         return _time(self._value("SELECT min(sent_at) FROM posts WHERE status IN ('unknown', 'unconfirmed') AND origin <> 'seed'"))
@@ -549,14 +574,6 @@ class Database:
                           " AND (exit_code <> 0 OR outcome = 'posted') ORDER BY id DESC LIMIT ?", most)
         return next((n for n, row in enumerate(rows) if row["exit_code"] == 0), len(rows))
 
-    def success_rate(self, since: datetime) -> tuple[int, int]:
-        """(posted, slots tried) among the posts claimed since then."""
-        row = self._rows(
-            "SELECT count(*) FILTER (WHERE status = 'posted') AS posted, count(*) AS tried FROM posts"
-            " WHERE origin IN ('model', 'wording', 'person') AND status NOT IN ('draft', 'approved', 'rejected')"
-            " AND created_at > ?", since.timestamp())[0]
-        return int(row["posted"]), int(row["tried"])
-
     def add_candidates(self, run_id: str, candidates: Iterable[Candidate], now: datetime) -> None:
         """Keep what the model wrote and why it was taken or refused."""
         with self._transaction() as db:
@@ -565,6 +582,60 @@ class Database:
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [(run_id, now.timestamp(), c.source_id, c.opening, c.score, ",".join(c.verdict.reasons), c.chosen)
                  for c in candidates])
+
+    # ---- what status and report look at -----------------------------------------------------------------------
+
+    def last_tweet(self) -> Post | None:
+        """The newest post that is on X."""
+        rows = self._rows("SELECT * FROM posts WHERE sent_at IS NOT NULL AND +status = 'posted' ORDER BY sent_at DESC LIMIT 1")
+        return _post(rows[0]) if rows else None
+
+    def sent_posts(self, count: int) -> list[Post]:
+        """The last `count` posts that are or may be on X, newest first."""
+        rows = self._rows(f"SELECT * FROM posts WHERE sent_at IS NOT NULL AND +status IN {_ON_X}"  # noqa: S608 (a constant)
+                          " ORDER BY sent_at DESC LIMIT ?", count)
+        return [_post(row) for row in rows]
+
+    def slots_since(self, since: datetime) -> dict[str, Status]:
+        """How the post of each slot stands, for the slots that have one and begin at `since` or later."""
+        rows = self._rows("SELECT slot, status FROM posts WHERE slot >= ?", slot_of(since, 1))
+        return {row["slot"]: Status(row["status"]) for row in rows}
+
+    def runs_since(self, since: datetime) -> list[Run]:
+        """The ticks that started since then, oldest first."""
+        rows = self._rows("SELECT * FROM runs WHERE started >= ? AND command = 'tick' ORDER BY started", since.timestamp())
+        return [_run(row) for row in rows]
+
+    def latest_run(self) -> Run | None:
+        """The tick that started last, over or not."""
+        rows = self._rows("SELECT * FROM runs WHERE command = 'tick' ORDER BY id DESC LIMIT 1")
+        return _run(rows[0]) if rows else None
+
+    def attempts_since(self, since: datetime) -> list[Attempt]:
+        """The requests to post that left since then, oldest first."""
+        rows = self._rows("SELECT * FROM attempts WHERE started >= ? AND kind = 'post' ORDER BY started", since.timestamp())
+        return [Attempt(row["slot"] or "", _required_time(row["started"]), row["outcome"] or "", row["http_status"],
+                        row["reason"] or "", row["detail"] or "", row["latency_ms"] or 0) for row in rows]
+
+    def candidates_since(self, since: datetime) -> tuple[int, int, dict[str, int]]:
+        """(openings judged, of these taken, how many each gate refused) since then."""
+        rows = self._rows("SELECT reasons, count(*) AS judged, sum(chosen) AS taken FROM candidates WHERE created_at >= ?"
+                          " GROUP BY reasons", since.timestamp())
+        refused: dict[str, int] = {}
+        for row in rows:
+            for reason in filter(None, row["reasons"].split(",")):
+                refused[reason] = refused.get(reason, 0) + row["judged"]
+        return sum(row["judged"] for row in rows), sum(row["taken"] for row in rows), refused
+
+    def spending_by_day(self, since: datetime) -> list[tuple[str, str, int, float]]:
+        """(day as 2026-11-22 in UTC, kind, units, US dollars) of the ledger since then."""
+        rows = self._rows("SELECT date(at, 'unixepoch') AS day, kind, sum(units) AS units, sum(usd) AS usd FROM spending"
+                          " WHERE at >= ? GROUP BY day, kind ORDER BY day", since.timestamp())
+        return [(row["day"], row["kind"], row["units"], row["usd"]) for row in rows]
+
+    def count_by_status(self) -> dict[str, int]:
+        """How many posts are in each state."""
+        return {row["status"]: row["posts"] for row in self._rows("SELECT status, count(*) AS posts FROM posts GROUP BY status")}
 
     # ---- upkeep -------------------------------------------------------------------------------------------
 
@@ -958,6 +1029,19 @@ def _post(row: sqlite3.Row) -> Post:
         verified_at=_time(row["verified_at"]),
         vanished_at=_time(row["vanished_at"]),
     )
+
+
+def _run(row: sqlite3.Row) -> Run:
+    return Run(row["slot"] or "", _required_time(row["started"]), _time(row["finished"]), row["exit_code"],
+               row["outcome"] or "", row["message"] or "", _numbers(row["metrics"]))
+
+
+def _numbers(text: str | None) -> dict[str, float]:
+    """Stored metrics; what is not a number is left out."""
+    try:
+        return {str(name): float(value) for name, value in json.loads(text or "{}").items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
 
 
 def _iso(moment: datetime) -> str:

@@ -74,14 +74,18 @@ def _rate_limited(limits: Iterable[RateLimit], now: datetime) -> Wait | None:
 
 
 def _quiet(settings: Settings, now: datetime) -> Wait | None:
+    quiet = is_quiet(settings, now)
+    return Wait("quiet-hours", f"quiet hours {settings.quiet_hours} ({settings.time_zone})") if quiet else None
+
+
+def is_quiet(settings: Settings, now: datetime) -> bool:
     """Quiet hours by the wall clock of their time zone; a span that ends before it begins runs over midnight."""
     if not settings.quiet_hours:
-        return None
+        return False
     local = now.astimezone(ZoneInfo(settings.time_zone))
     begin, end = (time.fromisoformat(part) for part in settings.quiet_hours.split("-"))
     at = local.time()
-    quiet = begin <= at < end if begin <= end else at >= begin or at < end
-    return Wait("quiet-hours", f"quiet hours {settings.quiet_hours} ({settings.time_zone})") if quiet else None
+    return begin <= at < end if begin <= end else at >= begin or at < end
 
 
 def hold_until(reason: str, count: int, now: datetime, interval_minutes: int) -> datetime | None:

@@ -258,6 +258,11 @@ def snowflake_time(tweet_id: int) -> datetime:
     return datetime.fromtimestamp(((tweet_id >> 22) + TWITTER_EPOCH_MS) / 1000, UTC)
 
 
+def tweet_url(tweet_id: int | None) -> str:
+    """Where a tweet can be seen."""
+    return f"https://x.com/i/web/status/{tweet_id}" if tweet_id else "no tweet id"
+
+
 def slot_of(now: datetime, minutes: int) -> str:
     """The slot `now` falls in, named by its start: `2026-11-22T14:00Z`. Slots count from the Unix epoch in UTC."""
     length = minutes * 60

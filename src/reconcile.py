@@ -77,8 +77,12 @@ def _look(app: App, since_id: int) -> Look:
 def read_timeline(app: App, since_id: int, until_id: int = 0) -> TimelineRead:
     """One owned read, entered in the ledger and the log."""
     read = app.x.timeline(since_id, until_id=until_id)
+    app.add("reads")
+    app.add("read_ms", read.result.latency_ms)
     if read.tweets:
-        app.db.spend(app.clock.now(), "read", len(read.tweets), len(read.tweets) * app.settings.price_read_usd)
+        usd = len(read.tweets) * app.settings.price_read_usd
+        app.db.spend(app.clock.now(), "read", len(read.tweets), usd)
+        app.add("cost_usd", usd)
     logger.info("timeline.read", extra={"tweets": len(read.tweets), "healthy": read.healthy,
                                         "http_status": read.result.http_status, "reason": read.result.reason})
     reach("reconcile.read")

@@ -54,12 +54,14 @@ def tick(app: App) -> TickResult:
     5. claim the slot, record the intent, send once, settle
     """
     reach("tick.locked")
+    app.phase("settle")
     app.db.recover(app.slot)
     reach("tick.recovered")
     if closed := cold_start(app):
         return closed
     reconcile(app)
     audit(app)
+    app.phase("due")
     if not app.preview and (wait := _wait(app)):
         return TickResult(wait.exit_code, f"nothing-due:{wait.reason}", wait.message, wait.fix)
     reach("tick.due")
@@ -83,6 +85,7 @@ def _wait(app: App) -> pacing.Wait | None:
 
 def _next_post(app: App) -> Post | None:
     """The text for this slot, claimed: left over, approved, or written now."""
+    app.phase("compose")
     if app.preview:
         app.slot = app.db.first_free_slot(app.clock.now(), app.settings.post_interval_minutes)
     waiting = app.db.pending(app.slot) or app.db.claim_approved(app.slot)
@@ -105,6 +108,7 @@ def send(app: App, post: Post) -> tuple[Post, SendResult]:
     """Send one claimed text; retry only what provably never left; look for what may have arrived."""
     from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential  # noqa: PLC0415
 
+    app.phase("send")
     if app.db.was_refused(post):
         post, unreadable = second_look(app, post)
         if unreadable:
@@ -151,10 +155,22 @@ def _send_once(app: App, post_id: int) -> SendResult:
     level("send", extra={"post_id": post.id, "outcome": result.outcome, "http_status": result.http_status,
                          "reason": result.reason, "detail": result.detail, "latency_ms": result.latency_ms,
                          "transaction_id": result.transaction_id})
-    app.metrics["send_ms"] = result.latency_ms
+    _measure_send(app, result)
     if result.limits:
         app.db.put_limits(result.limits)
     return result
+
+
+def _measure_send(app: App, result: SendResult) -> None:
+    app.add("attempts")
+    app.metrics["send_ms"] = result.latency_ms
+    app.metrics["http_status"] = result.http_status or 0  # 0: no answer
+    if result.outcome not in {*UNSENT, Outcome.REFUSED}:
+        app.add("cost_usd", app.settings.price_post_usd)
+    for window in result.limits:
+        app.metrics[f"{window.name}-remaining"] = window.remaining
+        if window.limit:
+            app.metrics[f"{window.name}-left-share"] = round(window.remaining / window.limit, 4)
 
 
 @contextlib.contextmanager
@@ -233,8 +249,10 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
                 logger.info("tick.busy")
                 return TickResult(Exit.OK, "busy", "another run is in progress")
             alerts.ping(settings, "/start")
+            opening = clock.monotonic()
             with contextlib.closing(db_manager.open_database(settings.database, clock.now())) as db:
                 app = App(settings, db, LazyAccount(settings, clock), composer, run_id, clock)
+                app.metrics["open_seconds"] = round(clock.monotonic() - opening, 4)
                 db.begin_run(run_id, "tick", app.slot, __version__, app.started)
                 result = _recorded(app)
                 health = _health(app, result)
@@ -272,10 +290,22 @@ def _health(app: App, result: TickResult) -> alerts.Health:
 
 
 def _own_metrics() -> dict[str, float]:
+    """Peak memory (MB) and processor time (seconds) of this process and of the model's, which is its only child."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = usage.ru_utime + usage.ru_stime + children.ru_utime + children.ru_stime
-    return {"program_peak_mb": round(usage.ru_maxrss / 1024, 1), "cpu_seconds": round(cpu, 3)}
+    model_cpu = children.ru_utime + children.ru_stime
+    measured = {"program_peak_mb": round(usage.ru_maxrss / 1024, 1),
+                "cpu_seconds": round(usage.ru_utime + usage.ru_stime + model_cpu, 3)}
+    if children.ru_maxrss:
+        measured |= {"model_peak_mb": round(children.ru_maxrss / 1024, 1), "model_cpu_seconds": round(model_cpu, 3)}
+    return measured
+
+
+def _measured(app: App) -> dict[str, float]:
+    app.phase("")
+    app.metrics["seconds"] = (app.clock.now() - app.started).total_seconds()
+    app.metrics.update(_own_metrics())
+    return app.metrics
 
 
 def _recorded(app: App) -> TickResult:
@@ -283,11 +313,9 @@ def _recorded(app: App) -> TickResult:
         result = tick(app)
     except Trouble as trouble:
         with contextlib.suppress(Trouble):
-            app.db.finish_run(app.run_id, trouble.exit_code, "trouble", str(trouble), app.metrics, app.clock.now())
+            app.db.finish_run(app.run_id, trouble.exit_code, "trouble", str(trouble), _measured(app), app.clock.now())
         raise
-    app.metrics["seconds"] = (app.clock.now() - app.started).total_seconds()
-    app.metrics.update(_own_metrics())
-    app.db.finish_run(app.run_id, result.exit_code, result.outcome, result.message, app.metrics, app.clock.now())
+    app.db.finish_run(app.run_id, result.exit_code, result.outcome, result.message, _measured(app), app.clock.now())
     return result
 
 
@@ -299,8 +327,7 @@ def run_preview(
     with contextlib.closing(db):
         app = App(settings, db, Printer(), composer, run_id, clock, preview=True)
         result = tick(app)
-        app.metrics.update(_own_metrics())
-        return result, db.post(result.post_id) if result.post_id else None, app.metrics
+        return result, db.post(result.post_id) if result.post_id else None, _measured(app)
 
 
 def run(options: argparse.Namespace, settings: Settings, clock: Clock, run_id: str) -> int:

@@ -250,6 +250,7 @@ class FakeX:
         self.read_lag = 0.0
         self.access_level = "read-write"
         self.limits: dict[str, str] = {}
+        self.pace: Callable[[], float] = lambda: 0.0  # seconds that an answer takes
         self.oauth2 = OAuth2()
         self.pin = "1234567"
         self.accounts: dict[str, Credentials] = {self.credentials.access_token: self.credentials}
@@ -381,6 +382,7 @@ class _Handler(BaseHTTPRequestHandler):
         position = len(self.x.requests)
         seen = Seen(self.command, self.parts.path, self.query, self.body, 0, at)
         self.x.requests.append(seen)
+        time.sleep(self.x.pace())
         try:
             self._route()
         finally:

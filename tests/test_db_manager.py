@@ -252,7 +252,6 @@ def test_questions(db):
     assert not db.is_known_text("something else")
     assert db.last_posted() == Tweet(2124504924287926272, "").at
     assert db.content_history(NOW).last_used == {"s-1": Tweet(2124504924287926272, "").at}
-    assert db.success_rate(NOW - timedelta(days=1)) == (1, 1)
     assert db.lost_post("nothing") is None
 
 
@@ -298,11 +297,11 @@ def test_notes(db):
     window = RateLimit("x-rate-limit", 100, 0, NOW)
     db.put_limits([window])
     assert db.limits() == (window,)
-    assert db.last_run() is None
+    assert db.latest_run() is None
     db.begin_run("r", "tick", SLOT, "0", NOW)
-    assert db.last_run() is None
+    assert db.latest_run().finished is None
     db.finish_run("r", 75, "later", "m", {"seconds": 1.0}, NOW)
-    assert db.last_run()["outcome"] == "later"
+    assert (db.latest_run().outcome, db.latest_run().metrics) == ("later", {"seconds": 1.0})
     assert db.failures_in_a_row() == 1
     db.begin_run("s", "tick", SLOT, "0", NOW)
     db.finish_run("s", 0, "posted", "m", {}, NOW)

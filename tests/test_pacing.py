@@ -9,6 +9,7 @@ from src import config
 from src.db_manager import Hold, Usage
 from src.pacing import hold_until, not_due
 from src.post import Exit, RateLimit, Status
+from tests.world import START
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
 SETTINGS = config.load({})
@@ -92,3 +93,11 @@ def test_breaker():
     assert hold_until("unauthorized", 1, NOW, 60) is None
     assert hold_until("no-credits", 1, NOW, 60) == datetime(2026, 11, 22, 15, tzinfo=UTC)
     assert hold_until("unauthorized", 3, NOW, 60) == datetime(2026, 11, 22, 20, tzinfo=UTC)
+
+
+def test_a_day_of_hourly_posts_is_never_held_back_by_seconds(world):
+    """Runs that take now more, now fewer seconds: each hour has its post, and the cap of 24 in 24 hours leaves none out."""
+    for hour in range(30):
+        at = hour * 3600 + (7, 2, 5)[hour % 3]
+        world.move(seconds=at - (world.x.now() - START.timestamp()))
+        assert world.tick().outcome == "posted", hour

@@ -36,6 +36,9 @@ class MovingClock(Clock):
     def __init__(self, traveller: Any) -> None:
         self.traveller = traveller
 
+    def monotonic(self) -> float:
+        return time.time()
+
     def sleep(self, seconds: float) -> None:
         self.traveller.shift(timedelta(seconds=seconds))
 
