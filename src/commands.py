@@ -1,4 +1,4 @@
-"""The commands around the tick: check, status, history, reconcile, model, sources. Each returns an exit code."""
+"""The commands around the tick: check, status, report, history, reconcile, model, sources. Each returns an exit code."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from src import db_manager, health, pacing, sources
+from src.accounts import named
 from src.config import Settings
 from src.health import Facts, Library, Reason, Spend
 from src.post import RateLimit, Status, slot_of, tweet_url
@@ -73,7 +74,7 @@ def _spend(db: db_manager.Database, usage: db_manager.Usage, watched: datetime |
 def as_text(facts: Facts | None, reasons: Sequence[Reason], settings: Settings, now: datetime) -> str:
     """The screen for people."""
     if facts is None:
-        return "no database yet: nothing has run\nfix: `python -m src.twitter_manager check`, then the line of crontab.example"
+        return named("no database yet: nothing has run\nfix: `python -m src.twitter_manager check`, then the line of crontab.example", settings.profile)
     lines = ["healthy" if not reasons else "needs attention"]
     for reason in reasons:
         lines += [f"  {reason.name}: {reason.message}", f"    fix: {reason.fix}"]

@@ -9,7 +9,7 @@ from src.config import ROOT
 
 SOURCES = sorted((ROOT / "src").glob("*.py"))
 TREES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
-HEAVY = {"torch", "transformers", "peft", "safetensors", "gguf", "tokenizers", "tweepy", "requests", "rapidfuzz", "tenacity", "apprise", "huggingface_hub", "httpx2", "tqdm"}
+HEAVY = {"torch", "transformers", "peft", "safetensors", "gguf", "tokenizers", "tweepy", "requests", "rapidfuzz", "tenacity", "apprise", "huggingface_hub", "httpx2", "tqdm", "jinja2", "markupsafe", "pygal", "prometheus_client"}
 
 
 def imports(tree, *, top_only):
