@@ -245,7 +245,7 @@ class Stage:
 @contextlib.contextmanager
 def new_stage(folder: Path, **extra: str) -> Iterator[Stage]:
     """A stage; its folder is best on a disk in memory."""
-    with new_world(folder, READ_TIMEOUT_SECONDS="3", LOG_LEVEL="ERROR", **extra) as world:
+    with new_world(folder, LOG_LEVEL="ERROR", **extra) as world:
         yield Stage(world)
 
 
@@ -278,7 +278,7 @@ def play(stage: Stage, tally: Tally, *, name: str, post: str, read: str = "norma
     for _ in range(run - 1):
         world.forked()
         world.move(minutes=2)
-    killed = world.forked(first=killer(name, nth), READ_TIMEOUT_SECONDS="0.3" if post in SLOW else "3") == -signal.SIGKILL
+    killed = world.forked(first=killer(name, nth), **({"READ_TIMEOUT_SECONDS": "0.3"} if post in SLOW else {})) == -signal.SIGKILL
     tally.kills += killed
     verdict = heal(stage)
     tally.add(verdict)
