@@ -34,6 +34,7 @@ test: check model ## run the quick suite
 coverage: $(VENV)/.installed ## fail unless every branch of the database, X, the tick and its words is tested
 	rm -f .coverage .coverage.*
 	COVERAGE_FILE=$(CURDIR)/.coverage $(RUN) -m coverage run -m pytest $(CORE_TESTS)
+	find . -maxdepth 1 -name '.coverage.*' -empty -delete  # of runs that were killed
 	$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report --show-missing --include=$(CORE) --fail-under=100
 
