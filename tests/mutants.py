@@ -14,8 +14,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.scenarios import Stage
-
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -88,19 +86,9 @@ def battery(folder: Path, *, lock: bool = True) -> None:
         for name in ("intent.before_commit", "intent.committed", "send.before", "send.after", "settle.before_commit", "settle.committed"):
             scenarios.play(stage, tally, name=name, post="ok")
         if not lock:
-            for _ in range(8):
-                crowd(scenarios, stage)
-
-
-def crowd(scenarios: object, stage: Stage) -> None:
-    """Twenty runs at once with the lock disabled and with pauses where a race could be."""
-    world = stage.reset(warm=True)
-    sleeps = "tick.due:sleep=0.05,claim.committed:sleep=0.05,intent.committed:sleep=0.01,send.after:sleep=0.02"
-    pids = [world.spawn(sleeps, first=scenarios.without_lock) for _ in range(20)]
-    for pid in pids:
-        world.join(pid)
-    verdict = scenarios.heal(stage)
-    assert verdict.good, verdict
+            for name in scenarios.TICK_NAMES:
+                scenarios.overtake(stage, tally, first=name)
+                scenarios.overtake(stage, tally, first="claim.committed", second=name)
 
 
 def survives(mutant: Mutant | None, *, lock: bool = True) -> tuple[bool, str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from src import failpoints, twitter_manager
+from src import db_manager, failpoints, twitter_manager
 from src.post import Trouble
 from tests import fake_x
 from tests.fake_x import Fault
@@ -164,6 +164,49 @@ def without_lock() -> None:
     twitter_manager.writer_lock = open_door
 
 
+class Halt:
+    """A run in a fork, without the lock, that stands still at a failpoint until it is told to go on. No sleep, no luck."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self._stands, self._go_on = os.pipe(), os.pipe()
+
+        def stand_still() -> None:
+            os.write(self._stands[1], b".")
+            os.read(self._go_on[0], 1)
+
+        def set_up() -> None:
+            without_lock()
+            db_manager._PRAGMAS["busy_timeout"] = 50  # the other one may stand inside a transaction
+            failpoints._plan = Plan(name, stand_still)
+
+        self._pid = world.spawn(first=set_up)
+        os.close(self._stands[1])  # so that the end of the run ends the waiting, too
+        self.there = bool(os.read(self._stands[0], 1))
+
+    def go_on(self) -> int:
+        """Let it go on to its end; its exit code."""
+        os.write(self._go_on[1], b".")
+        for end in (self._stands[0], *self._go_on):
+            os.close(end)
+        return World.join(self._pid)
+
+
+def overtake(stage: Stage, tally: Tally, *, first: str, second: str = "", posts: tuple[str, str] = ("ok", "ok")) -> tuple[int, int]:
+    """A run stands still at a step, another one goes to a step (or its end) meanwhile; the first ends, then the second.
+
+    The lock is disabled: the database alone has to prevent a second tweet. Returns the two exit codes.
+    """
+    world = stage.reset(warm=True)
+    world.x.on_post(*(POSTS[post]() for post in posts))
+    slow, quick = Halt(world, first), Halt(world, second)
+    tally.other["met"] += slow.there and (quick.there or not second)
+    codes = (slow.go_on(), quick.go_on())
+    verdict = heal(stage)
+    tally.add(verdict)
+    assert verdict.good, (first, second, posts, codes, verdict, world.statuses())
+    return codes
+
+
 class Stage:
     """One fake X and one clock for many scenarios: `reset` gives each a fresh account, cold or with a past."""
 
@@ -202,7 +245,7 @@ class Stage:
 @contextlib.contextmanager
 def new_stage(folder: Path, **extra: str) -> Iterator[Stage]:
     """A stage; its folder is best on a disk in memory."""
-    with new_world(folder, READ_TIMEOUT_SECONDS="3", LOG_LEVEL="ERROR", **extra) as world:
+    with new_world(folder, LOG_LEVEL="ERROR", **extra) as world:
         yield Stage(world)
 
 
@@ -235,7 +278,7 @@ def play(stage: Stage, tally: Tally, *, name: str, post: str, read: str = "norma
     for _ in range(run - 1):
         world.forked()
         world.move(minutes=2)
-    killed = world.forked(first=killer(name, nth), READ_TIMEOUT_SECONDS="0.3" if post in SLOW else "3") == -signal.SIGKILL
+    killed = world.forked(first=killer(name, nth), **({"READ_TIMEOUT_SECONDS": "0.3"} if post in SLOW else {})) == -signal.SIGKILL
     tally.kills += killed
     verdict = heal(stage)
     tally.add(verdict)

@@ -24,6 +24,7 @@ from tests.scenarios import (
     Tally,
     heal,
     new_stage,
+    overtake,
     play,
     without_lock,
 )
@@ -165,6 +166,28 @@ def test_twenty_runs_at_once(stage, lock):
         codes = overlap(stage, Tally(), count=20, lock=lock, post=post)
         assert not lock or set(codes) <= {0, 76}
         assert 70 not in codes
+
+
+@pytest.mark.parametrize("post", ["ok", "lost answer"])
+def test_overtaken_at_every_step(stage, post):
+    """A run stands still at a step while another one passes it, the lock disabled: the database alone prevents a second tweet."""
+    tally = Tally()
+    for name in TICK_NAMES:
+        for pair in ((name, ""), ("claim.committed", name)):
+            assert 70 not in overtake(stage, tally, first=pair[0], second=pair[1], posts=(post, "ok")), pair
+    assert tally.other["met"] >= len(TICK_NAMES)
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(3600)
+def test_overtaken_at_every_pair_of_steps(stage, capsys):
+    """Two runs without the lock, each standing at every step in turn, while X behaves in several ways to both."""
+    tally = Tally()
+    for posts in (("ok", "ok"), ("lost answer", "ok"), ("503, made", "lost answer"), ("duplicate, not made", "ok"), ("reset, not made", "503, made")):
+        for first in TICK_NAMES:
+            for second in ("", *TICK_NAMES):
+                assert 70 not in overtake(stage, tally, first=first, second=second, posts=posts), (posts, first, second)
+    report(tally, "two runs without the lock, step by step", capsys)
 
 
 @pytest.mark.crash

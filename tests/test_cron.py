@@ -1,11 +1,13 @@
 """Debian's own cron daemon runs the line of crontab.example: in a mount namespace of its own, so nobody's crontab is touched."""
 
 import contextlib
+import fcntl
 import getpass
 import os
 import shlex
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -90,6 +92,19 @@ def settings_file(world):
     return file
 
 
+def finished_runs(world):
+    """How many runs have ended; none before the database is made."""
+    with contextlib.suppress(sqlite3.OperationalError):
+        return len(world.rows("SELECT * FROM runs WHERE finished IS NOT NULL"))
+    return 0
+
+
+def wait_for_the_last_run(world):
+    """Cron is gone; a run that it started may be under way. The lock tells."""
+    with world.database.with_name("twitter.db.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
 def test_cron_posts_once(tmp_path, as_root):
     """cron starts the example's line each minute of ten; exactly one tweet reaches X, and nobody's crontab changes."""
     before = own_crontab()
@@ -99,10 +114,10 @@ def test_cron_posts_once(tmp_path, as_root):
         _, lines = example_lines(f"* * * * * {command}")
         table = f"ENV_FILE={settings_file(world)}\n" + "\n".join(lines) + "\n"
         with private_cron(as_root, tmp_path, table, datetime(2026, 11, 22, 14, 6, 50, tzinfo=UTC), 40):
-            until = time.monotonic() + 70
-            while len(world.rows("SELECT * FROM runs WHERE finished IS NOT NULL") if world.database.exists() and world.database.stat().st_size else []) < 4 and time.monotonic() < until:
+            until = time.monotonic() + 120
+            while finished_runs(world) < 4 and time.monotonic() < until:
                 time.sleep(0.2)
-        time.sleep(1.5)  # a run that is under way
+        wait_for_the_last_run(world)
         assert (tmp_path / "said").read_text() == ""
         assert len(x.texts()) == 1
         assert [r["outcome"] for r in world.rows("SELECT outcome FROM runs ORDER BY id")][:2] == ["posted", "nothing-due:slot-used"]

@@ -29,7 +29,7 @@ class Histories(RuleBasedStateMachine):
         self.stack = ExitStack()
         self.folder = Path(tempfile.mkdtemp(prefix="twitter_manager-", dir=BASE))
         self.stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        self.world = self.stack.enter_context(new_world(self.folder, READ_TIMEOUT_SECONDS="3", LOG_LEVEL="ERROR"))
+        self.world = self.stack.enter_context(new_world(self.folder, LOG_LEVEL="ERROR"))
         self.x = self.world.x
         self.mode = "normal"
 

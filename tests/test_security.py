@@ -51,7 +51,7 @@ def leaks(folder):
 def world(tmp_path):
     """A world whose keys are canaries, at the highest verbosity."""
     (tmp_path / "w").mkdir()
-    with new_world(tmp_path / "w", READ_TIMEOUT_SECONDS="3", LOG_LEVEL="DEBUG") as made:
+    with new_world(tmp_path / "w", LOG_LEVEL="DEBUG") as made:
         made.x.credentials = CANARIES
         made.x.accounts = {CANARIES.access_token: CANARIES}
         made.warm()

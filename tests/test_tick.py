@@ -18,7 +18,7 @@ from tests.world import new_world
 @pytest.fixture
 def world(tmp_path):
     """An account with a past."""
-    with new_world(tmp_path, READ_TIMEOUT_SECONDS="3") as made:
+    with new_world(tmp_path) as made:
         made.warm()
         yield made
 

@@ -71,7 +71,7 @@ class World:
         return {
             "ENV_FILE": str(self.env_file), "X_API_BASE_URL": self.x.url, "TWITTER_API_KEY": c.api_key, "TWITTER_API_SECRET": c.api_secret,
             "TWITTER_ACCESS_TOKEN": c.access_token, "TWITTER_ACCESS_TOKEN_SECRET": c.access_token_secret,
-            "DATA_DIR": str(self.folder / "data"), "LOG_DIR": str(self.folder / "logs"), "READ_TIMEOUT_SECONDS": "0.5", "CONNECT_TIMEOUT_SECONDS": "1",
+            "DATA_DIR": str(self.folder / "data"), "LOG_DIR": str(self.folder / "logs"), "READ_TIMEOUT_SECONDS": "10", "CONNECT_TIMEOUT_SECONDS": "10",
             "DAILY_BUDGET_USD": "100", "MONTHLY_BUDGET_USD": "1000", **self.extra,
         }
 
