@@ -70,7 +70,7 @@ def test_whatever_happens_to_the_model_the_wording_goes_out(monkeypatch, setting
 def test_a_hanging_child_leaves_nothing_behind(monkeypatch, settings, tmp_path):
     """Out of time, the model's process and what it started are gone."""
     child(monkeypatch, f"import subprocess, os, time; p = subprocess.Popen(['sleep', '60']); open({str(tmp_path / 'pids')!r}, 'w').write(f'{{os.getpid()}} {{p.pid}}'); time.sleep(60)")
-    compose(settings, History(), NOW, seconds=2)
+    compose(settings, History(), NOW, seconds=5)
     for pid in (tmp_path / "pids").read_text().split():
         state = f"/proc/{pid}/stat"
         assert not os.path.exists(state) or open(state).read().split()[2] == "Z"
@@ -87,7 +87,7 @@ def test_memory_limit(monkeypatch, tmp_path):
 
 def test_best_opening_that_passes_is_taken(monkeypatch, settings):
     """The best-scored opening that passes every gate leads, the vetted text follows word for word, all are kept."""
-    child(monkeypatch, good_answer([["See setup.py now?", 0.9, 0], ["What should a developer know?", 0.6, 0], ["Why is it so?", -9.0, 0]]))
+    child(monkeypatch, good_answer([["See setup.py now?", 2.9, 0], ["What should a developer know?", 2.6, 0], ["Why is it so?", -9.0, 0]]))
     composition = compose(settings, History(), NOW, seconds=10)
     draft = composition.draft
     assert draft.origin == "model"
