@@ -38,6 +38,9 @@ _FIX_APP = (
 _FIX_AGAIN = "start `login` again; what X shows is good for a few minutes and for one use"
 
 
+_FIX_CODE = f"{_FIX_AGAIN}; if it said 401, {FIX_CLIENT}"
+
+
 class RefusedTrouble(Trouble):
     """X does not give tokens."""
 
@@ -137,12 +140,14 @@ class _CodeHandler(tweepy.OAuth2UserHandler):  # type: ignore[misc]
                          client_secret=secret.get_secret_value() if secret else None)
         self._settings = settings
 
-    def request(self, method: str, url: str, **options: Any) -> requests.Response:
-        """Send one request to the configured host."""
-        base = urlsplit(self._settings.x_api_base_url)
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """Send one request to the configured host: here, because the libraries above refuse the plain http of a fake X on this machine."""
+        base, asked = urlsplit(self._settings.x_api_base_url), urlsplit(str(request.url))
+        request.url = urlunsplit((base.scheme, base.netloc, asked.path, asked.query, ""))
         options |= {"timeout": (self._settings.connect_timeout_seconds, self._settings.read_timeout_seconds), "allow_redirects": False}
-        response: requests.Response = super().request(
-            method, urlunsplit((base.scheme, base.netloc, urlsplit(url).path, "", "")), **options)
+        response: requests.Response = super().send(request, **options)
+        if response.status_code != 400:  # there X says in its body which of several things is wrong
+            response.raise_for_status()
         return response
 
 
@@ -161,7 +166,8 @@ def _oauth2(settings: Settings, clock: Clock, tell: Callable[[str], None]) -> Re
         message = "that is not the whole address (it holds `state=` and `code=`); nothing was changed"
         raise UsageTrouble(message, _FIX_AGAIN)
     before = clock.now()
-    with _understood(settings, "X does not take this code", _FIX_AGAIN):
+    handler.scope = None  # otherwise rights that X left out end in a Warning that is raised; they are counted below
+    with _understood(settings, "X does not take this code", _FIX_CODE):
         given = handler.fetch_token(urlunsplit(pasted._replace(scheme="https")))  # oauthlib takes no other; nothing is sent there
     scopes = tuple(given.get("scope") or tokens.SCOPES)
     if missing := set(tokens.SCOPES) - set(scopes):
@@ -227,4 +233,4 @@ def _status(error: BaseException) -> int:
     if isinstance(error, TokenRequestDenied):
         return int(error.status_code)
     response = getattr(error, "response", None)
-    return int(response.status_code) if response is not None else 0
+    return response.status_code if isinstance(response, requests.Response) else 0
