@@ -98,6 +98,7 @@ class XClient:
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
         self._settings, self._clock = settings, clock
+        self._looked = False
         self._refusal: SendResult | None = None
         self._redact = Redactor(settings.secret_values())
         self._session = XSession(
@@ -120,13 +121,14 @@ class XClient:
         return not isinstance(self.login, RenewableLogin)
 
     def ready(self) -> SendResult | None:
-        """Renew the login if that is due: None when requests may be made, otherwise why not.
+        """Renew the login if that is due, once a run: None when requests may be made, otherwise why not.
 
         The caller holds the writer lock, and nothing is claimed yet. Raises `DatabaseTrouble` if new tokens could not
         be kept; X is not asked for any where there is no room for them.
         """
-        if self._signed or self._refusal:
+        if self._signed or self._looked:
             return self._refusal
+        self._looked = True
         login = tokens.load_for_writing(self._settings.credentials_file)
         if isinstance(login, RenewableLogin):  # another run may have renewed it since ours read the settings
             self._use(login)

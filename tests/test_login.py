@@ -15,6 +15,8 @@ import requests
 
 from src import config, log, tokens, x_login
 from src.app import Clock, with_login
+from src.commands import _check_credentials, _check_online
+from src.lock import writer_lock
 from src.post import ConfigTrouble, DatabaseTrouble, Exit, Outcome, PinLogin, RenewableLogin, Trouble
 from src.twitter_handler import XClient
 from tests import fake_x
@@ -83,7 +85,6 @@ def kept(world):
 
 def test_pin(still):
     """`login` prints an address, takes the PIN, keeps the tokens for the owner's eyes, and the next run posts with them."""
-    assert still.cli().returncode == 78
     done = still.cli("login", input="1234567\n")
     assert done.returncode == 0, done.stderr
     assert f"{still.x.url}/oauth/authorize?oauth_token=requestToken" in done.stdout
@@ -111,9 +112,7 @@ def test_pkce(still):
     assert (posted.returncode, posted.stderr) == (0, "")
     assert len(still.x.texts()) == 1
     assert f"/2/users/{login.user_id}/tweets" in {r.path for r in still.x.requests}
-    check = still.cli("check", "--online")
-    assert "X accepts the keys" in check.stdout
-    assert not secrets_shown(still, told, check.stdout)
+    assert not secrets_shown(still, told)
     still.check_promise()
 
 
@@ -373,6 +372,21 @@ def test_a_revoked_access_token(world):
     assert ".env" not in result.fix
 
 
+def test_an_answer_that_repeats_tokens(world, capsys):
+    """X, or a proxy, repeats old and new tokens in its answers: they are in no result, log, database or terminal line."""
+    give_login(world, minutes=5)
+    world.x.on_post(fake_x.refuse(403, title="Forbidden", status=403, detail="no: Bearer access-1, before access-0 refresh-0"))
+    result = world.tick()
+    assert result.exit_code == Exit.BLOCKED
+    log.say("refresh-1 access-1")
+    world.move(hours=2, minutes=1)
+    world.x.on_token(fake_x.refuse(400, error="invalid_request", error_description="no: refresh-1 access-1"))
+    assert "***" in (ended := world.tick()).message
+    said = capsys.readouterr()
+    database = world.database.read_bytes().decode("latin-1")
+    assert not secrets_shown(world, str(result), str(ended), said.out, said.err, database)
+
+
 def test_no_room_for_new_tokens(world):
     """Without room on the disk X is not even asked: 74, and the old tokens stay good."""
     give_login(world, minutes=5)
@@ -432,6 +446,18 @@ def test_term_waits_for_the_disk(world):
     assert world.x.oauth2.token_requests == 1
 
 
+def test_check_renews_under_the_lock(world):
+    """`check --online` renews a login that is due, and not while a run may be doing the same."""
+    give_login(world, minutes=5)
+    with writer_lock(world.database) as ours:
+        assert ours
+        with pytest.raises(Trouble, match="another run"):
+            _check_online(world.settings, Clock())
+    assert world.x.oauth2.token_requests == 0
+    assert "X accepts the keys" in _check_online(world.settings, Clock())
+    assert kept(world).refresh == "refresh-1"
+
+
 def test_a_login_that_another_run_renewed(world):
     """Settings that were read before another run renewed the tokens: the file is read again under the lock."""
     give_login(world, minutes=5)
@@ -467,7 +493,7 @@ def test_an_open_file(still):
     done = still.cli()
     assert (done.returncode, f"chmod 600 {file}" in done.stderr) == (78, True)
     assert still.cli("login", input="1234567\n").returncode == 0
-    assert still.cli().returncode == 0
+    assert kept(still).token == still.x.credentials.access_token
 
 
 def test_the_file_wins_over_env(world):
@@ -501,7 +527,6 @@ def test_a_login_about_to_end(world, hook):  # noqa: F811
     (body,) = (json.loads(b) for _, b in hook.seen)
     assert body["title"] == "twitter_manager: login"
     assert "login --oauth2" in body["message"]
-    from src.commands import _check_credentials
     with pytest.raises(Trouble, match="ends on 2026-12-05") as caught:
         _check_credentials(world.settings, Clock().now())
     assert "login --oauth2" in caught.value.fix
