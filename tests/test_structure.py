@@ -96,7 +96,7 @@ def test_no_secrets_databases_or_weights_in_git():
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    bad = [n for n in tracked if n == ".env" or n.endswith((".db", ".log", ".gguf", ".bin")) or (n.endswith(".safetensors") and n != "data/adapter/adapter_model.safetensors")]
+    bad = [n for n in tracked if n == ".env" or "credentials.json" in n or n.endswith((".db", ".log", ".gguf", ".bin")) or (n.endswith(".safetensors") and n != "data/adapter/adapter_model.safetensors")]
     assert not bad
     assert all((ROOT / n).stat().st_size <= 10 * 1024 * 1024 for n in tracked if (ROOT / n).exists())
     for name in tracked:
