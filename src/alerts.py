@@ -42,6 +42,7 @@ class Health:
     last_posted: datetime | None = None
     watched_since: datetime | None = None
     fresh_statements: int | None = None
+    login_ends: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,9 @@ def causes(health: Health, settings: Settings, now: datetime) -> list[Cause]:
     if health.fresh_statements is not None and health.fresh_statements < settings.alert_low_library_days * 24:
         found.append(Cause("library", f"{health.fresh_statements} fresh statements are left",
                            "add library files (SOURCES) or lower COOLDOWN_DAYS"))
+    if health.login_ends:
+        found.append(Cause("login", f"the login at X ends on {health.login_ends:%F} unless a run renews it",
+                           "`login --oauth2` makes a new one, or let a tweet go out: that renews it"))
     return [Cause(c.name, named(c.message, settings.profile), named(c.fix, settings.profile)) for c in found]
 
 

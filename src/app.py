@@ -11,12 +11,13 @@ from typing import Protocol
 
 from src.config import Settings
 from src.db_manager import Database
-from src.post import Composition, ConfigTrouble, History, Outcome, SendResult, TimelineRead, slot_of
+from src.post import Composition, ConfigTrouble, History, Outcome, RenewableLogin, SendResult, TimelineRead, slot_of
 
 
 class Account(Protocol):
     """The account on X, as `twitter_handler.XClient` has it."""
 
+    def ready(self) -> SendResult | None: ...
     def send(self, text: str) -> SendResult: ...
     def timeline(self, since_id: int, count: int = 100, until_id: int = 0) -> TimelineRead: ...
     def delete(self, tweet_id: int) -> SendResult: ...
@@ -91,6 +92,10 @@ class LazyAccount:
 
         return XClient(self._settings, self._clock.now)
 
+    def ready(self) -> SendResult | None:
+        """See `XClient.ready`. Keys that do not expire are ready without a look."""
+        return self._client.ready() if isinstance(self._settings.login, RenewableLogin) else None
+
     def send(self, text: str) -> SendResult:
         """See `XClient.send`."""
         return self._client.send(text)
@@ -107,6 +112,10 @@ class LazyAccount:
 class Printer:
     """The account of a dry run: it posts nothing and knows nothing."""
 
+    def ready(self) -> SendResult | None:
+        """It pretends only, so it is."""
+        return None
+
     def send(self, text: str) -> SendResult:
         """Pretend; the text is in the preview's database, which is thrown away."""
         return SendResult(Outcome.POSTED, tweet_id=1)
@@ -122,9 +131,23 @@ class Printer:
 
 def require_credentials(settings: Settings) -> None:
     """Raise `ConfigTrouble` that names every credential that is missing."""
-    if missing := settings.missing_credentials:
-        message = f"{', '.join(missing)}: not set"
-        raise ConfigTrouble(message, "copy .env.example to .env, chmod 600 .env, and fill in the four keys of your X app")
+    missing = settings.missing_credentials
+    if not missing:
+        return
+    message = f"{', '.join(missing)}: not set"
+    if settings.login:
+        raise ConfigTrouble(message, "fill it in in .env: the login was made with it")
+    raise ConfigTrouble(message, "copy .env.example to .env, chmod 600 .env, and fill in the four keys of your X app;"
+                                 " `login` fetches the access token if you only have the app's two")
+
+
+def with_login(settings: Settings) -> Settings:
+    """The settings with the tokens that `login` fetched, if it did. Raises `ConfigTrouble` for a file that cannot be used."""
+    if not settings.credentials_file.exists():
+        return settings
+    from src import tokens  # noqa: PLC0415 (a run on the keys of .env need not load it)
+
+    return tokens.applied(settings)
 
 
 def no_text(_settings: Settings, _history: History, _now: datetime, _seconds: float) -> Composition:

@@ -91,6 +91,8 @@ def build_parser(prog: str = "python -m src.twitter_manager") -> Parser:
     undo.add_argument("id", type=_count, metavar="ID", help="the post, as `history` shows it")
     undo.add_argument("--yes", action="store_true", help="do not ask")
     _add_upkeep(command)
+    login = command("login", "log in at x.com: fetch the access tokens of the account that posts")
+    login.add_argument("--oauth2", action="store_true", help="by OAuth 2.0 (tokens that each run renews) instead of a PIN (tokens that last)")
     sources = command("sources", "look after the library of statements")
     actions = sources.add_subparsers(dest="action", metavar="ACTION", required=True)
     command("check", "list every broken record with its file and line", actions)

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from src.post import (
     Exit,
     Outcome,
     Post,
+    RenewableLogin,
     Status,
     Trouble,
     Tweet,
@@ -64,7 +66,7 @@ def check(options: argparse.Namespace, settings: Settings, clock: Clock, _run: s
 
 
 def _probes(options: argparse.Namespace, settings: Settings, clock: Clock) -> Iterator[tuple[str, Callable[[], str]]]:
-    yield "credentials", lambda: _check_credentials(settings)
+    yield "credentials", lambda: _check_credentials(settings, clock.now())
     yield "folders", lambda: _check_folders(settings)
     yield "database", lambda: _check_database(settings)
     yield "library", lambda: _check_library(settings)
@@ -73,10 +75,17 @@ def _probes(options: argparse.Namespace, settings: Settings, clock: Clock) -> It
         yield "account", lambda: _check_online(settings, clock)
 
 
-def _check_credentials(settings: Settings) -> str:
+def _check_credentials(settings: Settings, now: datetime) -> str:
     require_credentials(settings)
     claim_account(settings)
-    return "all four keys are set"
+    if settings.login is None:
+        return "all four keys are set"
+    from src import tokens  # noqa: PLC0415
+
+    if end := tokens.lapses_at(settings.login, now):
+        message = f"the login at X ends on {end:%F} unless a run renews it"
+        raise Trouble(message, tokens.FIX_LOGIN)
+    return tokens.described(settings)
 
 
 def _check_folders(settings: Settings) -> str:
@@ -114,7 +123,11 @@ def _check_model(settings: Settings) -> str:
 def _check_online(settings: Settings, clock: Clock) -> str:
     from src.twitter_handler import FIX_WRITE, XClient  # noqa: PLC0415
 
-    result, level = XClient(settings, clock.now).access_level()
+    with contextlib.ExitStack() as stack:
+        if isinstance(settings.login, RenewableLogin) and not stack.enter_context(writer_lock(settings.database)):
+            message = "another run is in progress, and it may be renewing the login"
+            raise UsageTrouble(message, "wait for it to end")
+        result, level = XClient(settings, clock.now).access_level()
     if result.outcome is not Outcome.POSTED:
         raise AccountTrouble(f"X answered {result.http_status or result.reason}: {result.detail or result.reason}", result.fix)
     if level and "write" not in level:
@@ -319,6 +332,14 @@ def install(options: argparse.Namespace, settings: Settings, _clock: Clock, _run
     return 0
 
 
+def login(options: argparse.Namespace, settings: Settings, clock: Clock, _run: str) -> int:
+    """Fetch tokens for the account and keep them."""
+    from src import x_login  # noqa: PLC0415
+
+    show(*x_login.run(options, settings, clock), as_json=options.json)
+    return 0
+
+
 def completion(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
     """Print the script that completes in the owner's shell."""
     from src import completion as shells  # noqa: PLC0415
@@ -354,5 +375,6 @@ COMMANDS: dict[str, Command] = {
     "restore": restore,
     "install": install,
     "completion": completion,
+    "login": login,
     "sources": check_sources,
 }

@@ -25,16 +25,18 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationError,
     field_validator,
     model_validator,
 )
 
-from src.post import ConfigTrouble, UsageTrouble
+from src.post import ConfigTrouble, PinLogin, RenewableLogin, UsageTrouble
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS = ("TWITTER_API_KEY", "TWITTER_API_SECRET", "TWITTER_ACCESS_TOKEN", "TWITTER_ACCESS_TOKEN_SECRET")
+FILE_SECRETS = (*SECRETS, "TWITTER_CLIENT_SECRET")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _FILE_SUFFIX = "_FILE"
 _PROFILE = r"[a-z0-9][a-z0-9_-]{0,31}"
@@ -57,6 +59,10 @@ class Settings(BaseModel):
     twitter_api_secret: SecretStr | None = Field(None, description="API key secret of your X app")
     twitter_access_token: SecretStr | None = Field(None, description="access token of the posting account")
     twitter_access_token_secret: SecretStr | None = Field(None, description="access token secret")
+    twitter_client_id: str = Field("", pattern=r"^[!-~]*$", description="client ID of your X app, for `login --oauth2`")
+    twitter_client_secret: SecretStr | None = Field(None, description="client secret, if your X app has one (a confidential client)")
+    twitter_redirect_uri: str = Field("http://127.0.0.1/callback", pattern=r"^https?://[!-~]+$",
+                                      description="callback address of your X app, for `login --oauth2`; nothing needs to listen there")
     x_api_base_url: str = Field("https://api.x.com", description="address of the X API; plain http only to loopback")
 
     data_dir: Path = Field(ROOT / "data", description="folder of the database and the models")
@@ -115,6 +121,8 @@ class Settings(BaseModel):
     profile: str = Field("", pattern=rf"^({_PROFILE})?$", description="which account of several, as --profile NAME")
     failpoint: str = Field("", description="for tests only: where to break, see src/failpoints.py")
 
+    _login: PinLogin | RenewableLogin | None = PrivateAttr(None)
+
     @model_validator(mode="before")
     @classmethod
     def _models_beside_data(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -169,8 +177,28 @@ class Settings(BaseModel):
         return self.data_dir / "twitter.db"
 
     @property
+    def credentials_file(self) -> Path:
+        """Where `login` keeps its tokens."""
+        return self.data_dir / "credentials.json"
+
+    @property
+    def login(self) -> PinLogin | RenewableLogin | None:
+        """What `login` brought, if anything; set by `with_login`."""
+        return self._login
+
+    def with_login(self, login: PinLogin | RenewableLogin | None) -> Settings:
+        """These settings with the tokens of a login in the place of those in `.env`."""
+        pair = (SecretStr(login.token), SecretStr(login.token_secret)) if isinstance(login, PinLogin) else ()
+        names = ("twitter_access_token", "twitter_access_token_secret")
+        settings = self.model_copy(update=dict(zip(names, pair, strict=False)))
+        settings._login = login
+        return settings
+
+    @property
     def account_id(self) -> str:
         """The number of the account that the access token belongs to, empty where the token does not tell."""
+        if isinstance(self._login, RenewableLogin):
+            return self._login.user_id
         token = self.twitter_access_token.get_secret_value() if self.twitter_access_token else ""
         number, dash, _ = token.partition("-")
         return number if dash and number.isascii() and number.isdigit() else ""
@@ -189,13 +217,15 @@ class Settings(BaseModel):
     @property
     def missing_credentials(self) -> tuple[str, ...]:
         """Names of the credential variables that are not set."""
+        if isinstance(self._login, RenewableLogin):
+            return () if self.twitter_client_id else ("TWITTER_CLIENT_ID",)
         return tuple(name for name in SECRETS if not getattr(self, name.lower()))
 
     def secret_values(self) -> tuple[str, ...]:
         """Every secret's value, for the redaction of logs."""
         values = (getattr(self, name) for name in type(self).model_fields)
         found = [v.get_secret_value() for v in values if isinstance(v, SecretStr) and v.get_secret_value()]
-        return (*found, *self.alert_addresses())
+        return (*found, *self.alert_addresses(), *(self._login.secrets if self._login else ()))
 
 
 def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Settings:
@@ -210,13 +240,13 @@ def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Setting
     values = _env_file(env_path(profile, environ), profile, problems)
     if values.pop("PROFILE", ""):
         problems.append("PROFILE: cannot be set in .env, which is itself a profile's; use --profile NAME or the environment")
-    for name in sorted(set(values) - {_variable(k) for k in known} - {s + _FILE_SUFFIX for s in SECRETS}):
+    for name in sorted(set(values) - {_variable(k) for k in known} - {s + _FILE_SUFFIX for s in FILE_SECRETS}):
         problems.append(f"{name}: unknown setting in .env{_nearest(name, known)}")
         del values[name]
-    names = {_variable(k) for k in known} | {s + _FILE_SUFFIX for s in SECRETS}
+    names = {_variable(k) for k in known} | {s + _FILE_SUFFIX for s in FILE_SECRETS}
     values.update({name: environ[name] for name in names if name in environ})
     values["PROFILE"] = profile
-    for name in SECRETS:
+    for name in FILE_SECRETS:
         _read_secret_file(name, values, problems)
     settings = _validate({k.lower(): v for k, v in values.items() if v != ""}, problems)
     if problems or settings is None:
@@ -235,7 +265,7 @@ def as_written(environ: Mapping[str, str] | None = None, profile: str = "") -> t
     values = dict(environ)
     with contextlib.suppress(ConfigTrouble, UsageTrouble):  # a profile that is not there has no folder of its own either
         values = {**_env_file(env_path(profile, environ), profile, []), **environ}
-    for name in SECRETS:
+    for name in FILE_SECRETS:
         _read_secret_file(name, values, [])
     secrets = {values.get(_variable(name), "") for name in Settings.model_fields if _is_secret(name)}
     parts = {part.strip() for secret in secrets for part in secret.split(",")}

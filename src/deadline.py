@@ -1,4 +1,4 @@
-"""A hard limit on one piece of work: no server can hold the run by dribbling a byte at a time."""
+"""Hard limits on one piece of work: no server can hold the run by dribbling a byte at a time, no signal breaks it off."""
 
 from __future__ import annotations
 
@@ -29,3 +29,14 @@ def hard_limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
+
+
+@contextlib.contextmanager
+def signals_blocked() -> Iterator[None]:
+    """Let the signals that end a run wait until a piece of work is done."""
+    held = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)

@@ -44,7 +44,12 @@ class Redactor:
     """Replaces known secrets, and their quoted, base64 and cut-off forms, by `***`."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms: set[str] = set()
+        self._forms: set[str] = set()
+        self.learn(secrets)
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Replace these too from now on."""
+        forms = self._forms
         for secret in filter(None, secrets):
             raw = secret.encode()
             forms |= {secret, quote(secret, safe=""), quote_plus(secret), base64.b64encode(raw).decode().rstrip("=")}
@@ -231,6 +236,11 @@ def finish() -> None:
         why = next(h.trouble for h in files if h.failures)
         folder = Path(files[0].baseFilename).parent
         _say(f"twitter_manager: {lost} log lines could not be written: {why}\n  fix: make room: df -h {folder}")
+
+
+def keep_secret(secrets: Iterable[str]) -> None:
+    """Keep these out of everything that is logged or shown from now on: tokens that came during the run."""
+    _console.redactor.learn(secrets)
 
 
 def install_excepthook(redactor: Redactor) -> None:

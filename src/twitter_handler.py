@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import email.utils
 import json
+import logging
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -24,15 +25,18 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError, ProxyError
 from urllib3.util.retry import Retry
 
+from src import log, tokens
 from src.config import Settings
-from src.deadline import hard_limit
+from src.deadline import hard_limit, signals_blocked
+from src.failpoints import reach
 from src.log import Redactor
-from src.post import MAX_TWEET_ID, Outcome, RateLimit, SendResult, TimelineRead, Tweet
+from src.post import MAX_TWEET_ID, Outcome, PinLogin, RateLimit, RenewableLogin, SendResult, TimelineRead, Tweet
 
 MAX_BODY_BYTES = 1_000_000
 LONGEST_WAIT = timedelta(hours=24)
 CLOCK_TOLERANCE = timedelta(minutes=5)
 TIMELINE_PAGE = 100
+RENEWAL_TRIES = 2
 _WINDOWS = ("x-rate-limit", "x-app-limit-24hour", "x-user-limit-24hour")
 _NOTHING_LEFT = (NameResolutionError, NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
 
@@ -45,6 +49,7 @@ FIX_CREDITS = "buy credits or raise the spending limit at https://developer.x.co
 FIX_WRITE = "set the app to Read and write at https://developer.x.com, then regenerate the access token"
 FIX_ENROL = "attach the app to a project with a pay-per-use package at https://developer.x.com"
 FIX_USER_AUTH = "use the access token of the account (OAuth 1.0a), not an app-only bearer token"
+FIX_CLIENT = "compare TWITTER_CLIENT_ID and TWITTER_CLIENT_SECRET in .env with https://developer.x.com (your app, Keys and tokens)"
 FIX_ACCOUNT = "log in to x.com with this account and clear what it shows (locked, suspended, not labelled Automated)"
 
 
@@ -92,32 +97,115 @@ class XClient:
     """The account on X. No method raises for anything that X or the network does."""
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
-        self._clock = clock
+        self._settings, self._clock = settings, clock
+        self._looked = False
+        self._refusal: SendResult | None = None
         self._redact = Redactor(settings.secret_values())
         self._session = XSession(
             settings.x_api_base_url, settings.connect_timeout_seconds, settings.read_timeout_seconds)
         secrets = [getattr(settings, name) for name in (
             "twitter_api_key", "twitter_api_secret", "twitter_access_token", "twitter_access_token_secret")]
         key, secret, token, token_secret = (value.get_secret_value() if value else None for value in secrets)
-        self.user_id = (token or "").partition("-")[0]
+        self.login = settings.login
+        self.user_id = settings.account_id or (token or "").partition("-")[0]
         self._client = tweepy.Client(
+            bearer_token=self.login.access if isinstance(self.login, RenewableLogin) else None,
             consumer_key=key, consumer_secret=secret, access_token=token, access_token_secret=token_secret,
             return_type=requests.Response, wait_on_rate_limit=False,
         )
         self._client.session = self._session
 
+    @property
+    def _signed(self) -> bool:
+        """Whether requests are signed (OAuth 1.0a); otherwise they carry the OAuth 2.0 access token."""
+        return not isinstance(self.login, RenewableLogin)
+
+    def ready(self) -> SendResult | None:
+        """Renew the login if that is due, once a run: None when requests may be made, otherwise why not.
+
+        The caller holds the writer lock, and nothing is claimed yet. Raises `DatabaseTrouble` if new tokens could not
+        be kept; X is not asked for any where there is no room for them.
+        """
+        if self._signed or self._looked:
+            return self._refusal
+        self._looked = True
+        login = tokens.load_for_writing(self._settings.credentials_file)
+        if isinstance(login, RenewableLogin):  # another run may have renewed it since ours read the settings
+            self._use(login)
+        if not isinstance(self.login, RenewableLogin):
+            return None
+        run = timedelta(seconds=self._settings.deadline_seconds)
+        if tokens.renewal_due(self.login, self._clock(), run):
+            self._refusal = self._renew(self.login)
+        return self._refusal
+
+    def _use(self, login: RenewableLogin) -> None:
+        log.keep_secret(login.secrets)
+        self._redact.learn(login.secrets)
+        self.login, self._client.bearer_token = login, login.access
+
+    def _renew(self, login: RenewableLogin) -> SendResult | None:
+        """Exchange the tokens for new ones, kept before they are used.
+
+        Without a trustworthy answer X may have exchanged them already. Asking once more with the old token loses nothing:
+        the new one is lost in that case anyway. The old access token serves as long as it lasts.
+        """
+        for _ in range(RENEWAL_TRIES):
+            with signals_blocked():
+                result, fresh = self._exchange_tokens(login)
+            if result.outcome is not Outcome.UNKNOWN:
+                break
+        log.logger.log(logging.INFO if fresh else logging.WARNING, "login.renewed" if fresh else "login.not_renewed",
+                       extra={"outcome": result.outcome, "http_status": result.http_status, "reason": result.reason, "detail": result.detail})
+        if fresh:
+            self._use(fresh)
+            return None
+        if result.outcome is not Outcome.BLOCKED and self._clock() < login.expires_at:
+            return None
+        return replace(result, fix="nothing to do: the next run tries again") if result.outcome is Outcome.UNKNOWN else result
+
+    def _exchange_tokens(self, login: RenewableLogin) -> tuple[SendResult, RenewableLogin | None]:
+        """One request for new tokens; those that came are on the disk."""
+        file = self._settings.credentials_file
+        fresh: RenewableLogin | None = None
+
+        def keep(status: int, headers: Mapping[str, str], body: str, now: datetime) -> SendResult:
+            nonlocal fresh
+            fresh = tokens.from_answer(_json_object(body), now, login) if status == 200 else None
+            return read_renewal(status, headers, body, now, renewed=fresh is not None)
+
+        tokens.reserve(file)
+        result = self._exchange(lambda: self._ask_for_tokens(login), keep)
+        if fresh:
+            reach("tokens.rotated")
+            tokens.save(file, fresh)
+        else:
+            tokens.release(file)
+        return result, fresh
+
+    def _ask_for_tokens(self, login: RenewableLogin) -> requests.Response:
+        secret = self._settings.twitter_client_secret
+        client_id = self._settings.twitter_client_id
+        form = {"grant_type": "refresh_token", "refresh_token": login.refresh, "client_id": client_id}
+        return self._session.request("POST", "https://api.x.com/2/oauth2/token", data=form,
+                                     auth=(client_id, secret.get_secret_value()) if secret else None)
+
     def send(self, text: str) -> SendResult:
         """POST one tweet, once. The only call in the program that can make one."""
-        return self._exchange(lambda: self._client.create_tweet(text=text, user_auth=True), read_send)
+        return self._exchange(lambda: self._client.create_tweet(text=text, user_auth=self._signed), read_send)
 
     def delete(self, tweet_id: int) -> SendResult:
         """Delete one tweet. POSTED means that it is gone (`tweet_id` names it)."""
+        if refused := self.ready():
+            return refused
         return self._exchange(
-            lambda: self._client.delete_tweet(tweet_id, user_auth=True),
+            lambda: self._client.delete_tweet(tweet_id, user_auth=self._signed),
             lambda status, headers, body, now: read_delete(tweet_id, status, headers, body, now))
 
     def timeline(self, since_id: int, count: int = TIMELINE_PAGE, until_id: int = 0) -> TimelineRead:
         """Our own newest tweets with ids above `since_id` (and below `until_id`): an owned read, billed per tweet returned."""
+        if refused := self.ready():
+            return TimelineRead(result=refused)
         read = TimelineRead()
 
         def keep(status: int, headers: Mapping[str, str], body: str, now: datetime) -> SendResult:
@@ -129,7 +217,7 @@ class XClient:
         result = self._exchange(
             lambda: self._client.get_users_tweets(
                 self.user_id, since_id=since_id or None, until_id=until_id or None, max_results=max(5, count),
-                user_auth=True), keep)
+                user_auth=self._signed), keep)
         return replace(read, result=result)
 
     def access_level(self) -> tuple[SendResult, str]:
@@ -137,6 +225,15 @@ class XClient:
         read = self.timeline(0, count=5)
         response = self._session.last
         return read.result, (response.headers.get("x-access-level", "") if response is not None else "")
+
+    def _fix(self, result: SendResult) -> str:
+        """The fix in words that fit how this account came by its tokens."""
+        if self.login is None or result.fix not in {FIX_KEYS, FIX_WRITE}:
+            return result.fix
+        again = "`login`" if isinstance(self.login, PinLogin) else "`login --oauth2`"
+        if result.fix == FIX_WRITE:
+            return f"set the app to Read and write at https://developer.x.com, then log in again: {again}"
+        return f"log in again: {again}; if that was done just now, X may have an outage: the next runs try again by themselves"
 
     def _answer(self) -> requests.Response | None:
         return self._session.last
@@ -165,6 +262,7 @@ class XClient:
             http_status=response.status_code,
             reason=self._redact(result.reason),
             detail=self._redact(result.detail),
+            fix=self._fix(result),
             transaction_id=self._redact(_clip(response.headers.get("x-transaction-id", ""), 64)),
             limits=rate_limits(response.headers, self._clock()),
         )
@@ -201,6 +299,21 @@ def read_send(status: int, headers: Mapping[str, str], body: str, now: datetime)
     if data is None or not 400 <= status < 500:
         return _unknown(status, f"http-{status}", "no trustworthy answer")
     return _read_refusal(status, headers, data, now)
+
+
+def read_renewal(status: int, headers: Mapping[str, str], body: str, now: datetime, *, renewed: bool) -> SendResult:
+    """X's answer to the exchange of tokens: POSTED stands for done, BLOCKED means that a person has to log in again."""
+    data = _json_object(body)
+    if renewed:
+        return SendResult(Outcome.POSTED, http_status=status)
+    if 200 <= status < 300 or data is None:
+        return _unknown(status, f"http-{status}", "no usable tokens in the answer")
+    if status not in {400, 401}:
+        return read_send(status, headers, body, now)
+    code = data.get("error")
+    client = status == 401 or code in {"unauthorized_client", "invalid_client"}
+    return SendResult(Outcome.BLOCKED, http_status=status, reason="client-refused" if client else "login-ended", detail=_clip(_words(data)),
+                      fix=FIX_CLIENT if client else tokens.FIX_LOGIN)
 
 
 def _read_refusal(status: int, headers: Mapping[str, str], data: dict[str, Any], now: datetime) -> SendResult:

@@ -12,22 +12,23 @@ import json
 import os
 import resource
 import secrets
-import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 
 from src import __version__, alerts, cli, config, db_manager, failpoints, log, log_rotation, pacing
 from src.accounts import claim_account, named, title
-from src.app import App, Clock, Compose, LazyAccount, Printer, require_credentials
+from src.app import App, Clock, Compose, LazyAccount, Printer, require_credentials, with_login
 from src.config import Settings
+from src.deadline import signals_blocked
 from src.failpoints import reach
 from src.lock import writer_lock
 from src.log import logger
 from src.post import (
     UNSENT,
     Composition,
+    ConfigTrouble,
     Exit,
     History,
     Outcome,
@@ -65,6 +66,8 @@ def tick(app: App) -> TickResult:
     if not app.preview and (wait := _wait(app)):
         return TickResult(wait.exit_code, f"nothing-due:{wait.reason}", wait.message, wait.fix)
     reach("tick.due")
+    if refused := app.x.ready():
+        return _cannot_sign(app, refused)
     for text_number in range(1, MAX_TEXTS + 1):
         claimed = _next_post(app)
         if claimed is None:
@@ -140,7 +143,7 @@ def _not_sent(read: SendResult) -> SendResult:
 def _send_once(app: App, post_id: int) -> SendResult:
     """Intent, POST, outcome. Between the two commits nothing may raise, and signals wait."""
     post = app.db.post(post_id)
-    with _signals_blocked():
+    with signals_blocked():
         attempt = app.db.begin_send(post, app.run_id, app.clock.now())
         if attempt is None:
             return SendResult(Outcome.UNKNOWN, reason="taken", detail="another run has this post")
@@ -173,16 +176,6 @@ def _measure_send(app: App, result: SendResult) -> None:
             app.metrics[f"{window.name}-left-share"] = round(window.remaining / window.limit, 4)
 
 
-@contextlib.contextmanager
-def _signals_blocked() -> Iterator[None]:
-    held = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-    previous = signal.pthread_sigmask(signal.SIG_BLOCK, held)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
-
-
 def _conclude(app: App, post: Post, result: SendResult) -> TickResult:
     """The run's result from where its post stands; holds are set or cleared by it."""
     now = app.clock.now()
@@ -209,6 +202,18 @@ def _conclude(app: App, post: Post, result: SendResult) -> TickResult:
         Exit.UNKNOWN, "unknown", f"X gave no trustworthy answer ({reason}); post {post.id} is not sent again",
         "nothing to do: the next runs look for it on the timeline",
     )
+
+
+def _cannot_sign(app: App, result: SendResult) -> TickResult:
+    """Nothing was claimed and nothing sent: the login could not be renewed."""
+    reason = f"{result.reason}: {result.detail}" if result.detail else result.reason
+    if result.outcome is Outcome.BLOCKED:
+        hold = _block(app, result)
+        return TickResult(Exit.BLOCKED, "blocked", f"X does not renew the login ({reason}), {hold.count} in a row", result.fix)
+    if result.outcome is Outcome.LATER:
+        app.db.hold("wait", result.reason, result.until, result.fix, app.clock.now())
+    return TickResult(Exit.TEMPORARY, "not-sent", f"the login could not be renewed ({reason})",
+                      result.fix or "nothing to do: the next run tries again")
 
 
 def _block(app: App, result: SendResult) -> db_manager.Hold:
@@ -286,7 +291,18 @@ def _health(app: App, result: TickResult) -> alerts.Health:
         last_posted=app.db.last_posted(),
         watched_since=app.db.made_at(),
         fresh_statements=None if fresh is None else int(fresh),
+        login_ends=_login_ends(app),
     )
+
+
+def _login_ends(app: App) -> datetime | None:
+    if app.settings.login is None:
+        return None
+    from src import tokens  # noqa: PLC0415 (with keys from .env a run never loads it)
+
+    with contextlib.suppress(ConfigTrouble):  # as it is after this run, which may have renewed it
+        return tokens.lapses_at(tokens.load(app.settings.credentials_file), app.clock.now())
+    return None
 
 
 def _own_metrics() -> dict[str, float]:
@@ -370,7 +386,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run_id = secrets.token_hex(4)
     profile = config.profile_of(options.profile)
     try:
-        settings = _start(run_id, Clock(), profile)
+        settings = _start(run_id, Clock(), profile, logging_in=options.command == "login")
         return run(options, settings, Clock(), run_id)
     except Trouble as error:
         message, fix = named(str(error), profile), named(error.fix, profile)
@@ -387,10 +403,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.finish()
 
 
-def _start(run_id: str, clock: Clock, profile: str) -> Settings:
+def _start(run_id: str, clock: Clock, profile: str, *, logging_in: bool = False) -> Settings:
     """Settings and logs. Settings that are not valid are told in the log files too, as far as these are known."""
     try:
         settings = config.load(profile=profile)
+        with contextlib.suppress(*(ConfigTrouble,) * logging_in):  # tokens that cannot be read are what a login mends
+            settings = with_login(settings)
     except Trouble:
         folder, secret_values = config.as_written(profile=profile)
         log.set_up(folder, "INFO", run_id, log.Redactor(secret_values))

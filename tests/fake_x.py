@@ -224,7 +224,9 @@ class OAuth2:
     client_id: str = "fakeClientId"
     client_secret: str = "fakeClientSecret0123456789"
     refresh_token: str = "refresh-0"
-    access_tokens: set[str] = field(default_factory=set)
+    access_tokens: dict[str, float] = field(default_factory=dict)  # token -> when it ends
+    life: float = 7200.0
+    codes_denied: bool = False
     used: set[str] = field(default_factory=set)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     revoked: bool = False
@@ -255,7 +257,7 @@ class FakeX:
         self.pin = "1234567"
         self.accounts: dict[str, Credentials] = {self.credentials.access_token: self.credentials}
         self.owners: dict[int, str] = {}
-        self._faults: dict[str, deque[Fault]] = {"POST": deque(), "GET": deque(), "DELETE": deque(), "TOKEN": deque()}
+        self._faults: dict[str, deque[Fault]] = {"POST": deque(), "GET": deque(), "DELETE": deque(), "TOKEN": deque(), "ME": deque()}
         self._nonces: set[str] = set()
         self._last_id = 0
         self._lock = threading.RLock()
@@ -296,6 +298,9 @@ class FakeX:
 
     def on_token(self, *faults: Fault) -> None:
         self._faults["TOKEN"].extend(faults)
+
+    def on_me(self, *faults: Fault) -> None:
+        self._faults["ME"].extend(faults)
 
     def next_fault(self, kind: str) -> Fault:
         with self._lock:
@@ -408,6 +413,9 @@ class _Handler(BaseHTTPRequestHandler):
         if path.startswith("/2/users/") and path.endswith("/tweets") and method == "GET":
             return self._timeline(path.split("/")[3])
         if path == "/2/users/me":
+            fault = self.x.next_fault("ME")
+            if fault.kind != "ok":
+                return self._misbehave(fault)
             return self._json(200, {"data": {"id": self.user, "name": "Fake", "username": "fake"}})
         if path.startswith("/2/tweets/") and method == "DELETE":
             return self._delete(int(path.rpartition("/")[2]))
@@ -448,7 +456,7 @@ class _Handler(BaseHTTPRequestHandler):
         unauthorized = (401, json.dumps({"title": "Unauthorized", "type": "about:blank", "status": 401, "detail": "Unauthorized"}))
         if header.startswith("Bearer "):
             self.user = self.x.credentials.user_id
-            return None if header[7:] in self.x.oauth2.access_tokens else unauthorized
+            return None if self.x.oauth2.access_tokens.get(header[7:], 0) > self.x.now() else unauthorized
         if not header.startswith("OAuth "):
             return unauthorized
         oauth = {k.strip(): unquote(v.strip('"')) for k, _, v in (part.strip().partition("=") for part in header[6:].split(","))}
@@ -593,6 +601,9 @@ class _Handler(BaseHTTPRequestHandler):
         token_secret = "" if path == "/oauth/request_token" else "requestSecret"
         if not hmac.compare_digest(oauth.get("oauth_signature", ""), self._signature(oauth, c.api_secret, token_secret)):
             return self._send(401, '{"errors":[{"code":32,"message":"Could not authenticate you."}]}')
+        fault = self.x.next_fault("TOKEN")
+        if fault.kind != "ok":
+            return self._misbehave(fault)
         if path == "/oauth/request_token":
             return self._send(200, "oauth_token=requestToken&oauth_token_secret=requestSecret&oauth_callback_confirmed=true", plain)
         form = dict(parse_qsl(self.body))
@@ -602,6 +613,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _authorize2(self) -> None:
         state = self.x.oauth2
+        if state.codes_denied:
+            return self._send(302, "", (("Location", f"{self.query.get('redirect_uri', '')}?error=access_denied&state={quote(self.query.get('state', ''))}"),))
         code = f"code-{len(state.codes)}"
         state.codes[code] = self.query
         where = f"{self.query.get('redirect_uri', '')}?code={code}&state={quote(self.query.get('state', ''))}"
@@ -614,28 +627,29 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.kind != "ok" and not fault.accept:
             return self._misbehave(fault)
         basic = base64.b64encode(f"{state.client_id}:{state.client_secret}".encode()).decode()
-        if self.headers.get("Authorization") != f"Basic {basic}" and form.get("client_id") != state.client_id:
+        if self.headers.get("Authorization", f"Basic {basic}") != f"Basic {basic}" or form.get("client_id") != state.client_id:
             return self._json(401, {"error": "unauthorized_client", "error_description": "Missing valid authorization header"})
         if form.get("grant_type") == "refresh_token":
             if form.get("refresh_token") in state.used:
-                state.revoked = True
+                state.revoked = True  # a second use is taken for theft: the whole family ends
+                state.access_tokens.clear()
             if state.revoked or form.get("refresh_token") != state.refresh_token:
                 return self._json(400, {"error": "invalid_request", "error_description": "Value passed for the token was invalid."})
             state.used.add(state.refresh_token)
         elif form.get("grant_type") == "authorization_code":
             asked = state.codes.pop(form.get("code", ""), None)
             digest = base64.urlsafe_b64encode(hashlib.sha256(form.get("code_verifier", "").encode()).digest()).rstrip(b"=").decode()
-            if asked is None or asked.get("code_challenge") != digest:
+            if asked is None or asked.get("code_challenge") != digest or asked.get("redirect_uri") != form.get("redirect_uri"):
                 return self._json(400, {"error": "invalid_request", "error_description": "Value passed for the code was invalid."})
         else:
             return self._json(400, {"error": "unsupported_grant_type", "error_description": "unknown grant"})
         state.number += 1
         state.refresh_token = f"refresh-{state.number}"
         token = f"access-{state.number}"
-        state.access_tokens.add(token)
+        state.access_tokens[token] = self.x.now() + state.life
         if fault.kind != "ok":
             return self._misbehave(fault)
-        return self._json(200, {"token_type": "bearer", "expires_in": 7200, "access_token": token, "scope": "tweet.read users.read tweet.write offline.access", "refresh_token": state.refresh_token})
+        return self._json(200, {"token_type": "bearer", "expires_in": int(state.life), "access_token": token, "scope": "tweet.read users.read tweet.write offline.access", "refresh_token": state.refresh_token})
 
 
 FAULTS: dict[str, Callable[[], Fault]] = {

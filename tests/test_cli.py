@@ -232,7 +232,7 @@ def test_reconcile_command_finds_the_tweet(still):
 def test_help_starts_with_a_verb():
     """Every command's help begins with a verb, as does the program's."""
     parser = build_parser()
-    verbs = {"test", "delete", "check", "show", "list", "look", "install", "write", "convert", "put"}
+    verbs = {"test", "delete", "check", "show", "list", "look", "install", "write", "convert", "put", "log", "print"}
     groups = [a for a in parser._actions if hasattr(a, "choices") and isinstance(a.choices, dict)]
     assert parser.description.split()[0].lower() in verbs
     for action in groups[0]._choices_actions:

@@ -1,8 +1,4 @@
-"""The fault matrix: one test a row, each with the accepted posts, the row's state and the exit code, and what heals it.
-
-Row 40 (two refreshes of an OAuth 2.0 token race) has no test here: this program signs with OAuth 1.0a keys, which
-never expire and are never refreshed.
-"""
+"""The fault matrix: one test a row, each with the accepted posts, the row's state and the exit code, and what heals it."""
 
 import contextlib
 import os
@@ -24,6 +20,7 @@ from src.model_store import Model
 from src.post import DatabaseTrouble
 from tests import fake_x
 from tests.conftest import need
+from tests.test_login import give_login, kept
 from tests.world import World, new_world
 
 NAMES = {
@@ -768,3 +765,47 @@ def test_row_39_killed_before_the_migration_commits(tmp_path):
         assert world.rows("PRAGMA user_version")[0][0] == len(db_manager.MIGRATIONS)
         assert list(world.database.parent.glob("*.before-version-*"))
         world.check_promise()
+
+
+# ---- 40: an OAuth 2.0 login is renewed --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_row_40_renewals_race(world, count):
+    """Several runs at once while a renewal is due: X is asked once, one tweet goes out, and the new tokens are kept."""
+    give_login(world, minutes=5)
+    pids = [world.spawn("tokens.rotated:sleep=0.1,tokens.saved:sleep=0.1") for _ in range(count)]
+    assert {world.join(pid) for pid in pids} == {0}
+    assert (accepted(world), last(world)["status"]) == (1, "posted")
+    state = world.x.oauth2
+    assert (state.token_requests, state.revoked, kept(world).refresh) == (1, False, "refresh-1")
+    heal(world)
+
+
+def test_row_40_killed_between_renewal_and_disk(world):
+    """Killed when X had renewed and the disk did not know: nothing is claimed or sent, 77 with the fix; a new login heals it."""
+    give_login(world, minutes=5)
+    posts = len(world.ours())
+    assert world.forked("tokens.rotated:kill") == -9
+    world.move(minutes=1)
+    assert world.forked() == 77
+    assert (accepted(world), len(world.ours())) == (0, posts)
+    with contextlib.closing(db_manager.open_for_reading(world.database)) as db:
+        assert db.current_hold().kind == "blocked"
+        assert "login --oauth2" in db.current_hold().fix
+    world.next_slot()
+    world.x.oauth2 = fake_x.OAuth2()
+    give_login(world)
+    assert world.forked() == 0
+    assert (accepted(world), last(world)["status"]) == (1, "posted")
+    heal(world)
+
+
+def test_row_40_killed_after_the_disk(world):
+    """Killed when the new tokens are on disk: the next run posts with them, and X is not asked again."""
+    give_login(world, minutes=5)
+    assert world.forked("tokens.saved:kill") == -9
+    world.move(minutes=1)
+    assert world.forked() == 0
+    assert (accepted(world), world.x.oauth2.token_requests) == (1, 1)
+    heal(world)

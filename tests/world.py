@@ -21,7 +21,7 @@ from typing import Any
 import time_machine
 
 from src import config, failpoints, log
-from src.app import Clock
+from src.app import Clock, with_login
 from src.post import Composition, Draft, TickResult
 from src.twitter_manager import run_tick
 from tests.fake_x import FakeX
@@ -84,7 +84,7 @@ class World:
 
     @property
     def settings(self) -> config.Settings:
-        return config.load(self.env)
+        return with_login(config.load(self.env))
 
     @property
     def database(self) -> Path:
