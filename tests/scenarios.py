@@ -130,12 +130,13 @@ class Plan(dict):
         super().__init__()
         self.name, self.act, self.left = name, act, nth
         self.reached: list[str] = []
+        self.tell: Callable[[str], object] = self.reached.append
 
     def clear(self) -> None:
         """`arm` must not forget us."""
 
     def get(self, name: str, default: Any = "") -> Any:
-        self.reached.append(name)
+        self.tell(name)
         if name == self.name:
             self.left -= 1
             if self.left == 0:
@@ -270,19 +271,47 @@ def heal(stage: Stage, tick: Callable[[World], int] = quiet_tick) -> Verdict:
     return judge(world)
 
 
-def play(stage: Stage, tally: Tally, *, name: str, post: str, read: str = "normal", warm: bool = True, nth: int = 1, run: int = 1) -> Verdict:
-    """A run that dies at a failpoint (or at none) while X behaves in a way; then the healing; then the verdict."""
+def set_the_scene(stage: Stage, *, post: str, read: str = "normal", warm: bool = True, run: int = 1) -> World:
+    """A fresh account, X's behaviour, and `run` - 1 runs that are over."""
     world = stage.reset(warm=warm)
     world.x.on_post({**POSTS, **SLOW}[post]())
     stage.read(read)
     for _ in range(run - 1):
         world.forked()
         world.move(minutes=2)
-    killed = world.forked(first=killer(name, nth), **({"READ_TIMEOUT_SECONDS": "0.3"} if post in SLOW else {})) == -signal.SIGKILL
-    tally.kills += killed
+    if post in SLOW:
+        world.extra["READ_TIMEOUT_SECONDS"] = "0.3"
+    return world
+
+
+def ends_well(stage: Stage, tally: Tally, *what: object) -> Verdict:
+    """The healing and the verdict, which must be good."""
+    stage.world.extra.pop("READ_TIMEOUT_SECONDS", None)
     verdict = heal(stage)
     tally.add(verdict)
-    assert verdict.good, (name, post, read, warm, nth, run, verdict, world.statuses())
+    assert verdict.good, (*what, verdict, stage.world.statuses())
     return verdict
 
 
+def play(stage: Stage, tally: Tally, *, name: str, nth: int = 1, **scene: Any) -> Verdict:
+    """A run that dies at a failpoint (or at none) while X behaves in a way; then the healing; then the verdict."""
+    world = set_the_scene(stage, **scene)
+    tally.kills += world.forked(first=killer(name, nth)) == -signal.SIGKILL
+    return ends_well(stage, tally, name, nth, scene)
+
+
+def passed(stage: Stage, tally: Tally, **scene: Any) -> Counter[str]:
+    """The same without a death: how often each failpoint is passed. A death elsewhere would be this very story."""
+    world = set_the_scene(stage, **scene)
+    read, write = os.pipe()
+
+    def tell() -> None:
+        failpoints._plan = plan = Plan()
+        plan.tell = lambda name: os.write(write, f"{name}\n".encode())
+
+    world.forked(first=tell)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        names = Counter(pipe.read().split())
+    ends_well(stage, tally, scene)
+    return names

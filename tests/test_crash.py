@@ -25,6 +25,7 @@ from tests.scenarios import (
     heal,
     new_stage,
     overtake,
+    passed,
     play,
     without_lock,
 )
@@ -114,18 +115,16 @@ def test_killed_while_settling(stage):
 @pytest.mark.parametrize("warm", [True, False], ids=["with a past", "first run"])
 @pytest.mark.parametrize("read", READS)
 def test_all_kills(stage, read, warm, capsys):
-    """Every step, first, second and third time it is reached, times every behaviour of X and every look of its timeline."""
+    """Every step, each of the first three times it is passed, times every behaviour of X and every look of its timeline."""
     tally = Tally()
-    repeated = {"reconcile.read", "intent.committed", "send.before", "send.after", "settle.before_commit", "settle.committed", "tick.composed", "claim.committed"}
-    names = TICK_NAMES if warm else (*MIGRATION_NAMES, *TICK_NAMES)
     for post in POSTS:
         if post in SAID_NO_BUT_MADE and read == "late":
             continue  # X says no, makes it, and hides it for twenty minutes: nobody can know
-        for name in names:
-            for nth in (1, 2, 3) if name in repeated and read != "late" else (1,):
-                play(stage, tally, name=name, post=post, read=read, warm=warm, nth=nth)
-        for name in ("tick.recovered", "reconcile.read", "reconcile.settled", "intent.committed", "send.after"):
-            play(stage, tally, name=name, post=post, read=read, warm=warm, run=2)
+        for run in (1, 2):
+            scene = {"post": post, "read": read, "warm": warm, "run": run}
+            for name, times in passed(stage, tally, **scene).items():
+                for nth in range(1, 1 + min(times, 3 if name != "migrate.statement" else 1)):
+                    play(stage, tally, name=name, nth=nth, **scene)
     report(tally, f"kills, timeline {read}, {'with a past' if warm else 'first run'}", capsys)
 
 
