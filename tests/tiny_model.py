@@ -46,11 +46,14 @@ def make(folder: Path, *, steps: int = 25, width: int = 128) -> dict[str, bytes]
     longest = max(len(a) + len(b) for a, b in rows)
     ids = torch.tensor([a + b + [0] * (longest - len(a) - len(b)) for a, b in rows])
     labels = torch.tensor([[-100] * len(a) + b + [-100] * (longest - len(a) - len(b)) for a, b in rows])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # so little work that a second thread only waits
     for _ in range(steps):
         loss = model(input_ids=ids, labels=labels).loss
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
+    torch.set_num_threads(threads)
     model.save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
