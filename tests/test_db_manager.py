@@ -542,3 +542,19 @@ def test_an_empty_database_in_memory():
         assert isinstance(db, Database)
         assert db.path is None
         assert db.claim(draft(), SLOT, NOW)
+
+
+def test_newest_post_of_another_file(db, tmp_path):
+    """The newest post of a file beside ours is read where it can be; a file that is no database has none."""
+    post = db.claim(draft(), SLOT, NOW)
+    assert db_manager.newest_post_id(tmp_path / "twitter.db") == post.id
+    (tmp_path / "other").write_bytes(b"not a database" * 99)
+    assert db_manager.newest_post_id(tmp_path / "other") is None
+
+
+@pytest.mark.parametrize("text", ["null", "[1]", '{"a": "x"}', '{"a": null}', '"a"'])
+def test_odd_metrics_are_left_out(db, text):
+    """Whatever another program wrote into a run's metrics, the run can be read."""
+    db.begin_run("r", "tick", SLOT, "1", NOW)
+    db._db.execute("UPDATE runs SET metrics = ?", (text,))
+    assert db.latest_run().metrics == {}

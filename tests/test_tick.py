@@ -1,5 +1,6 @@
 """One run, turn by turn: the ways it can end that the fault matrix does not name."""
 
+import json
 import sqlite3
 import sys
 
@@ -165,3 +166,12 @@ def test_main_in_a_terminal(world, monkeypatch, capsys):
 def test_failures_without_an_answer(error, outcome):
     """Only a connection that was never made proves that nothing left; everything else may be on X."""
     assert read_failure(error).outcome is outcome
+
+
+def test_a_window_of_nothing(world):
+    """A rate-limit window whose limit is 0 has no share that is left, and the run goes on."""
+    world.x.limits = {"x-rate-limit-limit": "0", "x-rate-limit-remaining": "0"}
+    assert world.tick().outcome == "posted"
+    metrics = json.loads(world.rows("SELECT metrics FROM runs ORDER BY id DESC LIMIT 1")[0]["metrics"])
+    assert metrics["x-rate-limit-remaining"] == 0
+    assert "x-rate-limit-left-share" not in metrics
