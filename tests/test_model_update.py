@@ -359,6 +359,7 @@ def test_a_real_model_from_the_hub(still, server, tiny):
     still.check_promise()
 
 
+@pytest.mark.crash
 def test_a_real_model_that_writes_rubbish(make, server, tmp_path, tiny):
     """A model that never learned anything does not pass its trial."""
     settings = make(server.add(NAME, tiny_model.make(tmp_path / "random", steps=0, width=64)))
