@@ -105,7 +105,7 @@ def decoding() -> list[tuple[str, str]]:
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     folder = model_store.active_folder(ROOT / "data" / "models")
     model = Llama(folder)
-    weights = [w for name, w in model._w.items() if w.dim() == 2 and "embed" not in name] + [model._head]
+    weights = [w for name, w in model._w.items() if w.dim() == 2 and "embed" not in name] + [model._w[model._head]]
     size = sum(w.numel() * w.element_size() for w in weights)
     flat = torch.ones(size // 4, dtype=torch.float32)
     bandwidth = size / best_of(flat.sum, 7)
