@@ -91,7 +91,7 @@ def processes(folder: Path) -> list[tuple[str, str]]:
     rows.append(("**a dry run from cold, 16 judged candidates**", f"{big['dry'][0]:.2f} s; model process {metrics['model_peak_mb']:.0f} MB, program {metrics['program_peak_mb']:.0f} MB"))
     rows.append(("the plain transformers-GGUF script, 1 text", f"{big['plain'][0]:.2f} s, {big['plain'][1]:.0f} MB ({big['plain'][0] / big['dry'][0]:.1f} times the dry run)"))
     made = json.loads(out)["drafts"]
-    rows.append((f"`drafts generate -n {DRAFTS}`, one run", f"{len(made) / batch * 60:.0f} texts a minute, {sum(d['origin'] == 'model' for d in made)} of {len(made)} with an opening"))
+    rows.append((f"`drafts generate -n {DRAFTS}`, one run", f"{len(made) / batch * 60:.0f} texts a minute, {sum(d['origin'] == 'model' for d in made)} of {len(made)} led by the model's own opening"))
     if "llama" in big:
         rows.append(("llama.cpp on the same GGUF, 16 texts", f"{big['llama'][0]:.2f} s, {big['llama'][1]:.0f} MB"))
     else:
