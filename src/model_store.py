@@ -8,6 +8,7 @@ transformers are imported inside functions: an idle tick must not pay for them.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import importlib.util
 import json
@@ -313,6 +314,7 @@ def convert(gguf: Path, target: Path, adapter: Path = ADAPTER) -> None:
     progress.report(3, 4, "saving")
     model.to(torch.bfloat16).save_pretrained(target)
     del model
+    gc.collect()  # its modules refer to each other: it would stay in memory while the formats are tried
     AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(target)
     measured = precision.settle(target)
     _write_json(target / MANIFEST, {"source": {"gguf": GGUF_SHA256}, "adapter": _adapter_said(adapter, digest),

@@ -35,18 +35,15 @@ def settle(folder: Path) -> dict[str, Any]:
 
     if not can_run(folder):
         return {"dtype": "bfloat16", "int8": False}
-    models = {dtype: Llama(folder, dtype) for dtype in ("bfloat16", "float32")}
-    seconds = {name: _seconds(model) for name, model in models.items()}
-    words = _words(folder)
-    exact = _distribution(models.pop("float32"), words)
-    small = folder / f".{WEIGHTS}.int8"
+    seconds, said = {}, {}
+    for name in ("bfloat16", "float32"):
+        seconds[name], said[name] = _try(folder, name)
+    small, full = folder / f".{WEIGHTS}.int8", folder / f".{WEIGHTS}.full"
     save_aligned(quantise(load_file(folder / WEIGHTS)), small)
-    full = folder / f".{WEIGHTS}.full"
     (folder / WEIGHTS).rename(full)
     small.rename(folder / WEIGHTS)
-    model = Llama(folder)
-    seconds["int8"] = _seconds(model)
-    divergence = _divergence(exact, _distribution(model, words))
+    seconds["int8"], said["int8"] = _try(folder, "bfloat16")
+    divergence = _divergence(said["float32"], said["int8"])
     dtype = min(("bfloat16", "float32"), key=lambda name: seconds[name])
     takes_int8 = seconds["int8"] <= WORTH_ITS_MEMORY * seconds[dtype] and divergence <= MAX_DIVERGENCE
     if takes_int8:
@@ -55,6 +52,12 @@ def settle(folder: Path) -> dict[str, Any]:
         full.rename(folder / WEIGHTS)
     return {"dtype": "bfloat16" if takes_int8 else dtype, "int8": takes_int8,
             "seconds": {name: round(value, 3) for name, value in seconds.items()}, "divergence": round(divergence, 5)}
+
+
+def _try(folder: Path, dtype: str) -> tuple[float, torch.Tensor]:
+    """How long a model takes for one tweet, and what it says to a text; one model at a time is in memory."""
+    model = Llama(folder, dtype)
+    return _seconds(model), _distribution(model, _words(folder))
 
 
 def _seconds(model: Llama) -> float:
