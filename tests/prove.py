@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -61,6 +62,7 @@ def _run(runner: str, code: str, folder: Path) -> tuple[int, str]:
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # jobs in the background start with it ignored
         capture_output=True,
         text=True,
         timeout=30,
