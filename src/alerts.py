@@ -80,7 +80,7 @@ def causes(health: Health, settings: Settings, now: datetime) -> list[Cause]:
         found.append(Cause("silence", f"no post since {since:%F %R} UTC", "`status` shows what holds it back"))
     if result.outcome == "nothing-due:budget":
         found.append(Cause("budget", result.message, result.fix))
-    if result.exit_code is Exit.IO:
+    if result.exit_code is Exit.IO or result.outcome == "locked":  # a run that saw no database cannot count its failures there
         found.append(Cause("database", result.message, result.fix))
     if health.fresh_statements is not None and health.fresh_statements < settings.alert_low_library_days * 24:
         found.append(Cause("library", f"{health.fresh_statements} fresh statements are left",

@@ -28,6 +28,7 @@ from src.post import (
     Candidate,
     DatabaseTrouble,
     Draft,
+    Exit,
     History,
     Outcome,
     Post,
@@ -841,6 +842,12 @@ class DamagedError(DatabaseTrouble):
     """The file is not a database any more, or not a whole one. Found while open, it is told; the next run mends."""
 
 
+class LockedError(DatabaseTrouble):
+    """Another program holds the database for longer than the busy timeout. It passes when that program lets go."""
+
+    exit_code = Exit.TEMPORARY
+
+
 @contextlib.contextmanager
 def _readable_errors(path: Path | None) -> Iterator[None]:
     """SQLite's errors as `DatabaseTrouble` with the fix in words; integrity errors pass, they are answers."""
@@ -855,14 +862,15 @@ def _readable_errors(path: Path | None) -> Iterator[None]:
         name = getattr(error, "sqlite_errorname", "") or ""
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             raise DamagedError(str(error), "run again: the damaged file is then set aside") from error
+        message = f"the database {path} failed: {error} ({name or type(error).__name__})"
+        if name.startswith("SQLITE_BUSY"):
+            raise LockedError(message, "another program holds the database; close it (a database browser, a copy in progress)") from error
         fixes = {
-            "SQLITE_BUSY": "another program holds the database; close it (a database browser, a copy in progress)",
             "SQLITE_FULL": "the disk is full; make room, the next run goes on from here",
             "SQLITE_READONLY": f"make the folder and the file writable: chmod u+w {path}",
             "SQLITE_CANTOPEN": f"check that the folder of {path} exists and is yours",
         }
         fix = next((text for code, text in fixes.items() if name.startswith(code)), "look at the disk: dmesg, df -h")
-        message = f"the database {path} failed: {error} ({name or type(error).__name__})"
         raise DatabaseTrouble(message, fix) from error
 
 

@@ -263,7 +263,8 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
                 health = _health(app, result)
         reach("tick.finished")
     except Trouble as trouble:
-        result = TickResult(trouble.exit_code, "trouble", str(trouble), trouble.fix)
+        locked = isinstance(trouble, db_manager.LockedError)
+        result = TickResult(trouble.exit_code, "locked" if locked else "trouble", str(trouble), trouble.fix)
         found = alerts.causes(alerts.Health(result), settings, clock.now())
         alerts.tell(found, settings, clock.now(), {"database"}.__contains__)  # of the rest this run saw nothing
         _ping(settings, result)

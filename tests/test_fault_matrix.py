@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from src import config, content_generator, db_manager, failpoints, log, model_process, model_store
+from src import config, content_generator, db_manager, failpoints, log, model_process, model_store, report, slots
 from src.model_store import Model
 from src.post import DatabaseTrouble
 from tests import fake_x
@@ -543,12 +543,15 @@ def test_row_32_daylight_saving(world, monkeypatch, zone, start):
 
 
 def test_row_33_asleep_for_a_day(world):
-    """After 25 hours of sleep, three runs within a minute post once: missed slots are not made up."""
+    """After 25 hours of sleep, three runs within a minute post once: missed slots are not made up, and the report names all 24."""
+    assert world.forked() == 0
     world.move(hours=25)
     for _ in range(3):
         assert world.forked() == 0
         world.move(seconds=20)
-    assert accepted(world) == 1
+    assert accepted(world) == 2
+    gap = report.read(world.settings, datetime.now(UTC), days=3).gaps[0]
+    assert (gap.slots, gap.cause) == (24, slots.NO_RUN)
     heal(world)
 
 
@@ -569,14 +572,14 @@ def test_row_34_no_more_disk(world, name, made, status):
 
 
 def test_row_35_locked(world, monkeypatch):
-    """Another program holds the database: exit 74 with words, nothing is sent; let go, the slot gets its post."""
+    """Another program holds the database: exit 75 with words, nothing is sent; let go, the slot gets its post."""
     monkeypatch.setitem(db_manager._PRAGMAS, "busy_timeout", 100)
     with contextlib.closing(sqlite3.connect(world.database)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(DatabaseTrouble) as caught:
             world.tick()
         assert "another program" in caught.value.fix
-        assert world.forked() == 74
+        assert world.forked() == 75
         other.rollback()
     assert accepted(world) == 0
     assert world.forked() == 0
@@ -585,7 +588,7 @@ def test_row_35_locked(world, monkeypatch):
 
 
 def test_row_35_locked_while_posting(world, monkeypatch):
-    """The database is locked just when X's answer should be recorded: exit 74, and the next run finds the post."""
+    """The database is locked just when X's answer should be recorded: exit 75, and the next run finds the post."""
     monkeypatch.setitem(db_manager._PRAGMAS, "busy_timeout", 100)
     held = []
 
@@ -593,7 +596,7 @@ def test_row_35_locked_while_posting(world, monkeypatch):
         held.append(sqlite3.connect(world.database, isolation_level=None))
         held[0].execute("BEGIN EXCLUSIVE")
 
-    assert world.forked(first=at("send.after", lock)) == 74
+    assert world.forked(first=at("send.after", lock)) == 75
     assert (accepted(world), last(world)["status"]) == (1, "sending")
     world.move(minutes=1)
     assert world.forked() == 0
@@ -678,11 +681,14 @@ def test_row_37_logs_cannot_be_written(world, tmp_path):
     heal(world)
 
 
-def test_row_37_the_disk_of_the_logs_is_full(world):
-    """A full disk under the logs is counted, not raised."""
-    def full():
-        log._PrivateFile._open = lambda self: open("/dev/full", "a", encoding="utf-8")
-    assert world.forked(first=full) == 0
+def test_row_37_no_room_for_the_logs(world):
+    """The kernel takes no byte more for the log files, though the database still has room: the post goes out."""
+    limit = 1 << 20
+    files = [world.folder / "logs" / name for name in (log.ALL_FILE, log.ERROR_FILE)]
+    for file in files:
+        file.write_bytes(b"{}\n".ljust(limit, b"\n"))
+    assert world.forked(first=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) == 0
+    assert [file.stat().st_size for file in files] == [limit, limit]
     assert (accepted(world), last(world)["status"]) == (1, "posted")
     heal(world)
 
