@@ -126,17 +126,15 @@ class XClient:
         The caller holds the writer lock, and nothing is claimed yet. Raises `DatabaseTrouble` if new tokens could not
         be kept; X is not asked for any where there is no room for them.
         """
-        if self._signed or self._looked:
+        login = self.login
+        if not isinstance(login, RenewableLogin) or self._looked:
             return self._refusal
         self._looked = True
-        login = tokens.load_for_writing(self._settings.credentials_file)
-        if isinstance(login, RenewableLogin):  # another run may have renewed it since ours read the settings
-            self._use(login)
-        if not isinstance(self.login, RenewableLogin):
-            return None
-        run = timedelta(seconds=self._settings.deadline_seconds)
-        if tokens.renewal_due(self.login, self._clock(), run):
-            self._refusal = self._renew(self.login)
+        kept = tokens.load_for_writing(self._settings.credentials_file)
+        if isinstance(kept, RenewableLogin):  # another run may have renewed it since ours read the settings
+            self._use(login := kept)
+        if tokens.renewal_due(login, self._clock(), timedelta(seconds=self._settings.deadline_seconds)):
+            self._refusal = self._renew(login)
         return self._refusal
 
     def _use(self, login: RenewableLogin) -> None:

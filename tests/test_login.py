@@ -19,6 +19,7 @@ from src.commands import _check_credentials, _check_online
 from src.lock import writer_lock
 from src.post import ConfigTrouble, DatabaseTrouble, Exit, Outcome, PinLogin, RenewableLogin, Trouble
 from src.twitter_handler import XClient
+from src.twitter_manager import run_tick
 from tests import fake_x
 from tests.fake_x import FakeX
 from tests.test_alerts import hook  # noqa: F401
@@ -465,6 +466,43 @@ def test_a_login_that_another_run_renewed(world):
     assert world.tick().outcome == "posted"
     assert XClient(stale, Clock().now).ready() is None
     assert world.x.oauth2.token_requests == 1
+
+
+def test_an_ended_login_deletes_nothing(world):
+    """`undo` with a login that X does not renew: X is not asked to delete, and the fix is a new login."""
+    world.warm()
+    give_login(world, minutes=-5)
+    world.x.on_token(fake_x.refuse(400, error="invalid_grant"))
+    (tweet,) = (t for t in world.x.accepted if t.via == "api")
+    result = XClient(world.settings, Clock().now).delete(int(tweet.id))
+    assert (result.outcome, "login --oauth2" in result.fix) == (Outcome.BLOCKED, True)
+    assert tweet.text in world.x.texts()
+
+
+def test_a_login_that_may_not_write(world):
+    """X says that the app is read-only: the fix names the app's setting and the login, not keys that this account does not use."""
+    give_login(world)
+    world.x.on_post(fake_x.read_only())
+    result = world.tick()
+    assert (result.exit_code, "Read and write" in result.fix, "login --oauth2" in result.fix) == (Exit.BLOCKED, True, True)
+
+
+def test_the_file_vanishes_during_a_run(world):
+    """A login that is removed after the settings were read: this run goes on with what it read."""
+    give_login(world)
+    read = world.settings
+    (world.folder / "data" / "credentials.json").unlink()
+    assert XClient(read, Clock().now).ready() is None
+    assert XClient(read, Clock().now).send("Sent with what was read.").outcome is Outcome.POSTED
+
+
+def test_the_file_breaks_during_a_run(world):
+    """A login's file that can no longer be read when the run ends spoils neither the run nor its alerts."""
+    give_login(world)
+    assert world.tick().outcome == "posted"
+    read = world.settings
+    (world.folder / "data" / "credentials.json").write_text("{")
+    assert run_tick(read, Clock(), "later", world.texts).outcome == "nothing-due:slot-used"
 
 
 # ---- the file, and the pure rules -----------------------------------------------------------------------------
