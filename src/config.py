@@ -243,6 +243,9 @@ def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Setting
     for name in sorted(set(values) - {_variable(k) for k in known} - {s + _FILE_SUFFIX for s in FILE_SECRETS}):
         problems.append(f"{name}: unknown setting in .env{_nearest(name, known)}")
         del values[name]
+    for name in FILE_SECRETS:
+        if environ.get(name + _FILE_SUFFIX):
+            values.pop(name, None)  # the environment wins, whichever way it gives the secret
     names = {_variable(k) for k in known} | {s + _FILE_SUFFIX for s in FILE_SECRETS}
     values.update({name: environ[name] for name in names if name in environ})
     values["PROFILE"] = profile

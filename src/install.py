@@ -14,7 +14,7 @@ import zlib
 from pathlib import Path
 
 from src.accounts import folders, title
-from src.config import ROOT, SECRETS, Settings, env_path, from_environment
+from src.config import FILE_SECRETS, ROOT, SECRETS, Settings, env_path, from_environment
 from src.post import UsageTrouble
 
 STOP_SECONDS = 60  # TERM, and so much later KILL
@@ -197,9 +197,9 @@ TasksMax=64
 def _credentials(settings: Settings) -> str:
     """Where the keys come from; maintenance does without."""
     folder = Path("/etc/twitter_manager") / settings.profile
-    names = [name.lower() for name in SECRETS]
+    names = [name.lower() for name in (FILE_SECRETS if settings.twitter_client_secret else SECRETS)]
     loads = [f"LoadCredential={name}:{folder / name}" for name in names]
-    words = "# The four keys, each in a file that only root can read. With the keys in .env instead, remove these eight lines."
+    words = f"# Each key in a file that only root can read. With the keys in .env instead, remove these {2 * len(names)} lines."
     return "\n".join(["", words, *loads, *(f"Environment={name.upper()}_FILE=%d/{name}" for name in names)]) + "\n"
 
 

@@ -110,6 +110,9 @@ def test_secret_by_file(tmp_path):
     assert settings.twitter_api_key.get_secret_value() == "k-123456789012345"
     with pytest.raises(ConfigTrouble, match="TWITTER_API_KEY_FILE"):
         load({"TWITTER_API_KEY_FILE": str(tmp_path / "none")})
+    written = env_file(tmp_path, "TWITTER_API_KEY=from-dot-env-0123\n")
+    named = load({"ENV_FILE": str(written), "TWITTER_API_KEY_FILE": str(file)})
+    assert named.twitter_api_key.get_secret_value() == "k-123456789012345"  # the environment wins over .env
 
 
 def test_secrets_mask_themselves():

@@ -148,6 +148,9 @@ def test_what_a_service_says(unit_files):
     plain = (unit_files / "twitter_manager.service").read_text()
     assert re.search(r'^ReadOnlyPaths=-"/.*/data/models"', plain, re.MULTILINE)
     assert "LoadCredential" not in (unit_files / "twitter_manager-maintain.service").read_text()
+    assert "client_secret" not in plain
+    secret = config.load({"TWITTER_CLIENT_ID": "id", "TWITTER_CLIENT_SECRET": "client-secret-0123456789"})
+    assert "LoadCredential=twitter_client_secret:/etc/twitter_manager/twitter_client_secret" in "".join(install.units(secret).values())
     timer = (unit_files / "twitter_manager-a.timer").read_text()
     assert "Persistent=true" in timer
     assert "RandomizedDelaySec=300" in timer

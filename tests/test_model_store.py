@@ -34,6 +34,16 @@ def test_own_folder_is_recorded_at_first_use(tmp_path, folder):
         locate(settings)
 
 
+def test_checksums_that_cannot_be_recorded(tmp_path, folder):
+    """Without a place to record a folder's checksums it is not used, and the reason names that place."""
+    settings = settings_for(tmp_path, folder)
+    settings.models_dir.parent.mkdir(parents=True)
+    settings.models_dir.touch()
+    with pytest.raises(ModelTrouble, match="cannot be recorded") as caught:
+        locate(settings)
+    assert str(settings.models_dir) in caught.value.fix
+
+
 def test_added_weights_are_refused(tmp_path, folder):
     """Weights that appear after the recording are refused."""
     settings = settings_for(tmp_path, folder)
