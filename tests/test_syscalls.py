@@ -56,8 +56,11 @@ def environment(world):
 
 
 def traced(stage, *options):
-    """The real process under strace: its exit code, or minus the signal that killed it."""
-    done = subprocess.run(["strace", "-f", "-qq", "--seccomp-bpf", *options, sys.executable, "-m", "src.twitter_manager"],
+    """The real process under strace: its exit code, or minus the signal that killed it.
+
+    Without --seccomp-bpf, with which strace injects nothing.
+    """
+    done = subprocess.run(["strace", "-f", "-qq", *options, sys.executable, "-m", "src.twitter_manager"],
                           cwd="/", env=environment(stage.world), capture_output=True, text=True, timeout=120, check=False)
     return done.returncode
 
@@ -134,6 +137,8 @@ def kill_at(stage, tally, points, post, *, warm, run=traced):
         verdict = heal(stage)
         tally.add(verdict)
         assert verdict.good, (name, number, post, warm, verdict, world.statuses())
+    # The last few calls may not be reached: runs differ by some reads of a socket.
+    assert tally.kills >= 0.9 * len(points), "the calls were not met"
 
 
 def fail_at(stage, tally, points, error, *, warm, run=traced):
@@ -150,17 +155,18 @@ def fail_at(stage, tally, points, error, *, warm, run=traced):
 
 def test_killed_at_some_system_calls(stage):
     """kill -9 at a sample of the calls that touch our files or the network: nothing doubled, nothing lost."""
-    tally = Tally()
-    kill_at(stage, tally, calls(stage, "ok", warm=True)[5::150], "lost answer", warm=True)
-    kill_at(stage, tally, calls(stage, "ok", warm=True, run=attached)[3::30], "lost answer", warm=True, run=attached)
-    assert tally.kills >= 20
+    for run, points in ((traced, calls(stage, "lost answer", warm=True)[5::150]), (attached, calls(stage, "lost answer", warm=True, run=attached)[3::30])):
+        assert len(points) >= 5
+        kill_at(stage, Tally(), points, "lost answer", warm=True, run=run)
 
 
 def test_some_system_calls_fail(stage):
     """A sample of writes, syncs and opens fails with ENOSPC: an exit code of ours, nothing doubled, nothing lost."""
     for run, every in ((traced, 150), (attached, 20)):
+        tally = Tally()
         points = [c for c in calls(stage, "ok", warm=True, run=run) if c[0] in FAILING]
-        fail_at(stage, Tally(), points[3::every], "ENOSPC", warm=True, run=run)
+        fail_at(stage, tally, points[3::every], "ENOSPC", warm=True, run=run)
+        assert tally.other["exit 0"] < len(points[3::every]), "nothing failed"
 
 
 def report(capsys, tally, name):
