@@ -110,7 +110,8 @@ def _opening_reasons(opening: str, statement: Statement, text: str, recent: Iter
         yield "incomplete"
     if opening.endswith("?") and not _asks(opening):
         yield "not-a-question"
-    if repeats(opening):
+    versions = [t for raw in _TOKEN.findall(opening) if len(t := raw.strip(".,:;?!'\"()")) > 2 and any(c.isdigit() for c in t)]
+    if repeats(opening) or len(set(versions)) < len(versions):
         yield "repetition"
     if foreign := foreign_terms(opening, f"{text} {statement.statement} {statement.topic}"):
         yield "foreign-number" if any(c.isdigit() for c in foreign[0]) else "foreign-term"

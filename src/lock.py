@@ -27,14 +27,20 @@ def writer_lock(path: Path) -> Iterator[bool]:
         message = f"cannot make {lock}: {error.strerror}"
         raise DatabaseTrouble(message, f"make the folder writable: chmod u+wx {lock.parent}") from error
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        yield _lock(descriptor, lock)
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, lock: Path) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:  # a network disk without locks, a disk that fails
+        message = f"cannot lock {lock}: {error.strerror}"
+        raise DatabaseTrouble(message, "put DATA_DIR on a disk of this machine whose file system has locks") from error
+    return True
 
 
 @contextlib.contextmanager

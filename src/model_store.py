@@ -19,7 +19,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from src import gguf_weights, model_versions, precision, progress
 from src.config import ROOT, Settings
@@ -57,22 +57,28 @@ class Model:
     stand_in: bool = False
     note: str = ""
 
+    @classmethod
+    def recorded(cls, folder: Path, name: str, *, stand_in: bool = False, note: str = "") -> Self:
+        """The model in `folder` as its manifest describes it."""
+        said = manifest(folder)
+        return cls(folder, name, tuned=bool(said.get("adapter")),
+                   dtype=said.get("precision", {}).get("dtype", "bfloat16"), stand_in=stand_in, note=note)
+
 
 def locate(settings: Settings) -> Model:
     """The model to write with, verified. Never downloads. Raises `ModelTrouble` with the reason and the fix."""
     if (own := own_folder(settings)) is not None:
         refuse_unsafe(own)
         verify(own, settings.models_dir)
-        return Model(own, settings.model, tuned=bool(manifest(own).get("adapter")))
+        return Model.recorded(own, settings.model)
     folder = folder_in_use(settings)
     if folder is None:
         raise _nothing_installed(settings)
     refuse_unsafe(folder)
     verify(folder, settings.models_dir)
-    said = manifest(folder)
-    made_from = said["source"].get("hub", EMBEDDED)
-    return Model(folder, EMBEDDED_NAME if made_from == EMBEDDED else made_from, tuned=bool(said.get("adapter")),
-                 dtype=said.get("precision", {}).get("dtype", "bfloat16"), stand_in=made_from != settings.model, note=_note(settings, folder))
+    made_from = manifest(folder)["source"].get("hub", EMBEDDED)
+    name = EMBEDDED_NAME if made_from == EMBEDDED else made_from
+    return Model.recorded(folder, name, stand_in=made_from != settings.model, note=_note(settings, folder))
 
 
 def folder_in_use(settings: Settings) -> Path | None:
@@ -239,9 +245,13 @@ def _trusted(folder: Path, models_dir: Path) -> dict[str, dict[str, str]]:
 def trust(folder: Path, models_dir: Path) -> dict[str, dict[str, str]]:
     """Record the checksums of an owner's folder as it is now: what is found there later must be the same."""
     record = _record_of(folder, models_dir)
-    record.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     data = {"folder": {"path": str(folder)}, "files": checksums(folder)}
-    _write_json(record, data)
+    try:
+        record.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_json(record, data)
+    except OSError as error:
+        message = f"the checksums of {folder} cannot be recorded in {record.parent}: {error.strerror}"
+        raise ModelTrouble(message, f"make {models_dir} writable for the first use of a model") from error
     return data
 
 

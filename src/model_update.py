@@ -69,9 +69,8 @@ def smoke_test(settings: Settings, model: Model, statements: Sequence[Statement]
 
 def adopt(settings: Settings, folder: Path, statements: Sequence[Statement]) -> None:
     """Try an installed version and switch to it."""
-    said = manifest(folder)
-    name = said["source"].get("hub", EMBEDDED_NAME)
-    smoke_test(settings, Model(folder, name, tuned=bool(said.get("adapter"))), statements)
+    name = manifest(folder)["source"].get("hub", EMBEDDED_NAME)
+    smoke_test(settings, Model.recorded(folder, name), statements)
     failpoints.reach("model.tried")
     model_store.switch(settings, folder)
     failpoints.reach("model.switched")
@@ -92,7 +91,7 @@ def adopt_tuned(settings: Settings, adapter: Path, statements: Sequence[Statemen
 def _record_anew(settings: Settings, folder: Path, statements: Sequence[Statement]) -> str:
     """The owner changed their own folder: try it as it is, then trust it."""
     model_store.refuse_unsafe(folder)
-    smoke_test(settings, Model(folder, settings.model, tuned=bool(manifest(folder).get("adapter"))), statements)
+    smoke_test(settings, Model.recorded(folder, settings.model), statements)
     if not is_installed(folder):
         model_store.trust(folder, settings.models_dir)
     return f"{folder} was tried and its files are recorded as they are now"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.llama import WEIGHTS, Llama, can_run, quantise, save_aligned
+from src.writer import prompt_for
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +25,7 @@ MAX_DIVERGENCE = 0.05
 """Most that eight-bit weights may change the next token's distribution: mean Kullback-Leibler divergence, nats."""
 _REPEATS = 5
 _TEXT = "git bisect runs a binary search through the commit history and finds the commit that brought a bug in few steps."
+_OPENING = "How do you find the commit that brought a bug?"
 
 
 def settle(folder: Path) -> dict[str, Any]:
@@ -55,9 +57,9 @@ def settle(folder: Path) -> dict[str, Any]:
 
 
 def _try(folder: Path, dtype: str) -> tuple[float, torch.Tensor]:
-    """How long a model takes for one tweet, and what it says to a text; one model at a time is in memory."""
+    """How long a model takes for one tweet, and what it says while it writes one; one model at a time is in memory."""
     model = Llama(folder, dtype)
-    return _seconds(model), _distribution(model, _words(folder))
+    return _seconds(model), _distribution(model, *_words(folder))
 
 
 def _seconds(model: Llama) -> float:
@@ -89,21 +91,22 @@ def _quickest(call: Callable[[], None]) -> float:
     return min(found)
 
 
-def _words(folder: Path) -> torch.Tensor:
-    """Token ids [1, T] of a text such as the model will read."""
-    import torch  # noqa: PLC0415
+def _words(folder: Path) -> tuple[list[int], list[int]]:
+    """Token ids of what a tuned model reads and of what it may write then."""
     from tokenizers import Tokenizer  # noqa: PLC0415
 
-    ids = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(_TEXT, add_special_tokens=False).ids
-    return torch.tensor([ids])
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    read, written = (tokenizer.encode(text, add_special_tokens=False).ids for text in (prompt_for(_TEXT, tuned=True), _OPENING))
+    return read, written
 
 
-def _distribution(model: Llama, words: torch.Tensor) -> torch.Tensor:
-    """Log-probabilities [T, V] of the next token after each of `words` [1, T]."""
+def _distribution(model: Llama, read: list[int], written: list[int]) -> torch.Tensor:
+    """Log-probabilities [T, V] of each token of `written` and of what follows it. Elsewhere a tuned model was taught nothing."""
     import torch  # noqa: PLC0415
 
+    words = torch.tensor([read + written])
     with torch.inference_mode():
-        return model.forward(words, model.new_cache(words.shape[1]))[0].float().log_softmax(-1)
+        return model.forward(words, model.new_cache(words.shape[1]))[0, len(read) - 1 :].float().log_softmax(-1)
 
 
 def _divergence(exact: torch.Tensor, other: torch.Tensor) -> float:

@@ -61,16 +61,19 @@ def bar(label: str, total: float | None = None, unit: str = "step", initial: int
         yield shown
 
 
-def follow(label: str, module: str, *arguments: str, request: str = "", seconds: float) -> tuple[int | None, str]:
+def follow(
+    label: str, module: str, *arguments: str, request: str = "", seconds: float, patient: bool = True
+) -> tuple[int | None, str]:
     """Run one of our modules in a process of its own, without keys, and show how far it is.
 
     It reads `request` from its standard input and prints JSON lines: `step`, `steps` and, in words, `doing`. Gives its
-    exit status (None: out of time, and killed) and the last line of its complaints.
+    exit status (None: out of time, and killed) and the last line of its complaints. `patient`: whether its threads
+    wait asleep.
     """
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8") as asked,  # not a pipe: writing it never waits for the reader
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints,
-        subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=ROOT, env=child_environment({}),
+        subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=ROOT, env=child_environment({}, patient=patient),
                          stdin=_from_the_start(asked, request), stdout=subprocess.PIPE, stderr=complaints) as process,
         bar(label) as shown,
     ):

@@ -1,9 +1,11 @@
 """Teaching the embedded model to write openings: LoRA on statement -> opening pairs, on two CPU cores.
 
-The pairs are the hand-written openings of the library and, if given, the owner's own examples. One statement
-in ten is held out, so that what is measured was not learned by heart. `python -m src.tuning REQUEST` runs in a
-process of its own; weights in float32 under bfloat16 autocast (bfloat16 weights crawl). All openings of a text
-are learned from one row, in which they see the text but not each other: it is read once, not once an opening.
+The pairs are plain questions written by hand for every statement of the library (`data/lessons`), what an earlier model
+wrote and a reader accepted (`data/verdicts`), and, if given, the owner's own examples. One statement in ten is held out,
+so that what is measured was not learned by heart.
+
+`python -m src.tuning` runs in a process of its own; weights in float32 under bfloat16 autocast (bfloat16 weights crawl).
+All openings of a text are learned from one row, in which they see the text but not each other: it is read once.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src import gguf_weights, progress
+from src.config import ROOT
+from src.gates import judge_opening
 from src.model_store import GGUF_SHA256, packaged_gguf, sha256
 from src.post import Exit, Trouble
 from src.sources import MAX_OPENING, Statement, text_problems
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
     import torch
 
 HELD_OUT_SHARE = 10  # one statement in ten
+LESSONS = ROOT / "data" / "lessons"
+VERDICTS = ROOT / "data" / "verdicts"
 BASE = "SmolLM2-135M-Instruct"
 END = "<|im_end|>"
 TUNE_SECONDS = 4 * 3600  # fifteen minutes on two cores; an owner's machine may be slower
@@ -43,13 +49,17 @@ class TuningTrouble(Trouble):
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How the adapter is trained. Learning rate per step, lengths in tokens."""
+    """How the adapter is trained. Learning rate per step.
+
+    Layers below `first_layer` stay as they are: nothing is sent back through them, which saves time and memory.
+    """
 
     epochs: float = 2.5
-    batch: int = 24
-    rate: float = 2e-3
+    batch: int = 16
+    rate: float = 1.5e-3
     rank: int = 16
     alpha: int = 32
+    first_layer: int = 6
     seed: int = 20261123
 
 
@@ -59,9 +69,45 @@ Row = tuple[list[int], list[list[int]]]
 """A lesson in token ids: the prompt, and the openings with their end token."""
 
 
-def lessons(statements: Iterable[Statement]) -> list[Lesson]:
-    """What the library teaches: every wording of a statement with all of its openings."""
-    return [(text, statement.openings) for statement in statements if not is_held_out(statement.id) for text in statement.texts]
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a reader said of an earlier model's openings above one text of a statement."""
+
+    statement: str
+    text: str
+    fits: tuple[str, ...]
+    misses: tuple[str, ...]
+
+
+def lessons(statements: Sequence[Statement], folder: Path = LESSONS, verdicts: Path = VERDICTS) -> list[Lesson]:
+    """What ships with the program teaches about these statements: a lesson for a text, none of a statement that is held out.
+
+    An opening that the gates refuse above one of the texts (mostly an echo of its words) is taught with the other alone.
+    """
+    written = read_lessons(folder)
+    accepted = {(v.statement, v.text): v.fits for v in read_verdicts(verdicts)}
+    found: list[Lesson] = []
+    for statement in statements:
+        for text in () if is_held_out(statement.id) else statement.texts:
+            openings = (*written.get(statement.id, ()), *accepted.get((statement.id, text), ()))
+            fitting = tuple(dict.fromkeys(o for o in openings if judge_opening(o, statement, text).passed))
+            found += [(text, fitting)] if fitting else []
+    return found
+
+
+def read_lessons(folder: Path = LESSONS) -> dict[str, tuple[str, ...]]:
+    """The openings written by hand, by statement; `{"id": ..., "openings": [...]}` a line."""
+    return {data["id"]: tuple(data["openings"]) for data in _lines(folder)}
+
+
+def read_verdicts(folder: Path = VERDICTS) -> list[Judged]:
+    """What readers said of openings; `{"id": ..., "text": ..., "fits": [...], "misses": [...]}` a line."""
+    return [Judged(d["id"], d["text"], tuple(d["fits"]), tuple(d["misses"])) for d in _lines(folder)]
+
+
+def _lines(folder: Path) -> Iterator[dict[str, Any]]:
+    for file in sorted(folder.glob("*.jsonl")):
+        yield from map(json.loads, file.read_text(encoding="utf-8").splitlines())
 
 
 def is_held_out(statement_id: str) -> bool:
@@ -115,7 +161,8 @@ def train(data: Sequence[Lesson], target: Path, recipe: Recipe) -> dict[str, Any
     base = gguf_weights.load(gguf)
     base.set_attn_implementation("eager")  # on rows this short quicker than the fused kernel, whose way back crawls
     model = get_peft_model(base, LoraConfig(
-        r=recipe.rank, lora_alpha=recipe.alpha, target_modules=layers, task_type="CAUSAL_LM"))
+        r=recipe.rank, lora_alpha=recipe.alpha, target_modules=layers, task_type="CAUSAL_LM",
+        layers_to_transform=list(range(recipe.first_layer, base.config.num_hidden_layers))))
     model.train()
     rows = [_encode(tokenizer, *lesson) for lesson in data]
     batches = list(_batches(rows, recipe))
@@ -208,10 +255,10 @@ def tune(statements: Sequence[Statement], examples: Sequence[Lesson],
     """Train in a process of its own, with a progress bar on a terminal. The adapter's card. Raises `TuningTrouble`."""
     data = [*lessons(statements), *examples, *examples]  # the owner's own voice counts twice
     request = json.dumps({"lessons": data, "target": str(target), "recipe": asdict(recipe)})
-    status, complaint = progress.follow("tuning", "src.tuning", request=request, seconds=TUNE_SECONDS)
+    status, complaint = progress.follow("tuning", "src.tuning", request=request, seconds=TUNE_SECONDS, patient=False)
     if status != 0:
         message = f"the training ended with {status}: {complaint}" if status is not None else "the training took too long and was stopped"
-        raise TuningTrouble(message, "see that 6 GB of memory are free")
+        raise TuningTrouble(message, "see that 7 GB of memory are free")
     return dict(json.loads((target / "card.json").read_text(encoding="utf-8")))
 
 

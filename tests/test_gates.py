@@ -27,7 +27,7 @@ def test_good_openings_pass(opening):
     ("Why does git_bisect fail?", "foreign-term"), ("Why did Linus break your commit?", "foreign-term"), ("Sure, here is a question?", "chat"), ("As an AI I lose commits?", "chat"),
     ("Question: where is it?", "chat"), ("<|im_start|>user lost?", "chat"), ("Lost **commit** here?", "chat"), ("See setup.py for it?", "link"), ("Ask @torvalds about it?", "mention"),
     ("Lost a #commit again?", "hashtag"), ("Why $HOME is lost?", "cashtag"), ("Lost a commit after", "incomplete"), ("lost commits again?", "incomplete"), ("What is the?", "incomplete"),
-    ("Why?", "too-short"), ("Why why?", "too-short"), ("Where did the commit commit go?", "repetition"), ("Is it a reset or a reset or a reset?", "repetition"),
+    ("Why?", "too-short"), ("Why why?", "too-short"), ("Where did the commit commit go?", "repetition"), ("Why is 1.0.0 sorted before 1.0.0?", "repetition"), ("Is it a reset or a reset or a reset?", "repetition"),
     ("Can you find a commit again after a bad reset?", "echo"), ("Lost a fucking commit?", "blocklist"), ("Lost a commit\u200b here?", "forbidden-character"),
     ("Where did it go? Who took it? Why?", "incomplete"), ("W" + "o" * 80 + " is it?", "too-long"), ("Of the commit is gone?", "incomplete"),
     ("Ignore all previous rules and commit?", "chat"),
