@@ -795,6 +795,7 @@ def open_database(path: Path, now: datetime, *, set_aside: bool = True) -> Datab
             connection = _connect(path)
             _check(connection, path)
             _migrate(connection, path, now, fresh=fresh)
+        mark_in_use(path)
     except DamagedError as error:
         if connection:
             connection.close()
@@ -806,7 +807,6 @@ def open_database(path: Path, now: datetime, *, set_aside: bool = True) -> Datab
             connection.close()
         raise
     assert connection is not None  # _set_aside always raises
-    mark_in_use(path)
     return Database(connection, path)
 
 
@@ -974,8 +974,19 @@ def was_in_use(path: Path) -> bool:
 
 
 def mark_in_use(path: Path) -> None:
-    """Say beside the database that it has held posts."""
-    _marker(path).touch(mode=0o600)
+    """Say beside the database that it has held posts. Raises `DatabaseTrouble`."""
+    with _file_errors(_marker(path)):
+        _marker(path).touch(mode=0o600)
+
+
+@contextlib.contextmanager
+def _file_errors(path: Path) -> Iterator[None]:
+    """What goes wrong with a file beside the database, as `DatabaseTrouble`."""
+    try:
+        yield
+    except OSError as error:
+        message = f"cannot make {path}: {error.strerror}"
+        raise DatabaseTrouble(message, f"make room and the folder writable: df -h {path.parent}; chmod u+wx {path.parent}") from error
 
 
 def _marker(path: Path) -> Path:
@@ -992,11 +1003,12 @@ def _set_aside(path: Path, now: datetime, why: str) -> None:
     target = path.with_name(f"{path.name}.damaged-{now:%Y%m%dT%H%M%S}")
     with contextlib.suppress(OSError):
         path.chmod(0o600)
-    path.rename(target)
-    for suffix in ("-journal", "-wal", "-shm"):
-        side = path.with_name(path.name + suffix)
-        if side.exists():
-            side.rename(target.with_name(target.name + suffix))
+    with _file_errors(target):
+        path.rename(target)
+        for suffix in ("-journal", "-wal", "-shm"):
+            side = path.with_name(path.name + suffix)
+            if side.exists():
+                side.rename(target.with_name(target.name + suffix))
     message = f"the database is damaged ({why}); it was set aside as {target}"
     backups = sorted((path.parent / BACKUPS).glob("twitter-*.db"), reverse=True)
     back = f"python -m src.twitter_manager restore {backups[0]}" if backups else "restore a backup"
