@@ -921,7 +921,9 @@ def _migrate(connection: sqlite3.Connection, path: Path, now: datetime, *, fresh
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         for file in MIGRATIONS[version:]:
-            for statement in _statements(file.read_text(encoding="utf-8")):
+            with _file_errors(file):
+                script = file.read_text(encoding="utf-8")
+            for statement in _statements(script):
                 connection.execute(statement)
                 reach("migrate.statement")
         if version < len(MIGRATIONS):
@@ -981,11 +983,11 @@ def mark_in_use(path: Path) -> None:
 
 @contextlib.contextmanager
 def _file_errors(path: Path) -> Iterator[None]:
-    """What goes wrong with a file beside the database, as `DatabaseTrouble`."""
+    """What goes wrong with a file that is no database, as `DatabaseTrouble`."""
     try:
         yield
     except OSError as error:
-        message = f"cannot make {path}: {error.strerror}"
+        message = f"cannot use {path}: {error.strerror}"
         raise DatabaseTrouble(message, f"make room and the folder writable: df -h {path.parent}; chmod u+wx {path.parent}") from error
 
 

@@ -564,7 +564,7 @@ def test_no_mark_can_be_made(tmp_path):
     """Without room for the file that says that a database was here, the run ends with words, and nothing is half open."""
     mark = tmp_path / "twitter.db.in-use"
     mark.symlink_to(tmp_path / "gone" / "away")
-    with pytest.raises(DatabaseTrouble, match="cannot make") as caught:
+    with pytest.raises(DatabaseTrouble, match="cannot use") as caught:
         open_database(tmp_path / "twitter.db", NOW)
     assert "df -h" in caught.value.fix
     mark.unlink()
@@ -576,6 +576,6 @@ def test_a_damaged_file_that_cannot_be_moved(tmp_path):
     path = tmp_path / "twitter.db"
     path.write_bytes(b"not a database at all" * 99)
     path.with_name(f"{path.name}.damaged-{NOW:%Y%m%dT%H%M%S}").mkdir()
-    with pytest.raises(DatabaseTrouble, match="cannot make"):
+    with pytest.raises(DatabaseTrouble, match="cannot use"):
         open_database(path, NOW)
     assert path.read_bytes().startswith(b"not a database")
