@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from src import gates, model_store, sources
+from src import gates, model_store, safety, sources
 from src.config import Settings
 from src.model_process import Writer, Written, mode_for, peak_of_children_mb
 from src.model_store import Model, ModelTrouble
@@ -140,7 +140,7 @@ def best_of(candidates: Sequence[Candidate], *, tuned: bool) -> Candidate | None
 
 
 def _draft(settings: Settings, statement: Statement, text: str, written: str, mode: str, *, origin: str) -> Draft:
-    blocked = gates.read_words(settings.blocklist_file)
+    blocked = safety.read_words(settings.blocklist_file)
     allowed = [tag for tag in statement.hashtags if not sources.is_blocked_tag(tag, blocked)]
     content = tweet(text, written, mode, allowed[: settings.hashtags])
     source = "" if mode == "free" and written else statement.id
@@ -166,7 +166,7 @@ def judge_all(
     settings: Settings, written: Written, statement: Statement, text: str, history: History, mode: str = "hook"
 ) -> tuple[Candidate, ...]:
     """Every candidate with its verdict: first the gates for what the model wrote, then those for the whole tweet."""
-    blocked = gates.read_words(settings.blocklist_file)
+    blocked = safety.read_words(settings.blocklist_file)
     recent = history.openings[:RECENT_OPENINGS]
     judged = []
     for candidate, score in written.openings:
@@ -184,7 +184,7 @@ def judge_all(
 
 def judge_by_hand(settings: Settings, text: str, others: Sequence[str]) -> Verdict:
     """The gates for a text that a person wrote or edited: the same as for the model's. `others`: past texts."""
-    return gates.judge_tweet(text, others[:NEAR_WINDOW], gates.read_words(settings.blocklist_file))
+    return gates.judge_tweet(text, others[:NEAR_WINDOW], safety.read_words(settings.blocklist_file))
 
 
 def fresh_statements(settings: Settings, library: Library, history: History, now: datetime) -> list[Statement]:
@@ -203,7 +203,7 @@ def choose_statement(
     text too like a recent one is passed over. The choice is random but the same for the same hour.
     """
     fresh = fresh_statements(settings, library, history, now)
-    blocked = gates.read_words(settings.blocklist_file)
+    blocked = safety.read_words(settings.blocklist_file)
     order = random.Random(int(now.timestamp()) // 3600)  # noqa: S311 (variety, not secrecy)
     order.shuffle(fresh)
     waited = {topic: index for index, topic in reversed(list(enumerate(history.topics)))}

@@ -7,8 +7,8 @@ the test suite executes it. Owners add files of the same form with `SOURCES`.
      "openings": ["Lost a commit after a bad reset?"], "hashtags": ["git"], "reference": "git-reflog(1)",
      "since": "Git 2.23", "proof": {"run": "bash", "code": "...", "expect": "..."}}
 
-`wordings` say the same thing in other words, `openings` are hand-written leads that the writer learns from,
-`since` and `proof` are optional.
+`wordings` say the same thing in other words, `openings` are hand-written leads for when the model has none good enough;
+both, `since` and `proof` are optional.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from src.safety import blocked_words
 from src.tweet_text import (
     find_cashtags,
     find_forbidden_characters,
@@ -190,8 +191,6 @@ def _content_problems(record: Statement) -> Iterator[str]:
 @lru_cache(maxsize=1024)
 def is_blocked_tag(tag: str, extra: frozenset[str] = frozenset()) -> bool:
     """Whether a hashtag, whole or taken apart at its capitals, says what may not be said. It joins the text after the gates."""
-    from src.gates import blocked_words  # noqa: PLC0415 (gates imports this module)
-
     return bool(blocked_words(f"{tag} {re.sub(r'(?<=[a-z0-9])(?=[A-Z])', ' ', tag)}", extra))
 
 

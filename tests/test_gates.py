@@ -2,7 +2,8 @@
 
 import pytest
 
-from src.gates import blocked_words, echoes, foreign_terms, is_near, judge_opening, judge_tweet, read_words, repeats
+from src.gates import echoes, foreign_terms, is_near, judge_opening, judge_tweet, repeats
+from src.safety import blocked_words, read_words
 from src.sources import Statement
 
 TEXT = "git reflog records where HEAD has been, so you can find a commit again after a bad reset or rebase."
