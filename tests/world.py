@@ -149,6 +149,8 @@ class World:
             return []
         with contextlib.closing(sqlite3.connect(self.database)) as db:
             db.row_factory = sqlite3.Row
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'posts'").fetchone():
+                return []  # killed in its first migration: the file is there, and nothing in it
             return db.execute(sql, values).fetchall()
 
     def statuses(self) -> list[str]:
