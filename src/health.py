@@ -60,7 +60,8 @@ class Spend:
 class Facts:
     """All that the judgement and the one screen rest on. Times UTC; `rates` by window: 24 h, 7 d, 30 d.
 
-    `wait` is why no post is due at this moment (None: one is); `unknown` are the ids of posts whose outcome is open.
+    `wait` is why no post is due at this moment (None: one is); `unknown` are the ids of posts whose outcome is open;
+    `maintained` is when the last backup was made.
     """
 
     usage: Usage
@@ -73,6 +74,7 @@ class Facts:
     failures: int
     last_posted: datetime | None
     watched_since: datetime | None
+    maintained: datetime | None
     rates: Mapping[str, Rate]
     library: Library
     spend: Spend
@@ -128,15 +130,17 @@ def _known(code: int | None) -> Exit:
 def _outside(facts: Facts, settings: Settings, now: datetime) -> list[Reason]:
     """What a run cannot see of itself."""
     found = []
-    if missing := settings.missing_credentials:
+    last = facts.last_run.started if facts.last_run else facts.watched_since
+    silent = last is not None and now - last > timedelta(minutes=2 * settings.post_interval_minutes)
+    missing = settings.missing_credentials
+    if missing and (silent or not facts.last_run):  # runs that are on record had keys: systemd may hand them to the service alone
         found.append(Reason("credentials", f"{', '.join(missing)}: not set", "fill them in in .env; .env.example explains each", Exit.CONFIG))
     if facts.unknown:
         which = ", ".join(map(str, facts.unknown))
         found.append(Reason("unknown", f"outcome unknown of post {which}",
                             "the next runs look on the timeline; or look at your account and settle it with"
                             f" `reconcile {facts.unknown[0]} --posted TWEET_ID` or `--not-posted`", Exit.UNKNOWN))
-    last = facts.last_run.started if facts.last_run else facts.watched_since
-    if last and now - last > timedelta(minutes=2 * settings.post_interval_minutes):
+    if silent:
         found.append(Reason("not-running", f"no run since {last:%F %R} UTC",
                             "look at `crontab -l` and at what cron mailed; was the machine off or asleep?", Exit.TEMPORARY))
     return found

@@ -51,6 +51,7 @@ def read_facts(db: db_manager.Database, settings: Settings, slots: Sequence[Slot
         failures=db.failures_in_a_row(),
         last_posted=db.last_posted(),
         watched_since=watched,
+        maintained=db.get_time("maintained_at"),
         rates={name: rate(slots, now - window) for name, window in WINDOWS.items()},
         library=_library(db, settings, now),
         spend=_spend(db, usage, watched, now),
@@ -95,6 +96,7 @@ def rows(facts: Facts, settings: Settings, now: datetime) -> list[tuple[str, str
         ("spend", spend_words(spend, settings)),
         ("success", " | ".join(f"{name}: {rate_words(found)}" for name, found in facts.rates.items())),
         ("library", library_words(facts.library)),
+        ("backup", ago(facts.maintained, now) if facts.maintained else "none yet: the second line of crontab.example makes one a day"),
     ]
 
 
@@ -168,6 +170,7 @@ def as_data(facts: Facts | None, reasons: Sequence[Reason], settings: Settings, 
                       "daily_budget": settings.daily_budget_usd, "monthly_budget": settings.monthly_budget_usd},
         "success": {name: {"share": r.share, "posted": r.posted, "due": r.due, "left_out": r.left_out} for name, r in facts.rates.items()},
         "library": {"total": facts.library.total, "fresh": facts.library.fresh, "days": facts.library.days},
+        "last_backup": _iso(facts.maintained),
     }
 
 

@@ -1,11 +1,14 @@
 """The judgement and the one screen, over a real account: every reason with its fix, and silence when all is well."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from src import health, status
+from src.app import Clock
+from src.maintenance import maintain
 from src.post import Exit
 from tests import fake_x
 from tests.world import new_world
@@ -126,8 +129,20 @@ def test_library_and_keys(world, tmp_path):
     assert (reason.exit_code, "SOURCES" in reason.fix) == (Exit.NO_CONTENT, True)
     assert "48 of 49 statements fresh, lasts 2 days" in screen(world)
     world.extra["TWITTER_API_KEY"] = ""
+    assert "credentials" not in reasons(world)  # the run had them: systemd may show them to the service alone
+    world.move(hours=3)
     assert "TWITTER_API_KEY" in reasons(world)["credentials"].message
     assert health.exit_code(reasons(world).values()) is Exit.CONFIG
+
+
+def test_last_backup(world):
+    """The screen says when the last backup was made, and before the first what makes one."""
+    assert "backup       none yet: the second line of crontab.example" in screen(world)
+    maintain(world.settings, Clock(), "m")
+    world.move(hours=5)
+    assert re.search(r"^backup       2026-.* UTC \(5 hours ago\)$", screen(world), re.MULTILINE)
+    facts, found = status.look(world.settings, now())
+    assert status.as_data(facts, found, world.settings, now())["last_backup"].startswith("2026-")
 
 
 def test_quiet_hours_are_no_silence(tmp_path):
