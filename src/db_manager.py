@@ -457,15 +457,18 @@ class Database:
             spent_month=float(self._value("SELECT total(usd) FROM spending WHERE at >= ?", month)),
         )
 
-    def content_history(self, now: datetime, texts: int = 2000) -> History:
-        """What a new text must be fresh against: the newest `texts` texts, and when each statement last ran."""
+    def content_history(self, now: datetime, cooldown_days: int, *, texts: int = 2000) -> History:
+        """What a new text must be fresh against: the newest `texts` texts, and when each statement last ran.
+
+        Statements are looked for as far back as the cool-down and at least a year, so that the longest unused comes first.
+        """
         rows = self._rows(
             "SELECT content, opening, topic FROM posts WHERE status NOT IN ('expired', 'rejected')"
             " ORDER BY id DESC LIMIT ?", texts)
         used = self._rows(
             "SELECT source_id, max(coalesce(sent_at, created_at)) AS at FROM posts WHERE source_id IS NOT NULL"
-            " AND status NOT IN ('expired', 'rejected') AND created_at > ? GROUP BY source_id",
-            (now - timedelta(days=400)).timestamp())
+            " AND status NOT IN ('expired', 'rejected') AND (created_at > ? OR sent_at > ?) GROUP BY source_id",
+            since := (now - timedelta(days=max(cooldown_days, 366))).timestamp(), since)
         return History(
             texts=tuple(row["content"] for row in rows),
             openings=tuple(row["opening"] for row in rows if row["opening"]),

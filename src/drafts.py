@@ -33,7 +33,7 @@ def run(options: argparse.Namespace, settings: Settings, now: datetime) -> tuple
 def _generate(options: argparse.Namespace, settings: Settings, db: Database, now: datetime) -> tuple[object, str]:
     seconds = settings.generate_seconds + SECONDS_A_DRAFT * options.n
     patient = settings.model_copy(update={"generate_seconds": seconds})
-    compositions = content_generator.compose_many(patient, db.content_history(now), now, options.n, seconds=seconds)
+    compositions = content_generator.compose_many(patient, db.content_history(now, settings.cooldown_days), now, options.n, seconds=seconds)
     made = [db.add_draft(c.draft, now) for c in compositions if c.draft]
     notes = list(dict.fromkeys(note for c in compositions for note in c.notes if not note.startswith("none of")))
     notes = [named(note, settings.profile) for note in notes]
@@ -49,7 +49,7 @@ def _list(_options: argparse.Namespace, settings: Settings, db: Database, _now: 
 
 def _show(options: argparse.Namespace, settings: Settings, db: Database, now: datetime) -> tuple[object, str]:
     post = _find(db, options.id)
-    others = tuple(t for t in db.content_history(now).texts if t != post.content)
+    others = tuple(t for t in db.content_history(now, settings.cooldown_days).texts if t != post.content)
     verdict = content_generator.judge_by_hand(settings, post.content, others)
     words = "passes every gate" if verdict.passed else f"refused: {', '.join(verdict.reasons)}"
     weight = weighted_length(post.content)
@@ -76,7 +76,7 @@ def _reject(options: argparse.Namespace, _settings: Settings, db: Database, _now
 
 
 def _refuse_bad(settings: Settings, db: Database, text: str, now: datetime, *, own: str) -> None:
-    others = tuple(t for t in db.content_history(now).texts if t != own)
+    others = tuple(t for t in db.content_history(now, settings.cooldown_days).texts if t != own)
     verdict = content_generator.judge_by_hand(settings, text, others)
     if not verdict.passed:
         message = f"this text is refused: {', '.join(verdict.reasons)}"

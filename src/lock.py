@@ -13,6 +13,7 @@ from src.post import DatabaseTrouble
 
 _POLL_SECONDS = 0.5
 
+
 @contextlib.contextmanager
 def writer_lock(path: Path) -> Iterator[bool]:
     """Whether we are the one writer. The kernel frees the lock whatever kills us; the file is never removed.

@@ -60,7 +60,7 @@ def read_facts(db: db_manager.Database, settings: Settings, slots: Sequence[Slot
 
 def _library(db: db_manager.Database, settings: Settings, now: datetime) -> Library:
     statements = sources.load(settings.library_paths).statements
-    return health.library(settings, [s.id for s in statements], db.content_history(now, texts=0).last_used, now)
+    return health.library(settings, [s.id for s in statements], db.content_history(now, settings.cooldown_days, texts=0).last_used, now)
 
 
 def _spend(db: db_manager.Database, usage: db_manager.Usage, watched: datetime | None, now: datetime) -> Spend:

@@ -98,7 +98,7 @@ def _next_post(app: App) -> Post | None:
         return None
     now = app.clock.now()
     seconds = max(app.seconds_left() - NETWORK_SECONDS, 1.0)
-    composition = app.compose(app.settings, app.db.content_history(now), now, seconds)
+    composition = app.compose(app.settings, app.db.content_history(now, app.settings.cooldown_days), now, seconds)
     reach("tick.composed")
     app.notes += composition.notes
     app.metrics.update(composition.metrics)

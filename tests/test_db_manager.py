@@ -251,8 +251,18 @@ def test_questions(db):
     assert db.is_known_text("text NUMBER 1!")
     assert not db.is_known_text("something else")
     assert db.last_posted() == Tweet(2124504924287926272, "").at
-    assert db.content_history(NOW).last_used == {"s-1": Tweet(2124504924287926272, "").at}
+    assert db.content_history(NOW, 30).last_used == {"s-1": Tweet(2124504924287926272, "").at}
     assert db.lost_post("nothing") is None
+
+
+def test_a_long_cooldown_is_remembered(db):
+    """A statement used longer ago than a year is still known as used while its cool-down lasts; so is one whose draft waited long."""
+    post, attempt = sent(db)
+    db.settle(post, attempt, posted(), NOW)
+    for later, cooldown, known in ((timedelta(days=360), 0, True), (timedelta(days=380), 30, False), (timedelta(days=700), 730, True)):
+        assert bool(db.content_history(NOW + later, cooldown).last_used) is known
+    db._db.execute("UPDATE posts SET created_at = created_at - 400 * 86400")
+    assert db.content_history(NOW + timedelta(days=10), 30).last_used
 
 
 def test_an_uncertain_time_far_ahead_is_not_believed(db):
