@@ -32,7 +32,10 @@ _PING_BODY_BYTES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What the rules look at. Times UTC; `failures` counts runs in a row that ended badly."""
+    """What the rules look at. Times UTC; `failures` counts runs in a row that ended badly.
+
+    `fresh_statements` is None in a run that had no text to write; `library_days` also where the library does not run out.
+    """
 
     result: TickResult
     blocked: str = ""
@@ -42,6 +45,7 @@ class Health:
     last_posted: datetime | None = None
     watched_since: datetime | None = None
     fresh_statements: int | None = None
+    library_days: float | None = None
     login_ends: datetime | None = None
 
 
@@ -82,8 +86,8 @@ def causes(health: Health, settings: Settings, now: datetime) -> list[Cause]:
         found.append(Cause("budget", result.message, result.fix))
     if result.exit_code is Exit.IO or result.outcome == "locked":  # a run that saw no database cannot count its failures there
         found.append(Cause("database", result.message, result.fix))
-    if health.fresh_statements is not None and health.fresh_statements < settings.alert_low_library_days * 24:
-        found.append(Cause("library", f"{health.fresh_statements} fresh statements are left",
+    if health.library_days is not None and health.library_days < settings.alert_low_library_days:
+        found.append(Cause("library", f"the library lasts {health.library_days:.1f} days: {health.fresh_statements} fresh statements are left",
                            "add library files (SOURCES) or lower COOLDOWN_DAYS"))
     if health.login_ends:
         found.append(Cause("login", f"the login at X ends on {health.login_ends:%F} unless a run renews it",
@@ -135,7 +139,8 @@ def due(
 
 def watch(health: Health, settings: Settings, now: datetime) -> None:
     """Tell what is due by the rules, and remember it. Never raises."""
-    tell(causes(health, settings, now), settings, now, _by_a_tick)
+    unseen = {"library"} if health.fresh_statements is None else set()
+    tell(causes(health, settings, now), settings, now, lambda name: _by_a_tick(name) and name not in unseen)
 
 
 def tell(found: Iterable[Cause], settings: Settings, now: datetime, judged: Callable[[str], bool]) -> None:

@@ -111,7 +111,7 @@ class Settings(BaseModel):
     ping_url: SecretStr | None = Field(None, description="dead-man's switch (healthchecks.io style), pinged every run")
     alert_after_failures: int = Field(3, ge=1, le=100, description="failed runs in a row before an alert")
     alert_no_post_hours: int = Field(6, ge=1, le=720, description="hours without a post before an alert")
-    alert_low_library_days: int = Field(5, ge=0, le=60, description="days of fresh statements left before an alert")
+    alert_low_library_days: int = Field(5, ge=0, le=60, description="days that the library still lasts when an alert is due")
 
     backups_keep: int = Field(7, ge=1, le=366, description="days of backups that `maintain` keeps, one a day")
     candidates_keep_days: int = Field(90, ge=7, le=3660, description="days that rejected openings are kept")

@@ -20,6 +20,7 @@ from src.model_process import Writer, Written, mode_for, peak_of_children_mb
 from src.model_store import Model, ModelTrouble
 from src.post import Candidate, Composition, Draft, History, Verdict
 from src.sources import Library, Statement
+from src.supply import supply
 from src.tweet_text import MAX_WEIGHT, weighted_length
 
 RECENT_OPENINGS = 200
@@ -61,9 +62,11 @@ def _compose_many(
     while len(picked) < count and (choice := choose_statement(settings, library, before, now)):
         picked.append(choice)
         before = _with(before, choice[0], choice[1], "", now)
-    left = len(fresh_statements(settings, library, history, now))
+    left = supply(settings, [s.id for s in library.statements], history.last_used, now)
     written, story, metrics, model = _write(settings, picked, now, writer)
-    metrics["fresh_statements"] = float(left)
+    metrics["fresh_statements"] = float(left.fresh)
+    if left.days is not None:
+        metrics["library_days"] = round(left.days, 2)
     compositions = []
     for statement, text in picked:
         composition = _compose_one(settings, statement, text, written.get(statement.id), history, model)

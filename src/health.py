@@ -7,7 +7,6 @@ that none ran, that keys are missing, that an outcome is open since a moment ago
 from __future__ import annotations
 
 import calendar
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,9 +17,9 @@ from src.db_manager import Hold, Run, Usage
 from src.pacing import BREAKER_AFTER, Wait
 from src.post import Exit, Post, RateLimit, TickResult
 from src.slots import Rate
+from src.supply import Supply
 
 FORECAST_DAYS = 7
-HORIZON_DAYS = 366
 LOG_FIX = "the whole story is in error.log in the folder of the logs"
 _EXITS = {
     "blocked": Exit.BLOCKED,
@@ -36,15 +35,6 @@ _FIXES = {
     "nothing-due:budget": "raise DAILY_BUDGET_USD or MONTHLY_BUDGET_USD if you want more",
     "nothing-due:clock-behind": "set the clock of this machine (timedatectl set-ntp true)",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Library:
-    """Statements in all, those fresh now, and the days they last (None: longer than anybody need plan for)."""
-
-    total: int
-    fresh: int
-    days: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +66,7 @@ class Facts:
     watched_since: datetime | None
     maintained: datetime | None
     rates: Mapping[str, Rate]
-    library: Library
+    library: Supply
     spend: Spend
 
 
@@ -120,6 +110,7 @@ def _as_seen_by_a_run(facts: Facts) -> alerts.Health:
         last_posted=facts.last_posted,
         watched_since=facts.watched_since,
         fresh_statements=facts.library.fresh,
+        library_days=facts.library.days,
     )
 
 
@@ -154,39 +145,6 @@ def breaker(hold: Hold | None, now: datetime) -> str:
     if hold.count >= BREAKER_AFTER:
         return f"open{held or ', one try is due'}: {hold.reason}, {hold.count} in a row since {hold.since:%F %R} UTC"
     return f"closed, {hold.count} of {BREAKER_AFTER} refusals: {hold.reason}" + (f"; waits{held}" if held else "")
-
-
-def posts_per_day(settings: Settings) -> float:
-    """How many posts a day the settings allow, quiet hours aside."""
-    return min(1440 / settings.post_interval_minutes, settings.max_posts_per_day)
-
-
-def library(settings: Settings, statements: Iterable[str], last_used: Mapping[str, datetime], now: datetime) -> Library:
-    """How long the library lasts. `statements` are their ids, `last_used` when each last ran."""
-    known = set(statements)
-    cooldown = timedelta(days=settings.cooldown_days)
-    back = sorted(used + cooldown for name, used in last_used.items() if name in known and now - used < cooldown)
-    fresh = len(known) - len(back)
-    waits = [max((at - now) / timedelta(days=1), 0.0) for at in back]
-    return Library(len(known), fresh, days_left(fresh, waits, posts_per_day(settings), settings.cooldown_days))
-
-
-def days_left(fresh: int, waits: Iterable[float], per_day: float, cooldown_days: float) -> float | None:
-    """Days until no statement is fresh, at `per_day` posts; `waits` are the days until each used one is back, ascending.
-
-    None if that does not come within a year, or ever: what is used is back after `cooldown_days`.
-    """
-    back = deque(waits)
-    for number in range(int(min(2 * cooldown_days, HORIZON_DAYS) * per_day) + 1):  # after two rounds it repeats itself
-        day = number / per_day
-        while back and back[0] <= day + 1e-9:
-            back.popleft()
-            fresh += 1
-        if not fresh:
-            return day
-        fresh -= 1
-        back.append(day + cooldown_days)
-    return None
 
 
 def forecast(month: float, week: float, watched_days: float, now: datetime) -> float:

@@ -10,9 +10,10 @@ from typing import Any
 from src import db_manager, health, pacing, sources
 from src.accounts import named
 from src.config import Settings
-from src.health import Facts, Library, Reason, Spend
+from src.health import Facts, Reason, Spend
 from src.post import RateLimit, Status, slot_of, tweet_url
 from src.slots import Rate, Slot, rate, slot_history
+from src.supply import Supply, supply
 
 WINDOWS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 
@@ -58,9 +59,9 @@ def read_facts(db: db_manager.Database, settings: Settings, slots: Sequence[Slot
     )
 
 
-def _library(db: db_manager.Database, settings: Settings, now: datetime) -> Library:
+def _library(db: db_manager.Database, settings: Settings, now: datetime) -> Supply:
     statements = sources.load(settings.library_paths).statements
-    return health.library(settings, [s.id for s in statements], db.content_history(now, settings.cooldown_days, texts=0).last_used, now)
+    return supply(settings, [s.id for s in statements], db.content_history(now, settings.cooldown_days, texts=0).last_used, now)
 
 
 def _spend(db: db_manager.Database, usage: db_manager.Usage, watched: datetime | None, now: datetime) -> Spend:
@@ -131,7 +132,7 @@ def percent(share: float) -> str:
     return f"{min(share * 100, 99.9):.1f} %" if share < 1 else "100 %"
 
 
-def library_words(found: Library) -> str:
+def library_words(found: Supply) -> str:
     """How long the statements last."""
     lasts = "does not run out" if found.days is None else f"lasts {found.days:.0f} days"
     return f"{found.fresh:,} of {found.total:,} statements fresh, {lasts}"

@@ -292,6 +292,7 @@ def _health(app: App, result: TickResult) -> alerts.Health:
         last_posted=app.db.last_posted(),
         watched_since=app.db.made_at(),
         fresh_statements=None if fresh is None else int(fresh),
+        library_days=app.metrics.get("library_days"),
         login_ends=_login_ends(app),
     )
 

@@ -13,6 +13,7 @@ from src import alerts, config
 from src.alerts import Cause, Health, causes, due
 from src.post import Exit, TickResult
 from tests import fake_x
+from tests.world import World
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
 GOOD = TickResult(Exit.OK, "posted", "posted 1")
@@ -27,7 +28,7 @@ SETTINGS = config.load({})
     (Health(GOOD, watched_since=NOW - timedelta(hours=7)), "silence"),
     (Health(TickResult(Exit.OK, "nothing-due:budget", "spent", "raise it")), "budget"),
     (Health(TickResult(Exit.IO, "trouble", "disk full", "make room")), "database"),
-    (Health(GOOD, fresh_statements=100), "library"),
+    (Health(GOOD, fresh_statements=100, library_days=4.2), "library"),
 ])
 def test_rules(health, cause):
     """Each rule names its cause, in words."""
@@ -38,7 +39,7 @@ def test_rules(health, cause):
 
 def test_all_is_well():
     """A healthy run has no cause, whatever is merely close to a limit."""
-    health = Health(GOOD, oldest_unknown=NOW - timedelta(minutes=59), failures=2, last_posted=NOW - timedelta(hours=5), fresh_statements=500)
+    health = Health(GOOD, oldest_unknown=NOW - timedelta(minutes=59), failures=2, last_posted=NOW - timedelta(hours=5), fresh_statements=50, library_days=5.0)
     assert causes(health, SETTINGS, NOW) == []
 
 
@@ -115,6 +116,26 @@ def test_a_blocked_account_is_told_once_and_its_end_too(world, hook):
     assert pings[-2:] == ["/ping/start", "/ping"]
 
 
+def test_a_library_that_runs_low(tmp_path, hook):
+    """It is told once by its days at this owner's pace, and not called over by runs that had nothing to write."""
+    library = tmp_path / "own.jsonl"
+    record = {"topic": "Git", "reference": "git(1)"}
+    library.write_text("".join(json.dumps({"id": f"s-{n}", "statement": f"git command number {n} does what its manual page says.", **record}) + "\n"
+                               for n in range(1, 11)), encoding="utf-8")
+    with fake_x.FakeX() as x:
+        world = World(tmp_path, x, None, extra={
+            "CANDIDATES": "0", "BUILTIN_LIBRARY": "false", "SOURCES": str(library), "POST_INTERVAL_MINUTES": "1440",
+            "ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook"})
+        assert world.cli().returncode == 0  # ten statements last ten days at one a day
+        assert hook.seen == []
+    settings = config.load({"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook", "DATA_DIR": str(tmp_path)})
+    alerts.watch(Health(GOOD, fresh_statements=4, library_days=4.0), settings, NOW)
+    alerts.watch(Health(GOOD), settings, NOW)
+    assert [json.loads(body)["title"] for _, body in hook.seen] == ["twitter_manager: library"]
+    alerts.watch(Health(GOOD, fresh_statements=800), settings, NOW)
+    assert json.loads(hook.seen[-1][1])["title"] == "twitter_manager: library is over"
+
+
 def test_delivery_trouble_never_changes_the_run(world, hook):
     """A webhook that fails, hangs or is not there costs nothing but a log line, and the alert is tried again."""
     world.extra |= {"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook,json://127.0.0.1:9/none", "PING_URL": "http://127.0.0.1:9/ping", "ALERT_LOW_LIBRARY_DAYS": "0", "ALERT_NO_POST_HOURS": "1"}
@@ -184,7 +205,6 @@ def test_addresses_are_secrets(tmp_path):
 
 def test_alerts_command(tmp_path, hook):
     """`alerts test` delivers, and says so when it cannot or when nothing is set."""
-    from tests.world import World
     with fake_x.FakeX() as x:
         world = World(tmp_path, x, None)
         assert world.cli("alerts", "test").returncode == 78
@@ -198,7 +218,6 @@ def test_alerts_command(tmp_path, hook):
 
 def test_undo(tmp_path):
     """`undo` deletes on X after asking, records it, and refuses what is not on X."""
-    from tests.world import World
     with fake_x.FakeX() as x:
         world = World(tmp_path, x, None, extra={"CANDIDATES": "0", "POST_INTERVAL_MINUTES": "1440"})
         world.cli()

@@ -10,6 +10,7 @@ from src import health, status
 from src.app import Clock
 from src.maintenance import maintain
 from src.post import Exit
+from src.supply import days_left
 from tests import fake_x
 from tests.world import new_world
 
@@ -196,7 +197,7 @@ def test_for_programs(world):
 ])
 def test_days_left(fresh, waits, per_day, cooldown, days):
     """The library lasts until no statement is fresh; for ever where each is back before it is needed."""
-    found = health.days_left(fresh, waits, per_day, cooldown)
+    found = days_left(fresh, waits, per_day, cooldown)
     assert found == (None if days is None else pytest.approx(days))
 
 
