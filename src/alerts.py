@@ -32,7 +32,7 @@ _PING_BODY_BYTES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What the rules look at. Times UTC; `failures` counts runs in a row that ended badly.
+    """What the rules look at. Times UTC; `failures` counts runs in a row that ended badly, `model_failures` those without the model.
 
     `fresh_statements` is None in a run that had no text to write; `library_days` also where the library does not run out.
     """
@@ -42,6 +42,7 @@ class Health:
     blocked_fix: str = ""
     oldest_unknown: datetime | None = None
     failures: int = 0
+    model_failures: int = 0
     last_posted: datetime | None = None
     watched_since: datetime | None = None
     fresh_statements: int | None = None
@@ -79,6 +80,9 @@ def causes(health: Health, settings: Settings, now: datetime) -> list[Cause]:
                            "look at your account; `reconcile ID --posted TWEET_ID` or `--not-posted` settles it"))
     if health.failures >= settings.alert_after_failures:
         found.append(Cause("failures", f"{health.failures} runs in a row failed, the last one: {result.message}", result.fix))
+    if health.model_failures >= settings.alert_after_failures:
+        found.append(Cause("model", f"the model brought no text in {health.model_failures} runs in a row; vetted texts went out without it",
+                           "`check` tests it; twitter_manager.log in the folder of the logs has the reason"))
     since = health.last_posted or health.watched_since
     if since and _loud_time(since, settings, now) > _longest_silence(settings):
         found.append(Cause("silence", f"no post since {since:%F %R} UTC", "`status` shows what holds it back"))
@@ -86,6 +90,8 @@ def causes(health: Health, settings: Settings, now: datetime) -> list[Cause]:
         found.append(Cause("budget", result.message, result.fix))
     if result.exit_code is Exit.IO or result.outcome == "locked":  # a run that saw no database cannot count its failures there
         found.append(Cause("database", result.message, result.fix))
+    if result.exit_code is Exit.CONFIG:
+        found.append(Cause("settings", result.message, result.fix))
     if health.library_days is not None and health.library_days < settings.alert_low_library_days:
         found.append(Cause("library", f"the library lasts {health.library_days:.1f} days: {health.fresh_statements} fresh statements are left",
                            "add library files (SOURCES) or lower COOLDOWN_DAYS"))

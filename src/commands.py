@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from src import db_manager, log, model_store, sources
+from src import db_manager, log, model_store, safety, sources
 from src.accounts import claim_account, folders, named
 from src.app import App, Clock, LazyAccount, no_text, require_credentials
 from src.config import Settings
@@ -107,6 +107,7 @@ def _check_database(settings: Settings) -> str:
 
 def _check_library(settings: Settings) -> str:
     library = sources.load(settings.library_paths)
+    safety.read_words(settings.blocklist_file)
     if not library.statements or library.problems:
         message = f"{len(library.statements)} statements, {len(library.problems)} broken records"
         raise Trouble(message, "type: python -m src.twitter_manager sources check")
@@ -203,7 +204,7 @@ def reconcile(options: argparse.Namespace, settings: Settings, clock: Clock, run
 def _settle_all(app: App) -> list[str]:
     before = app.db.with_status(Status.UNKNOWN)
     if before:
-            require_credentials(app.settings)
+        require_credentials(app.settings)
     reconcile_open(app)
     return [f"post {p.id}: {app.db.post(p.id).status}" for p in before if app.db.post(p.id).status is not Status.UNKNOWN]
 

@@ -578,6 +578,12 @@ class Database:
                           " AND (exit_code <> 0 OR outcome = 'posted') ORDER BY id DESC LIMIT ?", most)
         return next((n for n, row in enumerate(rows) if row["exit_code"] == 0), len(rows))
 
+    def model_failures_in_a_row(self, most: int = 100) -> int:
+        """In how many of the latest runs that asked the model for a text it brought none, up to the last in which it did."""
+        rows = self._rows("SELECT metrics FROM runs WHERE finished IS NOT NULL AND command = 'tick' ORDER BY id DESC LIMIT ?", most)
+        asked = [metrics for row in rows if "generate_seconds" in (metrics := _numbers(row["metrics"]))]
+        return next((n for n, metrics in enumerate(asked) if "model_failed" not in metrics), len(asked))
+
     def add_candidates(self, run_id: str, candidates: Iterable[Candidate], now: datetime) -> None:
         """Keep what the model wrote and why it was taken or refused."""
         with self._transaction() as db:

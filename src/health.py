@@ -26,6 +26,7 @@ _EXITS = {
     "unknown": Exit.UNKNOWN,
     "database": Exit.IO,
     "library": Exit.NO_CONTENT,
+    "settings": Exit.CONFIG,
 }
 _FIXES = {
     "not-sent": "check the network and the name server of this machine",
@@ -62,6 +63,7 @@ class Facts:
     last_tweet: Post | None
     unknown: tuple[int, ...]
     failures: int
+    model_failures: int
     last_posted: datetime | None
     watched_since: datetime | None
     maintained: datetime | None
@@ -107,6 +109,7 @@ def _as_seen_by_a_run(facts: Facts) -> alerts.Health:
         blocked=f"{hold.reason}, {hold.count} in a row" if hold else "",
         blocked_fix=hold.fix if hold else "",
         failures=facts.failures,
+        model_failures=facts.model_failures,
         last_posted=facts.last_posted,
         watched_since=facts.watched_since,
         fresh_statements=facts.library.fresh,

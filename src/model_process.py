@@ -61,12 +61,16 @@ class Writer:
     def __init__(self, settings: Settings, seconds: float) -> None:
         self._settings, self._seconds = settings, seconds
         self._process: subprocess.Popen[bytes] | None = None
+        self._not_started = ""
         self._turn = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         self._deadline = time.monotonic() + self._seconds
         if self._turn.enter_context(model_turn(self._settings.models_dir, self._seconds / 2)):
-            self._process = _start(self._settings.generate_memory_mb)
+            try:
+                self._process = _start(self._settings.generate_memory_mb)
+            except (OSError, subprocess.SubprocessError) as error:  # no memory or no room for one more process
+                self._not_started = f"its process could not be started: {error}"
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -89,6 +93,8 @@ class Writer:
 
     def exchange(self, request: bytes, texts: int = 1) -> tuple[int | None, bytes, bytes]:
         """Exit status (None: out of time), standard output up to 2 MB, and the end of standard error. A line a text is awaited."""
+        if self._not_started:
+            raise ModelTrouble(self._not_started, _child_fix(-signal.SIGKILL))
         if self._process is None:
             message = f"other accounts kept the model busy for {self._seconds / 2:.0f} s"
             raise ModelTrouble(message, "let fewer of them start in one minute: `install --print` spreads their cron lines")

@@ -67,6 +67,14 @@ class Model:
 
 def locate(settings: Settings) -> Model:
     """The model to write with, verified. Never downloads. Raises `ModelTrouble` with the reason and the fix."""
+    try:
+        return _located(settings)
+    except (OSError, ValueError, KeyError, TypeError) as error:  # not ours to read, a disk that fails, a manifest that was edited
+        message = f"the files of the model cannot be read: {type(error).__name__}: {error}"
+        raise ModelTrouble(message, "let this user read them, or put them there anew: make model, or `model update` for a hub model") from error
+
+
+def _located(settings: Settings) -> Model:
     if (own := own_folder(settings)) is not None:
         refuse_unsafe(own)
         verify(own, settings.models_dir)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from src.post import ConfigTrouble
 from src.tweet_text import (
     canonical,
     find_cashtags,
@@ -187,8 +188,16 @@ def _blocklist() -> tuple[frozenset[str], frozenset[str], tuple[str, ...]]:
 
 
 def read_words(path: Path | None) -> frozenset[str]:
-    """The owner's blocklist: one word or phrase a line, `#` starts a comment. Empty for no file."""
+    """The owner's blocklist: one word or phrase a line, `#` starts a comment. Empty for no file.
+
+    Raises `ConfigTrouble` for one that cannot be read: nothing goes out past words that the owner forbids.
+    """
     if path is None:
         return frozenset()
-    lines = (line.partition("#")[0].strip().lower() for line in path.read_text(encoding="utf-8").splitlines())
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"BLOCKLIST_FILE: {path} cannot be read: {error}"
+        raise ConfigTrouble(message, "name a text file (UTF-8) in .env, or take the setting out") from error
+    lines = (line.partition("#")[0].strip().lower() for line in text.splitlines())
     return frozenset(filter(None, lines))

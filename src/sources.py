@@ -103,10 +103,11 @@ def load(paths: Iterable[Path]) -> Library:
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
-        if path.is_dir():
-            yield from sorted(path.glob("*.jsonl"))
-        else:
-            yield path
+        try:
+            folder = path.is_dir()
+        except OSError:  # not ours to enter: told where the file is read
+            folder = False
+        yield from sorted(path.glob("*.jsonl")) if folder else (path,)
 
 
 def _lines(path: Path, problems: list[Problem]) -> Iterator[tuple[str, str]]:

@@ -50,6 +50,7 @@ def read_facts(db: db_manager.Database, settings: Settings, slots: Sequence[Slot
         last_tweet=db.last_tweet(),
         unknown=tuple(p.id for state in (Status.UNKNOWN, Status.UNCONFIRMED) for p in db.with_status(state) if p.origin != "seed"),
         failures=db.failures_in_a_row(),
+        model_failures=db.model_failures_in_a_row(),
         last_posted=db.last_posted(),
         watched_since=watched,
         maintained=db.get_time("maintained_at"),

@@ -266,7 +266,8 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
         locked = isinstance(trouble, db_manager.LockedError)
         result = TickResult(trouble.exit_code, "locked" if locked else "trouble", str(trouble), trouble.fix)
         found = alerts.causes(alerts.Health(result), settings, clock.now())
-        alerts.tell(found, settings, clock.now(), {"database"}.__contains__)  # of the rest this run saw nothing
+        seen = {"settings" if trouble.exit_code is Exit.CONFIG else "database"}  # of the rest this run saw nothing
+        alerts.tell(found, settings, clock.now(), seen.__contains__)
         _ping(settings, result)
         raise
     alerts.watch(health, settings, clock.now())
@@ -289,6 +290,7 @@ def _health(app: App, result: TickResult) -> alerts.Health:
         blocked_fix=blocked.fix if blocked else "",
         oldest_unknown=app.db.oldest_unknown(),
         failures=app.db.failures_in_a_row(),
+        model_failures=app.db.model_failures_in_a_row(),
         last_posted=app.db.last_posted(),
         watched_since=app.db.made_at(),
         fresh_statements=None if fresh is None else int(fresh),

@@ -27,6 +27,8 @@ SETTINGS = config.load({})
     (Health(GOOD, last_posted=NOW - timedelta(hours=7)), "silence"),
     (Health(GOOD, watched_since=NOW - timedelta(hours=7)), "silence"),
     (Health(TickResult(Exit.OK, "nothing-due:budget", "spent", "raise it")), "budget"),
+    (Health(GOOD, model_failures=3), "model"),
+    (Health(TickResult(Exit.CONFIG, "trouble", "BLOCKLIST_FILE: ...", "name a text file")), "settings"),
     (Health(TickResult(Exit.IO, "trouble", "disk full", "make room")), "database"),
     (Health(GOOD, fresh_statements=100, library_days=4.2), "library"),
 ])
@@ -194,6 +196,22 @@ def test_database_trouble_is_told(world, hook):
     with pytest.raises(Exception, match="set aside"):
         world.tick()
     assert "set aside" in json.loads(hook.seen[-1][1])["message"]
+
+
+def test_settings_that_cannot_be_used_are_told(tmp_path, hook):
+    """A blocklist that cannot be read stops the run before anything is claimed: 78, an alert, and `status` says so too."""
+    with fake_x.FakeX() as x:
+        world = World(tmp_path, x, None, extra={
+            "CANDIDATES": "0", "ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook", "BLOCKLIST_FILE": str(tmp_path / "none.txt")})
+        done = world.cli()
+        assert (done.returncode, x.texts(), world.ours()) == (78, [], [])
+        assert "BLOCKLIST_FILE" in done.stderr
+        assert "BLOCKLIST_FILE" in json.loads(hook.seen[-1][1])["message"]
+        assert "settings: BLOCKLIST_FILE" in world.cli("status").stdout
+        assert "BLOCKLIST_FILE" in world.cli("check").stdout
+        (tmp_path / "none.txt").write_text("gizmo\n")
+        assert world.cli().returncode == 0
+        assert json.loads(hook.seen[-1][1])["title"] == "twitter_manager: settings is over"
 
 
 def test_addresses_are_secrets(tmp_path):

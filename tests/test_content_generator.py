@@ -76,6 +76,30 @@ def test_a_hanging_child_leaves_nothing_behind(monkeypatch, settings, tmp_path):
         assert not os.path.exists(state) or open(state).read().split()[2] == "Z"
 
 
+def test_a_process_that_cannot_be_started(monkeypatch, settings):
+    """No room for one more process (here: no such interpreter) costs the opening, never the tweet."""
+    monkeypatch.setattr(model_process.sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(model_store, "locate", lambda settings: Model(settings.models_dir, "fake", tuned=True))
+    monkeypatch.setattr(content_generator, "mode_for", lambda *_: "hook")
+    monkeypatch.setattr(model_process, "mode_for", lambda *_: "hook")
+    composition = compose(settings, History(), NOW, seconds=10)
+    assert composition.draft.origin == "wording"
+    assert any("could not be started" in note and "/nowhere/python" in note for note in composition.notes)
+
+
+@pytest.mark.parametrize("broken", ["MANIFEST.json", "config.json"])
+def test_model_files_that_cannot_be_read(settings, broken):
+    """A file of the model that cannot be read (another user's, a disk that fails) costs the opening, never the tweet."""
+    folder = model_store.embedded_folder(settings.models_dir)
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "MANIFEST.json").write_text('{"source": {}, "files": {"config.json": "0"}}' if broken == "config.json" else "{ not JSON")
+    (folder / "config.json").mkdir()
+    composition = compose(settings, History(), NOW, seconds=10)
+    assert composition.draft.origin == "wording"
+    assert any("cannot be read" in note for note in composition.notes)
+
+
 def test_memory_limit(monkeypatch, tmp_path):
     """GENERATE_MEMORY_MB bounds the model's process."""
     limited = config.load({"DATA_DIR": str(tmp_path), "GENERATE_MEMORY_MB": "300"})

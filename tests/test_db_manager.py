@@ -323,6 +323,16 @@ def test_notes(db):
     assert db.made_at() == NOW
 
 
+def test_model_failures_in_a_row(db):
+    """Runs that did not ask the model neither count nor end the count; a text that it brought does."""
+    failed = {"generate_seconds": 2.0, "model_failed": 1.0}
+    assert db.model_failures_in_a_row() == 0
+    for name, metrics, expected in (("a", failed, 1), ("b", {"seconds": 0.1}, 1), ("c", failed, 2), ("d", {"generate_seconds": 2.0}, 0)):
+        db.begin_run(name, "tick", SLOT, "0", NOW)
+        db.finish_run(name, 0, "posted", "m", metrics, NOW)
+        assert db.model_failures_in_a_row() == expected
+
+
 def test_notes_that_cannot_be_read(db):
     """A note that was damaged counts as none: it stops no run."""
     for junk in ("{", "[]", "[[1]]", "null", '{"kind": 1}', "1e999", '[["a", "b", 1, 1]]', '[["a", 1, 1, 1e30]]', '{"kind": "wait", "reason": "", "until": 1e30, "fix": "", "count": 1, "since": 0}'):

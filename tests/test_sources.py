@@ -52,6 +52,12 @@ def test_duplicate_id_and_unreadable_file(tmp_path):
     assert len(library.problems) == 3
 
 
+def test_a_path_that_cannot_be_looked_at(tmp_path):
+    """A path whose folder cannot be entered (here: a name too long for any disk) is a problem, not an end."""
+    (problem,) = load([tmp_path / ("x" * 300)]).problems
+    assert "cannot be read" in problem.message
+
+
 def test_shipped_library_is_sound():
     """No broken record ships, and there are enough statements, topics and openings."""
     assert not LIBRARY.problems
