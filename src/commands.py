@@ -90,7 +90,11 @@ def _check_credentials(settings: Settings, now: datetime) -> str:
 
 def _check_folders(settings: Settings) -> str:
     for folder in folders(settings):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            message = f"{folder} cannot be made: {error.strerror}"
+            raise DatabaseTrouble(message, "name a folder on a disk of this machine in .env (DATA_DIR, LOG_DIR)") from error
         if not os.access(folder, os.W_OK | os.X_OK):
             message = f"{folder} is not writable"
             raise DatabaseTrouble(message, f"type: chmod u+wx {folder}")

@@ -10,13 +10,18 @@ from src import model_store, model_update, model_versions, sources, tuning
 from src.accounts import named
 from src.config import Settings
 from src.model_versions import Version
+from src.whole_file import FileTrouble
 
 Shown = tuple[object, str]
 
 
 def run(options: argparse.Namespace, settings: Settings) -> Shown:
     """Carry out `model ACTION`. Raises `Trouble`; the model in use stays then."""
-    data, text = _ACTIONS[options.action](options, settings)
+    try:
+        data, text = _ACTIONS[options.action](options, settings)
+    except OSError as error:
+        message = f"the models folder cannot be used: {error}"
+        raise FileTrouble(message, f"make room and let this user write there: df -h {settings.models_dir}; ls -ld {settings.models_dir}") from error
     return data, named(text, settings.profile)
 
 

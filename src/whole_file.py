@@ -10,7 +10,7 @@ from src.post import Exit, Trouble
 
 
 class FileTrouble(Trouble):
-    """A file that the owner named cannot be written."""
+    """A file or a folder that the owner named cannot be written."""
 
     exit_code = Exit.IO
 

@@ -186,6 +186,17 @@ def test_check(still):
     assert done.returncode == 69
 
 
+def test_folders_that_cannot_be_made(still):
+    """A data or models folder below a file is told with what to do, by `check` and by `model install`."""
+    (still.folder / "file").touch()
+    done = still.cli("check", env={**WORDING, "DATA_DIR": str(still.folder / "file" / "data")})
+    assert "cannot be made: Not a directory" in done.stdout
+    assert done.returncode == 74
+    done = still.cli("model", "install", env={**WORDING, "MODELS_DIR": str(still.folder / "file" / "models")})
+    assert "the models folder cannot be used" in done.stderr
+    assert done.returncode == 74
+
+
 def test_status_and_history(still):
     """status and history show the last post, in words and as JSON, before and after there is one."""
     assert "nothing has run" in still.cli("status").stdout
