@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from src import __version__
-from src.post import Exit
+from src.post import MAX_TWEET_ID, Exit
 
+MOST_EPOCHS = 100
 DESCRIPTION = "Write one verified tweet with a local model and post it to X, at most once per slot. Made for cron."
 EPILOG = """Without a command, run one tick. --profile NAME, before or after the command, or PROFILE in the environment
 chooses one of several accounts: data/profiles/NAME/.env holds its settings.
@@ -128,7 +129,7 @@ def _add_model(command: Callable[..., Parser]) -> None:
     tune = command("tune", "teach the embedded model to write openings, in under 15 minutes on two cores", actions)
     tune.add_argument("--examples", metavar="FILE", help='your own, one {"statement": ..., "opening": ...} a line')
     tune.add_argument("--output", metavar="FOLDER", help="only write the adapter there, do not switch to it")
-    tune.add_argument("--epochs", type=float, default=None, metavar="N", help="passes over the pairs")
+    tune.add_argument("--epochs", type=_epochs, default=None, metavar="N", help="passes over the pairs")
 
 
 def _add_upkeep(command: Callable[[str, str], Parser]) -> None:
@@ -157,15 +158,35 @@ def command_names() -> frozenset[str]:
 
 def _add_report(command: Callable[[str, str], Parser]) -> None:
     report = command("report", "show what happened: success, speed, memory, money, refusals, gaps, last posts")
-    report.add_argument("--days", type=_count, default=30, metavar="N", help="how far back (default 30)")
+    report.add_argument("--days", type=_days, default=30, metavar="N", help="how far back (default 30)")
     report.add_argument("--html", metavar="FILE", help="write it as one page with charts")
     report.add_argument("--prometheus", metavar="FILE", help="write the numbers for the textfile collector of node_exporter")
 
 
 def _count(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() else 0
-    if number < 1:
-        message = f"{text!r} is not a number from 1 up"
+    """An id or a number of things, as large as the database can hold."""
+    return _number(text, MAX_TWEET_ID)
+
+
+def _days(text: str) -> int:
+    return _number(text, 3660)
+
+
+def _number(text: str, most: int) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+    if not 1 <= number <= most:
+        message = f"{text!r} is not a number from 1 to {most}"
+        raise argparse.ArgumentTypeError(message)
+    return number
+
+
+def _epochs(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= MOST_EPOCHS:
+        message = f"{text!r} is not a number above 0, at most {MOST_EPOCHS}"
         raise argparse.ArgumentTypeError(message)
     return number
 

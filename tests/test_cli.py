@@ -92,6 +92,7 @@ def test_read_only_token(still):
 @pytest.mark.parametrize(("arguments", "words"), [
     (["statu"], "did you mean 'status'?"), (["--dryrun"], "did you mean '--dry-run'?"), (["history", "-n", "zero"], "not a number"), (["reconcile", "--posted", "5"], "need the ID"),
     (["reconcile", "5"], "--posted TWEET_ID or --not-posted"), (["model"], "ACTION"), (["--dry-run", "status"], "goes with a tick"), (["frobnicate"], "invalid choice"),
+    (["undo", "9223372036854775808"], "not a number from 1"), (["report", "--days", "99999"], "from 1 to 3660"), (["model", "tune", "--epochs", "nan"], "not a number above 0"),
 ])
 def test_usage(still, arguments, words):
     """An unknown option or command gets usage and the nearest match, exit 2."""
