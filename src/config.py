@@ -47,7 +47,7 @@ def _split(value: object) -> object:
 
 
 CommaList = Annotated[tuple[str, ...], BeforeValidator(_split)]
-Seconds = Annotated[tuple[float, ...], BeforeValidator(_split)]
+Seconds = Annotated[tuple[Annotated[float, Field(ge=0, le=300)], ...], BeforeValidator(_split)]
 
 
 class Settings(BaseModel):

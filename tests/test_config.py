@@ -73,6 +73,15 @@ def test_bad_addresses(url):
         load({"X_API_BASE_URL": url})
 
 
+@pytest.mark.parametrize(("name", "value"), [
+    ("DAILY_BUDGET_USD", "nan"), ("PRICE_POST_USD", "-1"), ("READ_TIMEOUT_SECONDS", "inf"), ("RECONCILE_DELAYS_SECONDS", "2,nan"), ("RECONCILE_DELAYS_SECONDS", "-1"),
+    ("RECONCILE_DELAYS_SECONDS", "9999")])
+def test_numbers_that_cannot_be(name, value):
+    """A budget that nothing exceeds, a pause that cannot be slept: named as the setting's problem, before anything is sent."""
+    with pytest.raises(ConfigTrouble, match=name):
+        load({name: value})
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o666])
 def test_open_env_file_is_refused(no_env_file, mode):
     """An .env that others can read is refused with the command to type."""
