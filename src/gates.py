@@ -55,7 +55,8 @@ def _opening_reasons(opening: str, statement: Statement, text: str, recent: Iter
         yield "too-short"
     if not opening.endswith(("?", ".", "!", "…")) or _DANGLING.search(opening) or _FALSE_START.search(opening):
         yield "incomplete"
-    if opening[:1] and not (opening[0].isupper() or _is_code(opening.split(maxsplit=1)[0]) or _known(opening.split(maxsplit=1)[0], text)):
+    first = next(iter(opening.split()), "")
+    if not (first[:1].isupper() or _is_code(first) or _known(first, text)):
         yield "incomplete"
     if opening.count("?") > 1 or len(re.findall(r"[?!.](?=\s|$)", opening)) > 3:
         yield "incomplete"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import resource
 import select
@@ -16,7 +17,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from src import progress
 from src.config import ROOT, Settings, child_environment
@@ -164,11 +165,23 @@ def _read_answers(output: bytes) -> dict[str, Written]:
     """The answers that are well-formed; anything else the child printed is passed over."""
     written = {}
     for line in output.decode("utf-8", "replace").splitlines():
-        with contextlib.suppress(ValueError, TypeError, KeyError, IndexError, AttributeError):
+        with contextlib.suppress(ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError):
             data = json.loads(line)
-            openings = tuple((str(item[0])[:500], float(item[1])) for item in data["openings"])
-            written[str(data["id"])] = Written(openings, int(data["tokens"]), float(data["seconds"]))
+            openings = tuple((_text(item[0]), _number(item[1])) for item in data["openings"])
+            written[str(data["id"])] = Written(openings, int(_number(data["tokens"])), _number(data["seconds"]))
     return written
+
+
+def _text(value: object) -> str:
+    """What the database can hold: half a character (a lone surrogate) becomes a question mark."""
+    return str(value)[:500].encode("utf-8", "replace").decode("utf-8")
+
+
+def _number(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number
 
 
 def _child_story(status: int | None, seconds: float, complaint: bytes) -> str:

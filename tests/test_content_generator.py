@@ -11,6 +11,7 @@ import pytest
 
 from src import config, content_generator, model_process, model_store
 from src.content_generator import assemble, choose_statement, compose, judge_all
+from src.db_manager import empty_database
 from src.model_process import Written, write
 from src.model_store import Model, ModelTrouble
 from src.post import History
@@ -74,6 +75,27 @@ def test_a_hanging_child_leaves_nothing_behind(monkeypatch, settings, tmp_path):
     for pid in (tmp_path / "pids").read_text().split():
         state = f"/proc/{pid}/stat"
         assert not os.path.exists(state) or open(state).read().split()[2] == "Z"
+
+
+@pytest.mark.parametrize(("openings", "tokens", "seconds"), [
+    ('[["Why?", NaN]]', "1", "1"), ('[["Why?", 1e999]]', "1", "1"), ("[]", "1e999", "1"), ("[]", "1" + "0" * 400, "1"), ("[]", "1", "-Infinity"),
+    ('[["\\\\r", 1], ["", 2], [" ", 3]]', "1", "0"), ('[["\\\\ud800 half", 1]]', "1", "1"), ("[" * 100000, "1", "1"),
+])
+def test_answers_that_no_model_gives(monkeypatch, settings, openings, tokens, seconds):
+    """Numbers that are none, half characters, empty texts: the wording goes out, and what is kept fits into the database."""
+    child(monkeypatch, f"""
+import json, sys
+for item in json.load(sys.stdin)["statements"]:
+    print('{{"id": "' + item["id"] + '", "openings": {openings}, "tokens": {tokens}, "seconds": {seconds}}}')
+""")
+    composition = compose(settings, History(), NOW, seconds=10)
+    assert composition.draft.origin == "wording"
+    assert composition.notes
+    db = empty_database(NOW)
+    db.add_candidates("r", composition.candidates, NOW)
+    db.begin_run("r", "tick", "", "0", NOW)
+    db.finish_run("r", 0, "posted", "", composition.metrics, NOW)
+    assert json.loads(json.dumps(db.latest_run().metrics, allow_nan=False))
 
 
 def test_a_process_that_cannot_be_started(monkeypatch, settings):
