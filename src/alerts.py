@@ -208,6 +208,7 @@ def _read(file: Path) -> dict[str, float]:
 
 def _write(file: Path, told: Mapping[str, float]) -> None:
     with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)  # a run without keys ends before it makes its folder
         new = file.with_name(f".{file.name}.{os.getpid()}")
         new.write_text(json.dumps(dict(told)) + "\n", encoding="utf-8")
         new.replace(file)

@@ -246,8 +246,8 @@ def compose(settings: Settings, history: History, now: datetime, seconds: float)
 
 def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = compose) -> TickResult:
     """One real tick: lock, database, account, record, alerts. Raises `Trouble`."""
-    require_credentials(settings)
     try:
+        require_credentials(settings)
         claim_account(settings)
         with writer_lock(settings.database) as ours:
             if not ours:

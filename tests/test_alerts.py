@@ -214,6 +214,14 @@ def test_settings_that_cannot_be_used_are_told(tmp_path, hook):
         assert json.loads(hook.seen[-1][1])["title"] == "twitter_manager: settings is over"
 
 
+def test_missing_keys_are_told_once(tmp_path, hook):
+    """Without keys a run ends before it makes anything; the owner is told all the same, and not every hour."""
+    with fake_x.FakeX() as x:
+        world = World(tmp_path, x, None, extra={"TWITTER_API_KEY": "", "ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook"})
+        assert [world.cli().returncode for _ in range(2)] == [78, 78]
+    assert [json.loads(body)["title"] for _, body in hook.seen] == ["twitter_manager: settings"]
+
+
 def test_addresses_are_secrets(tmp_path):
     """Alert addresses hold tokens: settings mask them, the redactor knows them."""
     settings = config.load({"ALERT_URLS": "slack://TokenA/TokenB/TokenC, ntfy://secret-topic"})
