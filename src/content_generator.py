@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from src import gates, model_store, safety, sources
 from src.config import Settings
@@ -20,7 +20,7 @@ from src.model_process import Writer, Written, mode_for, peak_of_children_mb
 from src.model_store import Model, ModelTrouble
 from src.post import Candidate, Composition, Draft, History, Verdict
 from src.sources import Library, Statement
-from src.supply import supply
+from src.supply import is_fresh, supply
 from src.tweet_text import MAX_WEIGHT, weighted_length
 
 RECENT_OPENINGS = 200
@@ -190,13 +190,6 @@ def judge_by_hand(settings: Settings, text: str, others: Sequence[str]) -> Verdi
     return gates.judge_tweet(text, others[:NEAR_WINDOW], safety.read_words(settings.blocklist_file))
 
 
-def fresh_statements(settings: Settings, library: Library, history: History, now: datetime) -> list[Statement]:
-    """The statements that were never used or are past their cool-down."""
-    cooldown = timedelta(days=settings.cooldown_days)
-    return [s for s in library.statements
-            if s.id not in history.last_used or now - history.last_used[s.id] >= cooldown]
-
-
 def choose_statement(
     settings: Settings, library: Library, history: History, now: datetime
 ) -> tuple[Statement, str] | None:
@@ -205,7 +198,7 @@ def choose_statement(
     Past its cool-down, in the topic that has waited longest; never used before used; another wording first. A
     text too like a recent one is passed over. The choice is random but the same for the same hour.
     """
-    fresh = fresh_statements(settings, library, history, now)
+    fresh = [s for s in library.statements if is_fresh(settings, history.last_used.get(s.id), now)]
     blocked = safety.read_words(settings.blocklist_file)
     order = random.Random(int(now.timestamp()) // 3600)  # noqa: S311 (variety, not secrecy)
     order.shuffle(fresh)

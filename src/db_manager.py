@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+import itertools
 import json
 import os
 import sqlite3
@@ -581,8 +582,8 @@ class Database:
     def model_failures_in_a_row(self, most: int = 100) -> int:
         """In how many of the latest runs that asked the model for a text it brought none, up to the last in which it did."""
         rows = self._rows("SELECT metrics FROM runs WHERE finished IS NOT NULL AND command = 'tick' ORDER BY id DESC LIMIT ?", most)
-        asked = [metrics for row in rows if "generate_seconds" in (metrics := _numbers(row["metrics"]))]
-        return next((n for n, metrics in enumerate(asked) if "model_failed" not in metrics), len(asked))
+        asked = (metrics for row in rows if "generate_seconds" in (metrics := _numbers(row["metrics"])))  # read no further than needed
+        return sum(1 for _ in itertools.takewhile(lambda metrics: "model_failed" in metrics, asked))
 
     def add_candidates(self, run_id: str, candidates: Iterable[Candidate], now: datetime) -> None:
         """Keep what the model wrote and why it was taken or refused."""

@@ -26,11 +26,16 @@ def posts_per_day(settings: Settings) -> float:
     return min(1440 / settings.post_interval_minutes, settings.max_posts_per_day)
 
 
+def is_fresh(settings: Settings, used: datetime | None, now: datetime) -> bool:
+    """Whether a statement that last ran at `used` (None: never) may run again: its cool-down is over."""
+    return used is None or now - used >= timedelta(days=settings.cooldown_days)
+
+
 def supply(settings: Settings, statements: Iterable[str], last_used: Mapping[str, datetime], now: datetime) -> Supply:
     """How long the library lasts. `statements` are their ids, `last_used` when each last ran."""
     known = set(statements)
     cooldown = timedelta(days=settings.cooldown_days)
-    back = sorted(used + cooldown for name, used in last_used.items() if name in known and now - used < cooldown)
+    back = sorted(used + cooldown for name, used in last_used.items() if name in known and not is_fresh(settings, used, now))
     fresh = len(known) - len(back)
     waits = [max((at - now) / timedelta(days=1), 0.0) for at in back]
     return Supply(len(known), fresh, days_left(fresh, waits, posts_per_day(settings), settings.cooldown_days))
