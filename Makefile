@@ -49,7 +49,7 @@ crash-calls: $(VENV)/.installed ## share: killed or failed at every system call,
 	$(RUN) -m pytest -m crash --durations=5 tests/test_syscalls.py
 
 crash-lives: $(VENV)/.installed ## share: 10,000 hours, a thousand random histories, hurt databases
-	$(RUN) -m pytest -m crash --durations=5 tests/test_soak.py tests/test_histories.py
+	$(RUN) -m pytest -m crash --durations=5 tests/test_soak.py tests/test_histories.py tests/test_content_generator.py
 
 crash-cron: $(VENV)/.installed ## share: real cron over changes of the clock
 	$(RUN) -m pytest -m crash --durations=5 tests/test_cron.py

@@ -94,7 +94,7 @@ def causes(health: Health, settings: Settings, now: datetime) -> list[Cause]:
         found.append(Cause("settings", result.message, result.fix))
     if health.library_days is not None and health.library_days < settings.alert_low_library_days:
         found.append(Cause("library", f"the library lasts {health.library_days:.1f} days: {health.fresh_statements} fresh statements are left",
-                           "add library files (SOURCES) or lower COOLDOWN_DAYS"))
+                           "add statements or wordings (SOURCES), or lower COOLDOWN_DAYS"))
     if health.login_ends:
         found.append(Cause("login", f"the login at X ends on {health.login_ends:%F} unless a run renews it",
                            "`login --oauth2` makes a new one, or let a tweet go out: that renews it"))

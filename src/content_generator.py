@@ -20,11 +20,10 @@ from src.model_process import Writer, Written, mode_for, peak_of_children_mb
 from src.model_store import Model, ModelTrouble
 from src.post import Candidate, Composition, Draft, History, Verdict
 from src.sources import Library, Statement
-from src.supply import is_fresh, supply
+from src.supply import Supply, is_fresh, joined, supply, unsent
 from src.tweet_text import MAX_WEIGHT, weighted_length
 
 RECENT_OPENINGS = 200
-NEAR_WINDOW = 2000
 # Lowest score of an opening of the model that is preferred to a vetted one, for a tuned and a stock model. Set by reading
 # the best openings of 160 statements: from there on nine in ten of the tuned model's are worth posting, below it fewer.
 GOOD_ENOUGH = {True: -0.25, False: 0.3}
@@ -61,8 +60,8 @@ def _compose_many(
     before = history
     while len(picked) < count and (choice := choose_statement(settings, library, before, now)):
         picked.append(choice)
-        before = _with(before, choice[0], choice[1], "", now)
-    left = supply(settings, [s.id for s in library.statements], history.last_used, now)
+        before = before.with_draft(Draft(choice[1], "wording", choice[0].id, choice[0].topic), now)
+    left = supply(settings, library.statements, history, now)
     written, story, metrics, model = _write(settings, picked, now, writer)
     metrics["fresh_statements"] = float(left.fresh)
     if left.days is not None:
@@ -71,18 +70,21 @@ def _compose_many(
     for statement, text in picked:
         composition = _compose_one(settings, statement, text, written.get(statement.id), history, model)
         if composition.draft:
-            history = _with(history, statement, composition.draft.content, composition.draft.opening, now)
+            history = history.with_draft(composition.draft, now)
         compositions.append(replace(composition, notes=(*notes, *story, *composition.notes), metrics=metrics))
     if len(picked) < count:
-        notes.append("no fresh statement is left: add library files (SOURCES) or lower COOLDOWN_DAYS")
+        notes.append(_why_nothing(left))
         compositions.append(Composition(None, notes=tuple(notes), metrics=metrics))
     return compositions
 
 
-def _with(history: History, statement: Statement, content: str, opening: str, now: datetime) -> History:
-    """The history as it will be once this text is out."""
-    openings = (opening, *history.openings) if opening else history.openings
-    return History((content, *history.texts), openings, (statement.topic, *history.topics), {**history.last_used, statement.id: now})
+def _why_nothing(left: Supply) -> str:
+    """Return why no text could be chosen, and what the owner can do."""
+    if not left.texts:
+        return f"every text of the {left.total} statements has been sent: add statements or wordings (SOURCES)"
+    if not left.fresh:
+        return "no fresh statement is left: add library files (SOURCES) or lower COOLDOWN_DAYS"
+    return "every text that could be sent now is too much like one of the last days: add library files (SOURCES)"
 
 
 def _write(
@@ -114,23 +116,28 @@ def _compose_one(
     """Judge what the model wrote for one statement and make the draft: the best candidate's, or the wording alone."""
     vetted = vetted_opening(settings, statement, text, history)
     if written is None or model is None:
-        return Composition(_draft(settings, statement, text, vetted, "hook", origin="wording"))
+        return Composition(_vetted_draft(settings, statement, text, vetted))
     mode = mode_for(settings, model)
     candidates = judge_all(settings, written, statement, text, history, mode)
     best = best_of(candidates, tuned=model.tuned)
     if best is None:
         leads = "the library's own opening leads" if vetted else "the vetted wording goes out alone"
         note = f"none of {len(candidates)} candidates was good enough; {leads}"
-        return Composition(_draft(settings, statement, text, vetted, "hook", origin="wording"), candidates, (note,))
+        return Composition(_vetted_draft(settings, statement, text, vetted), candidates, (note,))
     candidates = tuple(replace(c, chosen=True) if c is best else c for c in candidates)
     return Composition(_draft(settings, statement, text, best.opening, mode, origin="model"), candidates)
 
 
-def vetted_opening(settings: Settings, statement: Statement, text: str, history: History) -> str:
-    """A hand-written opening of the statement that passes the same gates as the model's and is fresh; empty for none."""
-    written = Written(tuple((opening, 0.0) for opening in statement.openings))
-    judged = judge_all(settings, written, statement, text, history)
-    return next((c.opening for c in judged if c.verdict.passed), "")
+def vetted_opening(settings: Settings, statement: Statement, text: str, history: History) -> str | None:
+    """Return a hand-written opening that makes an unsent text, passes the model's gates and is fresh.
+
+    Empty where the text goes out alone; None where everything that can be made of this text was sent.
+    """
+    open_pairs = unsent(statement, history.sent.get(statement.id, ()))
+    leads = [opening for opening, wording in open_pairs if wording == text]
+    judged = judge_all(settings, Written(tuple((lead, 0.0) for lead in leads if lead)), statement, text, history)
+    passed = next((c.opening for c in judged if c.verdict.passed), None)
+    return "" if passed is None and "" in leads else passed
 
 
 def best_of(candidates: Sequence[Candidate], *, tuned: bool) -> Candidate | None:
@@ -140,6 +147,10 @@ def best_of(candidates: Sequence[Candidate], *, tuned: bool) -> Candidate | None
         return candidate.verdict.passed and candidate.score >= GOOD_ENOUGH[tuned] + margin
 
     return next(filter(good, candidates), None)
+
+
+def _vetted_draft(settings: Settings, statement: Statement, text: str, opening: str | None) -> Draft | None:
+    return None if opening is None else _draft(settings, statement, text, opening, "hook", origin="wording")
 
 
 def _draft(settings: Settings, statement: Statement, text: str, written: str, mode: str, *, origin: str) -> Draft:
@@ -157,7 +168,7 @@ def tweet(text: str, written: str, mode: str, hashtags: Sequence[str] = ()) -> s
 
 def assemble(opening: str, text: str, hashtags: Sequence[str] = ()) -> str:
     """The tweet: opening, blank line, vetted text word for word, and as many hashtags as still fit."""
-    content = f"{opening}\n\n{text}" if opening else text
+    content = joined(opening, text)
     for tag in hashtags:
         longer = f"{content} #{tag}"
         if weighted_length(longer) <= MAX_WEIGHT:
@@ -171,6 +182,7 @@ def judge_all(
     """Every candidate with its verdict: first the gates for what the model wrote, then those for the whole tweet."""
     blocked = safety.read_words(settings.blocklist_file)
     recent = history.openings[:RECENT_OPENINGS]
+    sent = history.sent.get(statement.id, frozenset())
     judged = []
     for candidate, score in written.openings:
         verdict = Verdict()
@@ -180,26 +192,26 @@ def judge_all(
             verdict = gates.judge_rewrite(candidate, statement)
         if verdict.passed:
             whole = assemble(candidate, text) if mode == "hook" else candidate
-            verdict = gates.judge_tweet(whole, history.texts[:NEAR_WINDOW], blocked)
+            verdict = Verdict(("near-duplicate",)) if whole in sent else gates.judge_tweet(whole, history.texts, blocked)
         judged.append(Candidate(statement.id, candidate, score, verdict))
     return tuple(judged)
 
 
 def judge_by_hand(settings: Settings, text: str, others: Sequence[str]) -> Verdict:
     """The gates for a text that a person wrote or edited: the same as for the model's. `others`: past texts."""
-    return gates.judge_tweet(text, others[:NEAR_WINDOW], safety.read_words(settings.blocklist_file))
+    return gates.judge_tweet(text, others, safety.read_words(settings.blocklist_file))
 
 
 def choose_statement(
     settings: Settings, library: Library, history: History, now: datetime
 ) -> tuple[Statement, str] | None:
-    """The statement to post next and the wording to use. None if nothing fresh is left.
+    """Return the statement to post next and the wording to use; None if nothing is left that may go out.
 
-    Past its cool-down, in the topic that has waited longest; never used before used; another wording first. A
-    text too like a recent one is passed over. The choice is random but the same for the same hour.
+    Past its cool-down, in the topic that has waited longest; never used before used; the wording used least first, and
+    of one used before an opening that never led it. A text too like a recent one is passed over. The choice is random
+    but the same for the same hour.
     """
     fresh = [s for s in library.statements if is_fresh(settings, history.last_used.get(s.id), now)]
-    blocked = safety.read_words(settings.blocklist_file)
     order = random.Random(int(now.timestamp()) // 3600)  # noqa: S311 (variety, not secrecy)
     order.shuffle(fresh)
     waited = {topic: index for index, topic in reversed(list(enumerate(history.topics)))}
@@ -207,11 +219,12 @@ def choose_statement(
         -waited.get(s.topic, len(history.topics)),
         s.id in history.last_used,
         history.last_used[s.id].timestamp() if s.id in history.last_used else 0.0))
-    used = {gates.normal_words(t.rpartition("\n")[2]) for t in history.texts}
-    recent = history.texts[:NEAR_WINDOW]
-    for statement in fresh:
-        texts = [t for t in statement.texts if gates.normal_words(t) not in used]
-        for text in texts:
-            if gates.judge_tweet(text, recent, blocked).passed:
-                return statement, text
-    return None
+    return next(((s, text) for s in fresh if (text := _usable_wording(settings, s, history))), None)
+
+
+def _usable_wording(settings: Settings, statement: Statement, history: History) -> str | None:
+    """Return the wording of a statement to use now: one from which an unsent text can be made that is like no recent one."""
+    blocked = safety.read_words(settings.blocklist_file)
+    wordings = dict.fromkeys(text for _, text in unsent(statement, history.sent.get(statement.id, ())))
+    return next((text for text in wordings if gates.judge_tweet(text, history.texts, blocked).passed
+                 and vetted_opening(settings, statement, text, history) is not None), None)

@@ -46,6 +46,7 @@ from src.post import (
 MIGRATIONS = tuple(sorted((Path(__file__).parent / "migrations").glob("*.sql")))
 APPLICATION_ID = 0x7477746D  # "twtm"
 BACKUPS = "backups"  # the folder beside the database
+TOPICS_LOOKED_AT = 2000  # of the newest texts: longer ago than these, every topic has waited equally long
 SMALL_DATABASE_BYTES = 8 * 1024 * 1024  # up to here a full check at every start costs milliseconds, indexes included
 _PRAGMAS = {
     "busy_timeout": 10000,
@@ -458,24 +459,37 @@ class Database:
             spent_month=float(self._value("SELECT total(usd) FROM spending WHERE at >= ?", month)),
         )
 
-    def content_history(self, now: datetime, cooldown_days: int, *, texts: int = 2000) -> History:
-        """What a new text must be fresh against: the newest `texts` texts, and when each statement last ran.
+    def content_history(self, now: datetime, cooldown_days: int) -> History:
+        """Return what a new text must be fresh against.
 
-        Statements are looked for as far back as the cool-down and at least a year, so that the longest unused comes first.
+        Texts and openings are those of the cool-down: what a statement posted before that is no reason to keep the same
+        statement from coming back. Statements are looked for as far back as the cool-down and at least a year, so that the
+        longest unused comes first. Which of its texts were sent is asked of the whole history.
         """
-        rows = self._rows(
-            "SELECT content, opening, topic FROM posts WHERE status NOT IN ('expired', 'rejected')"
-            " ORDER BY id DESC LIMIT ?", texts)
+        recent = self._rows(
+            "SELECT content, opening FROM posts WHERE status NOT IN ('expired', 'rejected')"
+            " AND (created_at > ? OR sent_at > ?) ORDER BY id DESC",
+            since := (now - timedelta(days=cooldown_days)).timestamp(), since)
+        topics = self._rows("SELECT topic FROM posts WHERE status NOT IN ('expired', 'rejected') ORDER BY id DESC LIMIT ?", TOPICS_LOOKED_AT)
         used = self._rows(
             "SELECT source_id, max(coalesce(sent_at, created_at)) AS at FROM posts WHERE source_id IS NOT NULL"
             " AND status NOT IN ('expired', 'rejected') AND (created_at > ? OR sent_at > ?) GROUP BY source_id",
             since := (now - timedelta(days=max(cooldown_days, 366))).timestamp(), since)
         return History(
-            texts=tuple(row["content"] for row in rows),
-            openings=tuple(row["opening"] for row in rows if row["opening"]),
-            topics=tuple(row["topic"] for row in rows if row["topic"]),
+            texts=tuple(row["content"] for row in recent),
+            openings=tuple(row["opening"] for row in recent if row["opening"]),
+            topics=tuple(row["topic"] for row in topics if row["topic"]),
             last_used={row["source_id"]: _required_time(row["at"]) for row in used},
+            sent=self.sent_texts(),
         )
+
+    def sent_texts(self) -> dict[str, frozenset[str]]:
+        """Return the texts of each statement that are or may be on X or wait to go there, over all of history."""
+        texts: dict[str, set[str]] = {}
+        for source_id, content in self._rows(
+                "SELECT source_id, content FROM posts WHERE source_id IS NOT NULL AND status NOT IN ('failed', 'expired', 'rejected')"):
+            texts.setdefault(source_id, set()).add(content)
+        return {source_id: frozenset(contents) for source_id, contents in texts.items()}
 
     def is_known_text(self, text: str) -> bool:
         """Whether a text with this fingerprint is or may be on X, or waits to be. One index look-up."""

@@ -179,13 +179,26 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What content must be fresh against: recent texts newest first, and when each statement was last used."""
+    """What a new text must be fresh against. `texts` and `openings` of the cool-down and `topics`, newest first.
+
+    `last_used` is when each statement last ran, `sent` the texts of each statement over all of history: those that
+    are or may be on X, and those that wait to go there.
+    """
 
     texts: tuple[str, ...] = ()
     openings: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
     last_used: dict[str, datetime] = field(default_factory=dict)
-    fingerprints: frozenset[str] = frozenset()
+    sent: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def with_draft(self, draft: Draft, now: datetime) -> History:
+        """Return the history as it will be once this draft is out."""
+        openings = (draft.opening, *self.openings) if draft.opening else self.openings
+        sent, used = dict(self.sent), dict(self.last_used)
+        if draft.source_id:
+            sent[draft.source_id] = sent.get(draft.source_id, frozenset()) | {draft.content}
+            used[draft.source_id] = now
+        return History((draft.content, *self.texts), openings, (draft.topic, *self.topics), used, sent)
 
 
 @dataclass(frozen=True, slots=True)

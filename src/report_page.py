@@ -89,7 +89,7 @@ def _tiles(report: Report, settings: Settings) -> list[Tile]:
     tiles.append(Tile("Spend this month", f"${spend.month:.2f}", f"of ${budget:g}; forecast ${spend.forecast:.2f}",
                       "bad" if spend.forecast > budget else "", share=min(spend.month / budget, 1.0) if budget else None))
     left = facts.library
-    tiles.append(Tile("Library", f"{left.fresh:,} fresh", "does not run out" if left.days is None else f"lasts {left.days:.0f} days",
+    tiles.append(Tile("Library", f"{left.fresh:,} fresh", "lasts more than a year" if left.days is None else f"lasts {left.days:.0f} days",
                       "warn" if left.days is not None and left.days < settings.alert_low_library_days else "",
                       share=left.fresh / left.total if left.total else None))
     breaker = health.breaker(facts.hold, now)

@@ -62,7 +62,7 @@ def read_facts(db: db_manager.Database, settings: Settings, slots: Sequence[Slot
 
 def _library(db: db_manager.Database, settings: Settings, now: datetime) -> Supply:
     statements = sources.load(settings.library_paths).statements
-    return supply(settings, [s.id for s in statements], db.content_history(now, settings.cooldown_days, texts=0).last_used, now)
+    return supply(settings, statements, db.content_history(now, settings.cooldown_days), now)
 
 
 def _spend(db: db_manager.Database, usage: db_manager.Usage, watched: datetime | None, now: datetime) -> Spend:
@@ -134,9 +134,9 @@ def percent(share: float) -> str:
 
 
 def library_words(found: Supply) -> str:
-    """How long the statements last."""
-    lasts = "does not run out" if found.days is None else f"lasts {found.days:.0f} days"
-    return f"{found.fresh:,} of {found.total:,} statements fresh, {lasts}"
+    """Return how long the vetted texts last, in words."""
+    lasts = "last more than a year" if found.days is None else f"last {found.days:.0f} days"
+    return f"{found.fresh:,} of {found.total:,} statements fresh; {found.texts:,} texts not sent yet {lasts}"
 
 
 def ago(moment: datetime, now: datetime) -> str:
@@ -171,7 +171,7 @@ def as_data(facts: Facts | None, reasons: Sequence[Reason], settings: Settings, 
         "spend_usd": {"last_24h": round(facts.spend.day, 6), "month": round(facts.spend.month, 6), "forecast": round(facts.spend.forecast, 2),
                       "daily_budget": settings.daily_budget_usd, "monthly_budget": settings.monthly_budget_usd},
         "success": {name: {"share": r.share, "posted": r.posted, "due": r.due, "left_out": r.left_out} for name, r in facts.rates.items()},
-        "library": {"total": facts.library.total, "fresh": facts.library.fresh, "days": facts.library.days},
+        "library": {"total": facts.library.total, "fresh": facts.library.fresh, "texts": facts.library.texts, "days": facts.library.days},
         "last_backup": _iso(facts.maintained),
     }
 

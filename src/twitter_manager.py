@@ -42,6 +42,7 @@ from src.reconcile import audit, cold_start, reconcile, second_look, settle_now
 
 MAX_TEXTS = 2  # a refused text may be followed by one other in the same run
 SEND_TRIES = 3
+CLAIM_TRIES = 3  # statements tried in one run when the database knows their texts already
 NETWORK_SECONDS = 130.0  # kept back from the model: one exchange and three looks at the timeline
 
 
@@ -96,15 +97,28 @@ def _next_post(app: App) -> Post | None:
         return waiting
     if app.settings.require_approval and not app.preview:
         return None
+    return _new_post(app)
+
+
+def _new_post(app: App) -> Post | None:
+    """Compose a text and claim the slot for it; where the database knows the text already, try other statements."""
     now = app.clock.now()
-    seconds = max(app.seconds_left() - NETWORK_SECONDS, 1.0)
-    composition = app.compose(app.settings, app.db.content_history(now, app.settings.cooldown_days), now, seconds)
-    reach("tick.composed")
-    app.notes += composition.notes
-    app.metrics.update(composition.metrics)
-    if composition.candidates:
-        app.db.add_candidates(app.run_id, composition.candidates, now)
-    return app.db.claim(composition.draft, app.slot, now) if composition.draft else None
+    history = app.db.content_history(now, app.settings.cooldown_days)
+    for _ in range(CLAIM_TRIES):
+        composition = app.compose(app.settings, history, now, max(app.seconds_left() - NETWORK_SECONDS, 1.0))
+        reach("tick.composed")
+        app.notes += composition.notes
+        app.metrics.update(composition.metrics)
+        if composition.candidates:
+            app.db.add_candidates(app.run_id, composition.candidates, now)
+        if composition.draft is None:
+            return None
+        post = app.db.claim(composition.draft, app.slot, now)
+        if post or not app.db.is_known_text(composition.draft.content):  # otherwise another process took the slot
+            return post
+        logger.warning("claim.known_text", extra={"source_id": composition.draft.source_id})
+        history = history.with_draft(composition.draft, now)
+    return None
 
 
 def send(app: App, post: Post) -> tuple[Post, SendResult]:

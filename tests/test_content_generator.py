@@ -5,6 +5,7 @@ import os
 import random
 import stat
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,8 +15,9 @@ from src.content_generator import assemble, choose_statement, compose, judge_all
 from src.db_manager import empty_database
 from src.model_process import Written, write
 from src.model_store import Model, ModelTrouble
-from src.post import History
+from src.post import TWITTER_EPOCH_MS, History, Outcome, SendResult, slot_of
 from src.sources import Library, Statement, load
+from src.supply import supply, unsent
 from src.tweet_text import find_hashtags, weighted_length
 from tests.conftest import embedded_model
 
@@ -73,8 +75,20 @@ def test_a_hanging_child_leaves_nothing_behind(monkeypatch, settings, tmp_path):
     child(monkeypatch, f"import subprocess, os, time; p = subprocess.Popen(['sleep', '60']); open({str(tmp_path / 'pids')!r}, 'w').write(f'{{os.getpid()}} {{p.pid}}'); time.sleep(60)")
     compose(settings, History(), NOW, seconds=5)
     for pid in (tmp_path / "pids").read_text().split():
-        state = f"/proc/{pid}/stat"
-        assert not os.path.exists(state) or open(state).read().split()[2] == "Z"
+        assert is_gone(pid)
+
+
+def is_gone(pid, seconds=10.0):
+    """Whether a process that was killed ends: on a busy machine the kernel takes a moment."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            if open(f"/proc/{pid}/stat").read().split()[2] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.01)
+    return False
 
 
 @pytest.mark.parametrize(("openings", "tokens", "seconds"), [
@@ -233,6 +247,80 @@ def test_another_wording_after_the_cooldown():
     used = History(("First wording of it.",), (), ("A",), {"a-1": NOW})
     assert choose_statement(settings, library, used, NOW + timedelta(days=29)) is None
     assert choose_statement(settings, library, used, NOW + timedelta(days=31))[1] == "Quite another way to put the thing."
+
+
+def test_a_used_wording_comes_back_under_another_opening():
+    """Wordings used least come first, then openings that never led the text, then the text alone; hashtags make no other text."""
+    one = Statement("a-1", "Git", "git reflog records where HEAD has been.", ("After a bad reset, the reflog still lists the commits.",), ("Lost a commit?",))
+    first, second = one.texts
+    assert unsent(one, ()) == [("Lost a commit?", first), ("", first), ("Lost a commit?", second), ("", second)]
+    assert unsent(one, {f"Lost a commit?\n\n{first} #git"})[0] == ("Lost a commit?", second)
+    assert unsent(one, {f"What now?\n\n{first}", second})[:2] == [("Lost a commit?", first), ("", first)]
+    everything = {f"Lost a commit?\n\n{first}", first, f"Lost a commit?\n\n{second}", second}
+    assert unsent(one, everything) == []
+    assert choose_statement(SETTINGS, Library((one,), ()), History(sent={"a-1": frozenset(everything)}), NOW) is None
+
+
+def post_hourly(world_settings, library, hours, monkeypatch):
+    """Compose and claim as a tick does, on a real database, until a text is missing: the statement and text of each hour."""
+    monkeypatch.setattr(content_generator.sources, "load", lambda paths: library)
+    db, posted = empty_database(NOW), []
+    for hour in range(hours):
+        now = NOW + timedelta(hours=hour)
+        composition = compose(world_settings, db.content_history(now, world_settings.cooldown_days), now, seconds=1)
+        if composition.draft is None:
+            return posted, composition
+        slot = slot_of(now, 60)
+        post = db.claim(composition.draft, slot, now)
+        assert post, "the database knew the text"
+        attempt = db.begin_send(post, "r", now)
+        tweet_id = (int(now.timestamp() * 1000) - TWITTER_EPOCH_MS) << 22
+        db.settle(post, attempt, SendResult(Outcome.POSTED, tweet_id=tweet_id), now)
+        posted.append((now, composition.draft))
+    return posted, None
+
+
+def hold_to_the_cooldown(posted, days):
+    last = {}
+    for now, draft in posted:
+        assert now - last.get(draft.source_id, now - timedelta(days=days)) >= timedelta(days=days), draft
+        last[draft.source_id] = now
+
+
+def test_every_text_is_sent_before_the_library_falls_silent(monkeypatch, tmp_path):
+    """A thirtieth of the shipped library, at a thirtieth of its cool-down, posts nine in ten of its vetted texts, each once, before a slot stays empty."""
+    some = Library(LIBRARY.statements[::30], ())
+    quick = config.load({"DATA_DIR": str(tmp_path), "CANDIDATES": "0", "COOLDOWN_DAYS": "1"})
+    expected = supply(quick, some.statements, History(), NOW)
+    posted, end = post_hourly(quick, some, 1000, monkeypatch)
+    hold_to_the_cooldown(posted, 1)
+    assert len({draft.content for _, draft in posted}) == len(posted)
+    assert expected.texts * 0.9 <= len(posted) <= expected.texts == len(some.statements) * 6
+    assert expected.days == pytest.approx(len(posted) / 24, rel=0.1)
+    assert "has been sent" in end.notes[-1] or "too much like" in end.notes[-1]
+
+
+def test_a_tiny_library_says_that_it_is_used_up(monkeypatch, tmp_path):
+    """Six statements of one text each: six posts, and then a reason that is true and a supply that says zero."""
+    verbs = "records what changed", "shows the newest commit", "finds a lost branch", "removes untracked files", "writes one archive", "compares two trees"
+    lines = [json.dumps({"id": f"a-{n}", "topic": "Git", "statement": f"This command {verb}.", "reference": "git(1)"}) for n, verb in enumerate(verbs)]
+    (tmp_path / "own.jsonl").write_text("\n".join(lines))
+    library = load([tmp_path / "own.jsonl"])
+    quick = config.load({"DATA_DIR": str(tmp_path), "CANDIDATES": "0", "COOLDOWN_DAYS": "1"})
+    assert supply(quick, library.statements, History(), NOW).days == 6 / 24
+    posted, end = post_hourly(quick, library, 10, monkeypatch)
+    assert len(posted) == 6
+    assert end.notes == ("every text of the 6 statements has been sent: add statements or wordings (SOURCES)",)
+
+
+@pytest.mark.crash
+def test_three_thousand_hours_of_the_shipped_library(monkeypatch, tmp_path):
+    """The shipped library and the real composer fill 3,000 hours: 84 days are not the end."""
+    quick = config.load({"DATA_DIR": str(tmp_path), "CANDIDATES": "0"})
+    posted, end = post_hourly(quick, LIBRARY, 3000, monkeypatch)
+    assert (len(posted), end) == (3000, None)
+    hold_to_the_cooldown(posted, quick.cooldown_days)
+    assert len({draft.content for _, draft in posted}) == 3000
 
 
 def test_assemble():

@@ -128,7 +128,7 @@ def test_library_and_keys(world, tmp_path):
     world.tick()
     reason = reasons(world)["library"]
     assert (reason.exit_code, "SOURCES" in reason.fix) == (Exit.NO_CONTENT, True)
-    assert "48 of 49 statements fresh, lasts 2 days" in screen(world)
+    assert "48 of 49 statements fresh; 49 texts not sent yet last 2 days" in screen(world)
     world.extra["TWITTER_API_KEY"] = ""
     assert "credentials" not in reasons(world)  # the run had them: systemd may show them to the service alone
     world.move(hours=3)
@@ -191,13 +191,14 @@ def test_for_programs(world):
     assert data["spend_usd"]["last_24h"] == pytest.approx(0.016)
 
 
-@pytest.mark.parametrize(("fresh", "waits", "per_day", "cooldown", "days"), [
-    (48, [], 24, 30, 2.0), (720, [], 24, 30, None), (719, [], 24, 30, 719 / 24), (24, [0.5] * 24, 24, 30, 2.0),
-    (0, [3.0], 24, 30, 0.0), (10, [], 24, 0, None), (2, [], 1, 1, None),
+@pytest.mark.parametrize(("stock", "per_day", "cooldown", "days"), [
+    ([(0, 1)] * 48, 24, 30, 2.0), ([(0, 99)] * 720, 24, 30, None), ([(0, 99)] * 719, 24, 30, 719 / 24),
+    ([(0, 1)] * 24 + [(0.5, 1)] * 24, 24, 30, 2.0), ([(3.0, 5)], 24, 30, 0.0), ([(0, 10_000)], 24, 0, None), ([(0, 400)] * 2, 1, 1, None),
+    ([(0, 3)] * 2, 1, 1, 6), ([(0, 3)] * 720, 24, 30, 90), ([(0, 12)] * 720, 24, 30, 360), ([(0, 13)] * 720, 24, 30, None), ([], 24, 30, 0.0), ([(0, 0)], 1, 1, 0.0),
 ])
-def test_days_left(fresh, waits, per_day, cooldown, days):
-    """The library lasts until no statement is fresh; for ever where each is back before it is needed."""
-    found = days_left(fresh, waits, per_day, cooldown)
+def test_days_left(stock, per_day, cooldown, days):
+    """The library lasts until a post finds no statement with a text left; None where that is more than a year away."""
+    found = days_left(stock, per_day, cooldown)
     assert found == (None if days is None else pytest.approx(days))
 
 

@@ -33,6 +33,27 @@ def test_no_text(world):
     assert world.tick().outcome == "posted"
 
 
+def test_a_text_that_was_sent_before(world):
+    """A text that the database refuses is not the end: another is written in the same run, and no slot stays empty."""
+    world.texts.queue += ["The very same text.", "The very same text.", "Quite another one."]
+    assert world.tick().outcome == "posted"
+    world.next_slot()
+    asked = world.texts.asked
+    assert (world.tick().outcome, world.texts.asked - asked) == ("posted", 2)
+    assert [r["content"] for r in world.ours()[-2:]] == ["The very same text.", "Quite another one."]
+    world.check_promise()
+
+
+def test_only_texts_that_were_sent_before(world):
+    """A composer that knows nothing else is asked three times, and the run says that there is no text."""
+    world.texts.queue += ["The very same text."] * 9
+    world.tick()
+    world.next_slot()
+    asked = world.texts.asked
+    result = world.tick()
+    assert (result.exit_code, result.outcome, world.texts.asked - asked) == (Exit.NO_CONTENT, "no-content", 3)
+
+
 def test_waiting_for_approval(world):
     """Where a person must approve, nothing is written and nothing goes out without."""
     world.extra["REQUIRE_APPROVAL"] = "true"
