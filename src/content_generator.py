@@ -14,14 +14,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from src import gates, model_store, safety, sources
 from src.config import Settings
-from src.model_process import Writer, Written, mode_for, peak_of_children_mb
-from src.model_store import Model, ModelTrouble
-from src.post import Candidate, Composition, Draft, History, Verdict
-from src.sources import Library, Statement
-from src.supply import Supply, is_fresh, joined, supply, unsent
-from src.tweet_text import MAX_WEIGHT, weighted_length
+from src.content import gates, safety
+from src.content import library as sources
+from src.content.freshness import Supply, is_fresh, joined, supply, unsent
+from src.content.library import Library, Statement
+from src.content.tweet_text import MAX_WEIGHT, weighted_length
+from src.domain.posts import Candidate, Composition, Draft, History, Verdict
+from src.model import choose
+from src.model.choose import Model, ModelTrouble
+from src.model.client import Writer, Written, mode_for, peak_of_children_mb
 
 RECENT_OPENINGS = 200
 # Lowest score of an opening of the model that is preferred to a vetted one, for a tuned and a stock model. Set by reading
@@ -95,7 +97,7 @@ def _write(
         return {}, [], {}, None
     started = time.monotonic()
     try:
-        model = model_store.locate(settings)
+        model = choose.locate(settings)
         free = mode_for(settings, model) == "free"
         items = [(s.id, s.topic if free else text) for s, text in picked]
         written = writer.write(model, items, seed=int(now.timestamp()))

@@ -23,8 +23,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from src.failpoints import reach
-from src.post import (
+from src.domain.posts import (
     UNSENT,
     Candidate,
     DatabaseTrouble,
@@ -42,8 +41,9 @@ from src.post import (
     slot_start,
     snowflake_time,
 )
+from src.system.failpoints import reach
 
-MIGRATIONS = tuple(sorted((Path(__file__).parent / "migrations").glob("*.sql")))
+MIGRATIONS = tuple(sorted((Path(__file__).parent / "store" / "migrations").glob("*.sql")))
 APPLICATION_ID = 0x7477746D  # "twtm"
 BACKUPS = "backups"  # the folder beside the database
 TOPICS_LOOKED_AT = 2000  # of the newest texts: longer ago than these, every topic has waited equally long

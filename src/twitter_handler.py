@@ -25,12 +25,13 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError, ProxyError
 from urllib3.util.retry import Retry
 
-from src import log, tokens
 from src.config import Settings
-from src.deadline import hard_limit, signals_blocked
-from src.failpoints import reach
-from src.log import Redactor
-from src.post import MAX_TWEET_ID, Outcome, PinLogin, RateLimit, RenewableLogin, SendResult, TimelineRead, Tweet
+from src.domain.posts import MAX_TWEET_ID, Outcome, PinLogin, RateLimit, RenewableLogin, SendResult, TimelineRead, Tweet
+from src.system import log
+from src.system.failpoints import reach
+from src.system.interrupts import hard_limit, signals_blocked
+from src.system.log import Redactor
+from src.x import credentials
 
 MAX_BODY_BYTES = 1_000_000
 LONGEST_WAIT = timedelta(hours=24)
@@ -130,10 +131,10 @@ class XClient:
         if not isinstance(login, RenewableLogin) or self._looked:
             return self._refusal
         self._looked = True
-        kept = tokens.load_for_writing(self._settings.credentials_file)
+        kept = credentials.load_for_writing(self._settings.credentials_file)
         if isinstance(kept, RenewableLogin):  # another run may have renewed it since ours read the settings
             self._use(login := kept)
-        if tokens.renewal_due(login, self._clock(), timedelta(seconds=self._settings.deadline_seconds)):
+        if credentials.renewal_due(login, self._clock(), timedelta(seconds=self._settings.deadline_seconds)):
             self._refusal = self._renew(login)
         return self._refusal
 
@@ -169,16 +170,16 @@ class XClient:
 
         def keep(status: int, headers: Mapping[str, str], body: str, now: datetime) -> SendResult:
             nonlocal fresh
-            fresh = tokens.from_answer(_json_object(body), now, login) if status == 200 else None
+            fresh = credentials.from_answer(_json_object(body), now, login) if status == 200 else None
             return read_renewal(status, headers, body, now, renewed=fresh is not None)
 
-        tokens.reserve(file)
+        credentials.reserve(file)
         result = self._exchange(lambda: self._ask_for_tokens(login), keep)
         if fresh:
             reach("tokens.rotated")
-            tokens.save(file, fresh)
+            credentials.save(file, fresh)
         else:
-            tokens.release(file)
+            credentials.release(file)
         return result, fresh
 
     def _ask_for_tokens(self, login: RenewableLogin) -> requests.Response:
@@ -311,7 +312,7 @@ def read_renewal(status: int, headers: Mapping[str, str], body: str, now: dateti
     code = data.get("error")
     client = status == 401 or code in {"unauthorized_client", "invalid_client"}
     return SendResult(Outcome.BLOCKED, http_status=status, reason="client-refused" if client else "login-ended", detail=_clip(_words(data)),
-                      fix=FIX_CLIENT if client else tokens.FIX_LOGIN)
+                      fix=FIX_CLIENT if client else credentials.FIX_LOGIN)
 
 
 def _read_refusal(status: int, headers: Mapping[str, str], data: dict[str, Any], now: datetime) -> SendResult:

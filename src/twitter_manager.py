@@ -17,15 +17,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 
-from src import __version__, alerts, cli, config, db_manager, failpoints, log, log_rotation, pacing
-from src.accounts import claim_account, named, title
-from src.app import App, Clock, Compose, LazyAccount, Printer, require_credentials, with_login
+from src import __version__, config, db_manager
+from src.commands import parser
 from src.config import Settings
-from src.deadline import signals_blocked
-from src.failpoints import reach
-from src.lock import writer_lock
-from src.log import logger
-from src.post import (
+from src.domain.posts import (
     UNSENT,
     Composition,
     ConfigTrouble,
@@ -38,7 +33,16 @@ from src.post import (
     TickResult,
     Trouble,
 )
-from src.reconcile import audit, cold_start, reconcile, second_look, settle_now
+from src.posting import due
+from src.posting.reconcile import audit, cold_start, reconcile, second_look, settle_now
+from src.posting.run import App, Clock, Compose, LazyAccount, Printer, require_credentials, with_login
+from src.system import failpoints, log, log_rotation
+from src.system.failpoints import reach
+from src.system.interrupts import signals_blocked
+from src.system.lock import writer_lock
+from src.system.log import logger
+from src.watch import alerts
+from src.x.claim import claim_account, named, title
 
 MAX_TEXTS = 2  # a refused text may be followed by one other in the same run
 SEND_TRIES = 3
@@ -82,9 +86,9 @@ def tick(app: App) -> TickResult:
     raise AssertionError
 
 
-def _wait(app: App) -> pacing.Wait | None:
+def _wait(app: App) -> due.Wait | None:
     now = app.clock.now()
-    return pacing.not_due(app.settings, app.db.usage(app.slot, now), app.db.current_hold(), app.db.limits(), now)
+    return due.not_due(app.settings, app.db.usage(app.slot, now), app.db.current_hold(), app.db.limits(), now)
 
 
 def _next_post(app: App) -> Post | None:
@@ -234,7 +238,7 @@ def _block(app: App, result: SendResult) -> db_manager.Hold:
     now, interval = app.clock.now(), app.settings.post_interval_minutes
     current = app.db.current_hold()
     count = current.count + 1 if current and current.kind == "blocked" else 1
-    return app.db.hold("blocked", result.reason, pacing.hold_until(result.reason, count, now, interval), result.fix, now)
+    return app.db.hold("blocked", result.reason, due.hold_until(result.reason, count, now, interval), result.fix, now)
 
 
 def _no_content(app: App) -> TickResult:
@@ -316,10 +320,10 @@ def _health(app: App, result: TickResult) -> alerts.Health:
 def _login_ends(app: App) -> datetime | None:
     if app.settings.login is None:
         return None
-    from src import tokens  # noqa: PLC0415 (with keys from .env a run never loads it)
+    from src.x import credentials  # noqa: PLC0415 (with keys from .env a run never loads it)
 
     with contextlib.suppress(ConfigTrouble):  # as it is after this run, which may have renewed it
-        return tokens.lapses_at(tokens.load(app.settings.credentials_file), app.clock.now())
+        return credentials.lapses_at(credentials.load(app.settings.credentials_file), app.clock.now())
     return None
 
 
@@ -367,13 +371,13 @@ def run_preview(
 def run(options: argparse.Namespace, settings: Settings, clock: Clock, run_id: str) -> int:
     """Carry out one parsed command; its exit code."""
     if options.command:
-        from src.commands import COMMANDS  # noqa: PLC0415 (an hourly tick needs none of them)
+        from src.commands.table import COMMANDS  # noqa: PLC0415 (an hourly tick needs none of them)
 
         return COMMANDS[options.command](options, settings, clock, run_id)
     if options.dry_run:
-        from src import preview  # noqa: PLC0415 (counting as X does needs a library that a tick with nothing due does not)
+        from src.commands import dry_run  # noqa: PLC0415 (counting as X does needs a library that a tick with nothing due does not)
 
-        return preview.show(options, settings, *run_preview(settings, clock, run_id))
+        return dry_run.show(options, settings, *run_preview(settings, clock, run_id))
     result = run_tick(settings, clock, run_id)
     result = replace(result, message=named(result.message, settings.profile), fix=named(result.fix, settings.profile))
     level = logger.info if result.exit_code is Exit.OK else logger.error
@@ -399,7 +403,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit code."""
     os.umask(0o077)
     _fill_standard_streams()
-    options = cli.parse(list(sys.argv[1:] if arguments is None else arguments))
+    options = parser.parse(list(sys.argv[1:] if arguments is None else arguments))
     log.begin(-1 if options.quiet else options.verbose, colour=config.colour_allowed())
     run_id = secrets.token_hex(4)
     profile = config.profile_of(options.profile)

@@ -19,11 +19,12 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from src import db_manager, model_store
+from src import db_manager
 from src.config import ROOT
-from src.gates import NEAR_DUPLICATE, nearest, normal_words
-from src.llama import Llama
-from src.post import Draft, Outcome, SendResult, slot_of
+from src.content.gates import NEAR_DUPLICATE, nearest, normal_words
+from src.domain.posts import Draft, Outcome, SendResult, slot_of
+from src.model import choose
+from src.model.llama import Llama
 from tests.fake_x import FakeX
 from tests.world import World
 
@@ -81,10 +82,10 @@ def processes(folder: Path) -> list[tuple[str, str]]:
             rows.append((words, f"{small[name][0]:.2f} s, {small[name][1]:.0f} MB"))
         commands = {
             "dry": ([*python, "-m", "src.twitter_manager", "--dry-run", "--json"], dry),
-            "plain": ([*python, str(ROOT / "tests" / "plain_script.py"), str(model_store.packaged_gguf())], {**bare, "HF_HUB_OFFLINE": "1"}),
+            "plain": ([*python, str(ROOT / "tests" / "plain_script.py"), str(choose.packaged_gguf())], {**bare, "HF_HUB_OFFLINE": "1"}),
         }
         if importlib.util.find_spec("llama_cpp"):
-            commands["llama"] = ([*python, str(ROOT / "tests" / "llama_cpp_script.py"), str(model_store.packaged_gguf())], bare)
+            commands["llama"] = ([*python, str(ROOT / "tests" / "llama_cpp_script.py"), str(choose.packaged_gguf())], bare)
         big = interleaved(commands)
         batch, _, out = measure([*python, "-m", "src.twitter_manager", "drafts", "generate", "-n", str(DRAFTS), "--json"], dry)
     metrics = json.loads(big["dry"][2])["metrics"]
@@ -103,7 +104,7 @@ def decoding() -> list[tuple[str, str]]:
     """Tokens a second, and the share of what this machine's memory bandwidth and arithmetic allow for such a step."""
     import torch
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    folder = model_store.active_folder(ROOT / "data" / "models")
+    folder = choose.active_folder(ROOT / "data" / "models")
     model = Llama(folder)
     weights = [w for name, w in model._w.items() if w.dim() == 2 and "embed" not in name] + [model._w[model._head]]
     size = sum(w.numel() * w.element_size() for w in weights)
@@ -140,7 +141,7 @@ def best_of(call, times: int, *, middle: bool = False) -> float:
 
 
 def first_start(folder: Path) -> list[tuple[str, str]]:
-    code = f"from pathlib import Path; from src.model_store import install_embedded; install_embedded(Path({str(folder / 'models')!r}))"
+    code = f"from pathlib import Path; from src.model.choose import install_embedded; install_embedded(Path({str(folder / 'models')!r}))"
     script = f"import resource; {code}; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"
     wall, _, out = measure([sys.executable, "-c", script], {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)})
     return [("first start: converting the embedded model, once", f"{wall:.1f} s, {int(out)} MB")]

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from src import model_store
+from src.model import choose
 from tests.world import new_world
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is loaded; why, see config.child_environment
@@ -21,8 +21,8 @@ def world(tmp_path):
 def embedded_model(settings):
     """The installed embedded model; `make model` puts it there."""
     try:
-        return model_store.locate(settings)
-    except model_store.ModelTrouble as trouble:
+        return choose.locate(settings)
+    except choose.ModelTrouble as trouble:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(trouble) + ": " + trouble.fix)

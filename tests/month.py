@@ -10,9 +10,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from src import content_generator, sources
-from src.model_process import Written
-from src.post import Composition
+from src import content_generator
+from src.content import library as sources
+from src.domain.posts import Composition
+from src.model.client import Written
 from tests import fake_x
 from tests.world import World
 

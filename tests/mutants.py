@@ -39,19 +39,19 @@ MUTANTS = (
     Mutant("no compare-and-swap when a send begins", (
         ("db_manager.py", '" WHERE id = ? AND status = \'pending\' AND attempts = ?",\n                (now.timestamp(), since, post.id, post.attempts),', '" WHERE id = ?",\n                (now.timestamp(), since, post.id),'),
         ("db_manager.py", '"UPDATE posts SET status = \'sending\', attempts = attempts + 1,', '"UPDATE posts SET status = \'sending\','),
-        ("migrations/0002_protocol.sql", "'sending>pending',", "'sending>pending', 'posted>sending', 'unknown>sending', 'failed>sending',"),
+        ("store/migrations/0002_protocol.sql", "'sending>pending',", "'sending>pending', 'posted>sending', 'unknown>sending', 'failed>sending',"),
     ), lock=False),
     Mutant("redirects followed", (
         ("twitter_handler.py", "allow_redirects=False", "allow_redirects=True"),
     )),
     Mutant("no reconcile", (
-        ("reconcile.py", "    open_posts = app.db.with_status(Status.UNKNOWN)\n    if not open_posts:", "    open_posts = app.db.with_status(Status.UNKNOWN)\n    if True:"),
-        ("reconcile.py", "    absences = 0\n", "    return post\n    absences = 0\n"),
-        ("reconcile.py", "    if abs(now - last) < AUDIT_EVERY:", "    if True:"),
+        ("posting/reconcile.py", "    open_posts = app.db.with_status(Status.UNKNOWN)\n    if not open_posts:", "    open_posts = app.db.with_status(Status.UNKNOWN)\n    if True:"),
+        ("posting/reconcile.py", "    absences = 0\n", "    return post\n    absences = 0\n"),
+        ("posting/reconcile.py", "    if abs(now - last) < AUDIT_EVERY:", "    if True:"),
     )),
     Mutant("no lock, and the slot is not unique", (
-        ("migrations/0002_protocol.sql", "CREATE UNIQUE INDEX one_post_per_slot", "CREATE INDEX one_post_per_slot"),
-        ("migrations/0002_protocol.sql", "CREATE UNIQUE INDEX one_sending ON posts(status) WHERE status = 'sending';", ""),
+        ("store/migrations/0002_protocol.sql", "CREATE UNIQUE INDEX one_post_per_slot", "CREATE INDEX one_post_per_slot"),
+        ("store/migrations/0002_protocol.sql", "CREATE UNIQUE INDEX one_sending ON posts(status) WHERE status = 'sending';", ""),
     ), lock=False),
     Mutant("posted without an id", (
         ("twitter_handler.py", '        return _unknown(status, "no-tweet-id", "success without a numeric tweet id")', "        return SendResult(Outcome.POSTED, tweet_id=4711, http_status=status)"),

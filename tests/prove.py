@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from src.sources import Library, Statement, load
+from src.content.library import Library, Statement, load
 
 _COMMANDS = {
     "python": [sys.executable, "-W", "ignore", "-c"],

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from src import db_manager, failpoints, twitter_manager
-from src.post import Trouble
+from src import db_manager, twitter_manager
+from src.domain.posts import Trouble
+from src.system import failpoints
 from tests import fake_x
 from tests.fake_x import Fault
 from tests.world import World, new_world

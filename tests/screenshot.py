@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from src import report, sources
 from src.config import ROOT
-from src.report_page import as_html
+from src.content import library
+from src.watch.report import measures
+from src.watch.report.page import as_html
 from tests.browser import INSTALL, installed, new_browser
 from tests.month import Writer, simulate
 from tests.world import new_world
@@ -24,7 +25,7 @@ MOST_BYTES = 200_000
 def page(folder: Path, hours: int) -> str:
     """The page after so many hours that end at START."""
     rng = random.Random(3)
-    sources.load = lru_cache(sources.load)  # each run of its own would read the library once; here one process makes hundreds of runs
+    library.load = lru_cache(library.load)  # each run of its own would read the library once; here one process makes hundreds of runs
     with new_world(folder, DAILY_BUDGET_USD="1", MONTHLY_BUDGET_USD="20") as world:
         world.move(hours=-hours - 2)
         world.x.pace = lambda: 0.35 if rng.random() < 0.03 else rng.uniform(0.05, 0.11)
@@ -32,7 +33,7 @@ def page(folder: Path, hours: int) -> str:
         world.tick()
         world.move(minutes=12)
         now = datetime.now(UTC)
-        return as_html(report.read(world.settings, now, 30), world.settings)
+        return as_html(measures.read(world.settings, now, 30), world.settings)
 
 
 def main() -> None:

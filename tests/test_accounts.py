@@ -11,14 +11,17 @@ import time
 import pytest
 import time_machine
 
-from src import alerts, config, log, model_process
-from src.accounts import claim_account, named
-from src.cli import build_parser, parse
+from src import config
+from src.commands.parser import build_parser, parse
 from src.config import ROOT
-from src.lock import model_turn, writer_lock
-from src.model_store import Model, ModelTrouble
-from src.post import ConfigTrouble, Exit, TickResult, UsageTrouble
+from src.domain.posts import ConfigTrouble, Exit, TickResult, UsageTrouble
+from src.model import client
+from src.model.choose import Model, ModelTrouble
+from src.system import log
+from src.system.lock import model_turn, writer_lock
 from src.twitter_manager import run_tick
+from src.watch import alerts
+from src.x.claim import claim_account, named
 from tests import fake_x
 from tests.fake_x import Credentials, FakeX
 from tests.test_alerts import hook  # noqa: F401 (a fixture)
@@ -328,7 +331,7 @@ def test_a_turn_that_does_not_come_costs_the_opening_only(machine):
     settings = machine.settings("a")
     settings.models_dir.mkdir(parents=True)
     with model_turn(settings.models_dir, 5), pytest.raises(ModelTrouble, match="other accounts kept the model busy") as caught:
-        model_process.write(settings, Model(settings.models_dir, "m"), [("s", "text")], seconds=0.1, seed=1)
+        client.write(settings, Model(settings.models_dir, "m"), [("s", "text")], seconds=0.1, seed=1)
     assert "install --print" in caught.value.fix
 
 
@@ -353,7 +356,7 @@ def test_every_command_in_a_message_is_named():
     """Every command that a message of the program tells to type is one that `named` knows."""
     import ast
     found = 0
-    for path in (ROOT / "src").glob("*.py"):
+    for path in (ROOT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and "type: python -m" in node.value:
                 assert "--profile a" in named(node.value, "a")

@@ -9,9 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from aiosmtpd.controller import Controller
 
-from src import alerts, config
-from src.alerts import Cause, Health, causes, due
-from src.post import Exit, TickResult
+from src import config
+from src.domain.posts import Exit, TickResult
+from src.watch import alerts
+from src.watch.alerts import Cause, Health, causes, due
 from tests import fake_x
 from tests.world import World
 

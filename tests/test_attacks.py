@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from src import config
+from src.content.gates import judge_tweet
+from src.content.library import Statement, load
 from src.content_generator import choose_statement, compose, judge_all, judge_by_hand
-from src.gates import judge_tweet
-from src.model_process import Written
-from src.post import History
-from src.sources import Statement, load
+from src.domain.posts import History
+from src.model.client import Written
 from tests.test_content_generator import child, good_answer
 
 NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)

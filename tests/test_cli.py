@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from src.cli import build_parser
+from src.commands.parser import build_parser
 from src.config import ROOT
 from tests import fake_x
 from tests.world import World
@@ -139,7 +139,7 @@ def test_closed_stderr_and_stdout(still):
 
 def test_another_run_in_progress(still):
     """While another run holds the lock: exit 0, silence, one log line."""
-    from src.lock import writer_lock
+    from src.system.lock import writer_lock
     with writer_lock(still.database) as ours:
         assert ours
         done = still.cli(env=WORDING)

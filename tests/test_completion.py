@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 
-from src import completion, config
-from src.cli import build_parser
+from src import config
+from src.commands.parser import build_parser
+from src.commands import completion
 from src.config import ROOT
 from tests.conftest import need
 

@@ -7,7 +7,7 @@ import pytest
 
 from src import config
 from src.config import ROOT, SECRETS, Settings, load
-from src.post import ConfigTrouble
+from src.domain.posts import ConfigTrouble
 
 KEYS = {name: f"{name.lower()}-value-1234567890" for name in SECRETS}
 

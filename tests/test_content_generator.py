@@ -10,15 +10,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from src import config, content_generator, model_process, model_store
+from src import config, content_generator
+from src.content.freshness import supply, unsent
+from src.content.library import Library, Statement, load
+from src.content.tweet_text import find_hashtags, weighted_length
 from src.content_generator import assemble, choose_statement, compose, judge_all
 from src.db_manager import empty_database
-from src.model_process import Written, write
-from src.model_store import Model, ModelTrouble
-from src.post import TWITTER_EPOCH_MS, History, Outcome, SendResult, slot_of
-from src.sources import Library, Statement, load
-from src.supply import supply, unsent
-from src.tweet_text import find_hashtags, weighted_length
+from src.domain.posts import TWITTER_EPOCH_MS, History, Outcome, SendResult, slot_of
+from src.model import choose, client
+from src.model.choose import Model, ModelTrouble
+from src.model.client import Written, write
 from tests.conftest import embedded_model
 
 SETTINGS = config.load({})
@@ -33,13 +34,13 @@ def settings(tmp_path):
 
 def child(monkeypatch, code):
     """Put a script in the place of the model's process."""
-    real = model_process.subprocess.Popen
+    real = client.subprocess.Popen
 
     def start(command, **options):
         return real([sys.executable, "-c", code], **options)
 
-    monkeypatch.setattr(model_process.subprocess, "Popen", start)
-    monkeypatch.setattr(model_store, "locate", lambda settings: Model(settings.models_dir, "fake", tuned=True))
+    monkeypatch.setattr(client.subprocess, "Popen", start)
+    monkeypatch.setattr(choose, "locate", lambda settings: Model(settings.models_dir, "fake", tuned=True))
 
 
 def good_answer(openings):
@@ -114,10 +115,10 @@ for item in json.load(sys.stdin)["statements"]:
 
 def test_a_process_that_cannot_be_started(monkeypatch, settings):
     """No room for one more process (here: no such interpreter) costs the opening, never the tweet."""
-    monkeypatch.setattr(model_process.sys, "executable", "/nowhere/python")
-    monkeypatch.setattr(model_store, "locate", lambda settings: Model(settings.models_dir, "fake", tuned=True))
+    monkeypatch.setattr(client.sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(choose, "locate", lambda settings: Model(settings.models_dir, "fake", tuned=True))
     monkeypatch.setattr(content_generator, "mode_for", lambda *_: "hook")
-    monkeypatch.setattr(model_process, "mode_for", lambda *_: "hook")
+    monkeypatch.setattr(client, "mode_for", lambda *_: "hook")
     composition = compose(settings, History(), NOW, seconds=10)
     assert composition.draft.origin == "wording"
     assert any("could not be started" in note and "/nowhere/python" in note for note in composition.notes)
@@ -126,7 +127,7 @@ def test_a_process_that_cannot_be_started(monkeypatch, settings):
 @pytest.mark.parametrize("broken", ["MANIFEST.json", "config.json"])
 def test_model_files_that_cannot_be_read(settings, broken):
     """A file of the model that cannot be read (another user's, a disk that fails) costs the opening, never the tweet."""
-    folder = model_store.embedded_folder(settings.models_dir)
+    folder = choose.embedded_folder(settings.models_dir)
     folder.mkdir(parents=True)
     (folder / "model.safetensors").write_bytes(b"weights")
     (folder / "MANIFEST.json").write_text('{"source": {}, "files": {"config.json": "0"}}' if broken == "config.json" else "{ not JSON")
@@ -369,6 +370,6 @@ def test_the_real_model_writes(tmp_path):
 def test_model_trouble_names_the_fix(settings):
     """Each reason not to load a model is a sentence with a fix."""
     with pytest.raises(ModelTrouble) as caught:
-        model_store.locate(settings)
+        choose.locate(settings)
     assert caught.value.fix
     assert stat.S_ISDIR(os.stat(settings.data_dir).st_mode)

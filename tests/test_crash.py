@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from src import failpoints
+from src.system import failpoints
 from tests import fake_x
 from tests.scenarios import (
     MIGRATION_NAMES,

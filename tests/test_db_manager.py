@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from src import db_manager, failpoints
+from src import db_manager
 from src.db_manager import MIGRATIONS, Database, empty_database, open_database, open_for_reading
-from src.post import (
+from src.domain.posts import (
     LEGAL_MOVES,
     Candidate,
     DatabaseTrouble,
@@ -22,6 +22,7 @@ from src.post import (
     Tweet,
     Verdict,
 )
+from src.system import failpoints
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
 SLOT, NEXT = "2026-11-22T14:00Z", "2026-11-22T15:00Z"

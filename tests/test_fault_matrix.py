@@ -15,9 +15,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from src import config, content_generator, db_manager, failpoints, log, model_process, model_store, report, slots
-from src.model_store import Model
-from src.post import DatabaseTrouble
+from src import config, content_generator, db_manager
+from src.domain.posts import DatabaseTrouble
+from src.model import choose, client
+from src.model.choose import Model
+from src.system import failpoints, log
+from src.watch import slot_history
+from src.watch.report import measures
 from tests import fake_x
 from tests.conftest import need
 from tests.test_login import give_login, kept
@@ -550,8 +554,8 @@ def test_row_33_asleep_for_a_day(world):
         assert world.forked() == 0
         world.move(seconds=20)
     assert accepted(world) == 2
-    gap = report.read(world.settings, datetime.now(UTC), days=3).gaps[0]
-    assert (gap.slots, gap.cause) == (24, slots.NO_RUN)
+    gap = measures.read(world.settings, datetime.now(UTC), days=3).gaps[0]
+    assert (gap.slots, gap.cause) == (24, slot_history.NO_RUN)
     heal(world)
 
 
@@ -663,10 +667,10 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_row_36_whatever_the_model_does(world, monkeypatch, name):
     """A model that is missing, killed, hanging or writing rubbish costs the opening, not the post: exit 0, vetted wording."""
-    real = model_process.subprocess.Popen
+    real = client.subprocess.Popen
     if MODELS[name] is not None:
-        monkeypatch.setattr(model_process.subprocess, "Popen", lambda command, **options: real([sys.executable, "-c", MODELS[name]], **options))
-        monkeypatch.setattr(model_store, "locate", lambda settings: Model(settings.models_dir, "fake", tuned=True))
+        monkeypatch.setattr(client.subprocess, "Popen", lambda command, **options: real([sys.executable, "-c", MODELS[name]], **options))
+        monkeypatch.setattr(choose, "locate", lambda settings: Model(settings.models_dir, "fake", tuned=True))
     monkeypatch.setattr(world, "texts", lambda settings, history, now, seconds: content_generator.compose(settings, history, now, seconds=1 if name == "hangs" else 20))
     assert world.tick().outcome == "posted"
     assert (accepted(world), last(world)["status"], last(world)["origin"]) == (1, "posted", "wording")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from src.gates import echoes, foreign_terms, is_near, judge_opening, judge_tweet, repeats
-from src.safety import blocked_words, read_words
-from src.sources import Statement
+from src.content.gates import echoes, foreign_terms, is_near, judge_opening, judge_tweet, repeats
+from src.content.library import Statement
+from src.content.safety import blocked_words, read_words
 
 TEXT = "git reflog records where HEAD has been, so you can find a commit again after a bad reset or rebase."
 REFLOG = Statement("git-reflog", "Git", TEXT)

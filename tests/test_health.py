@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from src import health, status
-from src.app import Clock
-from src.maintenance import maintain
-from src.post import Exit
-from src.supply import days_left
+from src.content.freshness import days_left
+from src.domain.posts import Exit
+from src.posting.run import Clock
+from src.upkeep.maintenance import maintain
+from src.watch import health, status
 from tests import fake_x
 from tests.world import new_world
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from src import failpoints
+from src.system import failpoints
 from tests.scenarios import POSTS, READS, SAID_NO_BUT_MADE, Tally, judge, killer
 from tests.world import new_world
 

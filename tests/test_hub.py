@@ -10,10 +10,12 @@ import time
 
 import pytest
 
-from src import config, failpoints, hub
-from src.hub import Source
-from src.model_store import ModelTrouble
-from src.post import ConfigTrouble, DatabaseTrouble, Trouble
+from src import config
+from src.domain.posts import ConfigTrouble, DatabaseTrouble, Trouble
+from src.model import hub
+from src.model.choose import ModelTrouble
+from src.model.hub import Source
+from src.system import failpoints
 from tests.fake_hub import FakeHub, Fault
 
 WEIGHTS = random.Random(5).randbytes(1_300_000)

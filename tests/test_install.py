@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from src import config, install
-from src.cli import build_parser, command_names
+from src import config
+from src.commands.parser import build_parser, command_names
 from src.config import ROOT
+from src.upkeep import units
 from tests.conftest import need
 from tests.fake_x import FakeX
 from tests.test_accounts import Machine
@@ -77,16 +78,16 @@ def test_every_start_falls_into_a_slot_of_its_own(minutes):
     for name in ("", *(f"profile{number}" for number in range(40))):
         settings = config.load({"POST_INTERVAL_MINUTES": str(minutes)}).model_copy(update={"profile": name})
         span = min(minutes, 60)
-        starts = [int(m) for m in jobs(install.cron(settings))[0].split()[0].split(",")]
+        starts = [int(m) for m in jobs(units.cron(settings))[0].split()[0].split(",")]
         assert [m // span for m in starts] == list(range(60 // span))
-        unit = install.units(settings)[f"twitter_manager{'-' + name if name else ''}.timer"]
+        unit = units.units(settings)[f"twitter_manager{'-' + name if name else ''}.timer"]
         delay = int(re.search(r"RandomizedDelaySec=(\d+)", unit)[1])
         assert all(0 < m % span and (m % span) * 60 + delay < span * 60 for m in starts)
 
 
 def test_profiles_are_spread():
     """Twenty profiles do not start in the same minute."""
-    minutes = [install.minute(config.load({}).model_copy(update={"profile": f"account-{number}"})) for number in range(20)]
+    minutes = [units.minute(config.load({}).model_copy(update={"profile": f"account-{number}"})) for number in range(20)]
     assert len(set(minutes)) >= 12
 
 
@@ -112,7 +113,7 @@ def unit_files(machine, tmp_path):
     for profile in ("", "a"):
         machine.env["DATA_DIR"] = str(tmp_path / "it's here" / "data") if not profile else str(machine.folder / "data")
         settings = config.load(machine.env, profile)
-        for name, text in install.units(settings).items():
+        for name, text in units.units(settings).items():
             (folder / name).write_text(text)
     return folder
 
@@ -150,7 +151,7 @@ def test_what_a_service_says(unit_files):
     assert "LoadCredential" not in (unit_files / "twitter_manager-maintain.service").read_text()
     assert "client_secret" not in plain
     secret = config.load({"TWITTER_CLIENT_ID": "id", "TWITTER_CLIENT_SECRET": "client-secret-0123456789"})
-    assert "LoadCredential=twitter_client_secret:/etc/twitter_manager/twitter_client_secret" in "".join(install.units(secret).values())
+    assert "LoadCredential=twitter_client_secret:/etc/twitter_manager/twitter_client_secret" in "".join(units.units(secret).values())
     timer = (unit_files / "twitter_manager-a.timer").read_text()
     assert "Persistent=true" in timer
     assert "RandomizedDelaySec=300" in timer
@@ -160,7 +161,7 @@ def test_folders_of_a_service_are_made_by_check(machine):
     """`check` makes every folder that the service needs: systemd refuses to start one whose folders are missing."""
     machine.cli("check", "--profile", "a")
     settings = config.load(machine.env, "a")
-    unit = install.units(settings)["twitter_manager-a.service"]
+    unit = units.units(settings)["twitter_manager-a.service"]
     (line,) = re.findall(r"^ReadWritePaths=(.*)$", unit, re.MULTILINE)
     paths = [p.replace("%%", "%") for p in re.findall(r'"([^"]*)"', line)]
     assert len(paths) == 3

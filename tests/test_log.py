@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from src import log, log_rotation
 from src.config import ROOT
-from src.lock import writer_lock
+from src.system import log, log_rotation
+from src.system.lock import writer_lock
 from tests import fake_x
 from tests.world import World
 

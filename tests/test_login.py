@@ -13,13 +13,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 
-from src import config, log, tokens, x_login
-from src.app import Clock, with_login
-from src.commands import _check_credentials, _check_online
-from src.lock import writer_lock
-from src.post import ConfigTrouble, DatabaseTrouble, Exit, Outcome, PinLogin, RenewableLogin, Trouble
+from src import config
+from src.commands.table import _check_credentials, _check_online
+from src.domain.posts import ConfigTrouble, DatabaseTrouble, Exit, Outcome, PinLogin, RenewableLogin, Trouble
+from src.posting.run import Clock, with_login
+from src.system import log
+from src.system.lock import writer_lock
 from src.twitter_handler import XClient
 from src.twitter_manager import run_tick
+from src.upkeep import login as x_login
+from src.x import credentials
 from tests import fake_x
 from tests.fake_x import FakeX
 from tests.test_alerts import hook  # noqa: F401
@@ -72,13 +75,13 @@ def give_login(world, *, minutes=120.0, age=0.0):
     world.x.oauth2.access_tokens["access-0"] = now + minutes * 60
     at = datetime.fromtimestamp(now, UTC)
     file = world.folder / "data" / "credentials.json"
-    login = RenewableLogin("access-0", "refresh-0", at + timedelta(minutes=minutes), at - timedelta(days=age), world.x.credentials.user_id, tokens.SCOPES)
-    tokens.reserve(file)
-    tokens.save(file, login)
+    login = RenewableLogin("access-0", "refresh-0", at + timedelta(minutes=minutes), at - timedelta(days=age), world.x.credentials.user_id, credentials.SCOPES)
+    credentials.reserve(file)
+    credentials.save(file, login)
 
 
 def kept(world):
-    return tokens.load(world.folder / "data" / "credentials.json")
+    return credentials.load(world.folder / "data" / "credentials.json")
 
 
 # ---- login, as a person does it -------------------------------------------------------------------------------
@@ -107,7 +110,7 @@ def test_pkce(still):
     assert code == 0, told
     login = kept(still)
     assert (login.refresh, login.user_id) == ("refresh-1", still.x.credentials.user_id)
-    assert set(login.scopes) == set(tokens.SCOPES)
+    assert set(login.scopes) == set(credentials.SCOPES)
     still.x.on_post(fake_x.close(accept=True))
     posted = still.cli(env={"RECONCILE_DELAYS_SECONDS": "0"})
     assert (posted.returncode, posted.stderr) == (0, "")
@@ -518,15 +521,15 @@ def test_a_file_that_cannot_be_used(tmp_path, content):
     file.write_text(content)
     file.chmod(0o600)
     with pytest.raises(ConfigTrouble) as caught:
-        tokens.load(file)
+        credentials.load(file)
     assert "login" in caught.value.fix
 
 
 def test_an_open_file(still):
     """A file that others can read: 78 and the chmod; `login` itself still runs, and mends it."""
     file = still.folder / "data" / "credentials.json"
-    tokens.reserve(file)
-    tokens.save(file, PinLogin("1-a", "b", NOW))
+    credentials.reserve(file)
+    credentials.save(file, PinLogin("1-a", "b", NOW))
     file.chmod(0o644)
     done = still.cli()
     assert (done.returncode, f"chmod 600 {file}" in done.stderr) == (78, True)
@@ -541,11 +544,11 @@ def test_the_file_wins_over_env(world):
     c = world.x.credentials
     file = world.folder / "data" / "credentials.json"
     for login in (PinLogin("1-older", "older", NOW), PinLogin(c.access_token, c.access_token_secret, NOW)):
-        tokens.reserve(file)
-        tokens.save(file, login)
+        credentials.reserve(file)
+        credentials.save(file, login)
     assert world.tick().outcome == "posted"
     before = file.with_name("credentials.json.before")
-    assert tokens.load(before).token == "1-older"
+    assert credentials.load(before).token == "1-older"
     assert stat.S_IMODE(before.stat().st_mode) == 0o600
 
 
@@ -553,13 +556,13 @@ def test_when_a_renewal_is_due():
     """Ten minutes before the end, earlier for runs that may take longer, and when the clock went back behind the issue."""
     login = RenewableLogin("a", "b", NOW + timedelta(hours=2), NOW, "1")
     for minutes, run, due in ((0, 0, False), (109, 0, False), (110, 0, True), (119, 0, True), (90, 30, True), (89, 30, False), (-9, 0, False), (-11, 0, True)):
-        assert tokens.renewal_due(login, NOW + timedelta(minutes=minutes), timedelta(minutes=run)) is due, minutes
+        assert credentials.renewal_due(login, NOW + timedelta(minutes=minutes), timedelta(minutes=run)) is due, minutes
 
 
 def test_a_login_about_to_end(world, hook):  # noqa: F811
     """A login that no run has renewed for months: an alert two weeks ahead and a FAIL of `check`; a tweet renews it."""
     world.extra |= {"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook", "ALERT_NO_POST_HOURS": "720"}
-    assert tokens.lapses_at(RenewableLogin("a", "b", NOW, NOW - timedelta(days=165), "1"), NOW) is None
+    assert credentials.lapses_at(RenewableLogin("a", "b", NOW, NOW - timedelta(days=165), "1"), NOW) is None
     give_login(world, minutes=60, age=167)
     assert world.tick().outcome == "posted"
     (body,) = (json.loads(b) for _, b in hook.seen)
@@ -581,8 +584,8 @@ def test_a_login_about_to_end(world, hook):  # noqa: F811
 def test_answers_without_tokens(data):
     """Only an answer with two sound tokens and a life counts as renewed."""
     login = RenewableLogin("a", "b", NOW, NOW, "1")
-    assert tokens.from_answer(data, NOW, login) is None
-    assert tokens.from_answer({"access_token": "c", "refresh_token": "d", "expires_in": 7200}, NOW, login).access == "c"
+    assert credentials.from_answer(data, NOW, login) is None
+    assert credentials.from_answer({"access_token": "c", "refresh_token": "d", "expires_in": 7200}, NOW, login).access == "c"
 
 
 def test_secrets_do_not_show(world):

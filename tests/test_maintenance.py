@@ -18,10 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from src import alerts, db_manager, failpoints, maintenance, model_store, model_versions
+from src import db_manager
 from src.config import ROOT
-from src.lock import writer_lock
-from src.post import (
+from src.domain.posts import (
     Candidate,
     DatabaseTrouble,
     Draft,
@@ -34,6 +33,11 @@ from src.post import (
     Verdict,
     slot_of,
 )
+from src.model import choose, versions
+from src.system import failpoints
+from src.system.lock import writer_lock
+from src.upkeep import maintenance
+from src.watch import alerts
 from tests import fake_x
 from tests.conftest import need
 from tests.scenarios import Plan, die, judge
@@ -490,20 +494,20 @@ def test_leftovers_of_dead_runs_go(world):
 def test_models_that_nothing_points_to_go(world):
     """Of the converted models the one in use, the one before and the one that ships stay; what the owner brought stays too."""
     models = world.folder / "data" / "models"
-    shipping = model_store.embedded_folder(models)
+    shipping = choose.embedded_folder(models)
     for name in (shipping.name, "embedded-1-current", "embedded-2-previous", "embedded-3-old", "embedded-4-young", "owner--name-0123", "embedded-5-no-manifest"):
         (models / name).mkdir(parents=True)
         if "no-manifest" not in name:
-            (models / name / model_versions.MANIFEST).write_text("{}")
+            (models / name / versions.MANIFEST).write_text("{}")
         aged(models / name, world, 3 if "young" not in name else 0.5)
-    (models / model_versions.ACTIVE).write_text(json.dumps({"current": "embedded-1-current", "previous": "embedded-2-previous"}))
+    (models / versions.ACTIVE).write_text(json.dumps({"current": "embedded-1-current", "previous": "embedded-2-previous"}))
     assert maintain(world).data["removed"] == ["embedded-3-old"]
     aged(models / "embedded-4-young", world, 3)
-    (models / model_versions.ACTIVE).write_text("{broken")
+    (models / versions.ACTIVE).write_text("{broken")
     assert maintain(world).data["removed"] == []
-    (models / model_versions.ACTIVE).write_text(json.dumps({"embedded": {"current": "embedded-1-current"}, "owner/name": {"current": "embedded-4-young"}}))
+    (models / versions.ACTIVE).write_text(json.dumps({"embedded": {"current": "embedded-1-current"}, "owner/name": {"current": "embedded-4-young"}}))
     assert maintain(world).data["removed"] == ["embedded-2-previous"]
-    assert {f.name for f in models.iterdir()} == {shipping.name, "embedded-1-current", "embedded-4-young", "owner--name-0123", "embedded-5-no-manifest", model_versions.ACTIVE}
+    assert {f.name for f in models.iterdir()} == {shipping.name, "embedded-1-current", "embedded-4-young", "owner--name-0123", "embedded-5-no-manifest", versions.ACTIVE}
 
 
 def test_old_log_files_go(world):

@@ -5,8 +5,9 @@ import shutil
 
 import pytest
 
-from src import config, model_store
-from src.model_store import MANIFEST, ModelTrouble, checksums, locate, packaged_gguf, refuse_unsafe
+from src import config
+from src.model import choose
+from src.model.choose import MANIFEST, ModelTrouble, checksums, locate, packaged_gguf, refuse_unsafe
 from tests.conftest import embedded_model
 
 
@@ -80,11 +81,11 @@ def test_unknown_names(tmp_path):
 
 def test_the_packaged_weights_are_checked(monkeypatch, tmp_path):
     """The GGUF in the package is the one we know; another one, or none, is refused with the command to type."""
-    assert packaged_gguf().name == model_store.GGUF_NAME
-    monkeypatch.setattr(model_store, "GGUF_SHA256", "0" * 64)
+    assert packaged_gguf().name == choose.GGUF_NAME
+    monkeypatch.setattr(choose, "GGUF_SHA256", "0" * 64)
     with pytest.raises(ModelTrouble, match="checksum"):
         packaged_gguf()
-    monkeypatch.setattr(model_store.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(choose.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModelTrouble, match="not installed"):
         packaged_gguf()
 
@@ -93,9 +94,9 @@ def test_failed_conversion_leaves_nothing(monkeypatch, tmp_path):
     """A conversion that fails says so and leaves no half a model behind."""
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF nonsense")
-    monkeypatch.setattr(model_store, "packaged_gguf", lambda: broken)
+    monkeypatch.setattr(choose, "packaged_gguf", lambda: broken)
     with pytest.raises(ModelTrouble, match="could not be converted"):
-        model_store.install_embedded(tmp_path / "models")
+        choose.install_embedded(tmp_path / "models")
     assert list((tmp_path / "models").iterdir()) == []
 
 
@@ -113,4 +114,4 @@ def test_embedded_model_is_sound(tmp_path):
         file.seek(1_000_000)
         file.write(bytes([byte[0] ^ 1]))
     with pytest.raises(ModelTrouble, match="checksum"):
-        model_store.verify(copy, tmp_path)
+        choose.verify(copy, tmp_path)

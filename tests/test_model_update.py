@@ -13,11 +13,15 @@ import time
 
 import pytest
 
-from src import config, content_generator, failpoints, model_process, model_store, model_update, model_versions, sources
+from src import config, content_generator
 from src.config import ROOT
-from src.gates import judge_opening
-from src.model_store import GGUF_SHA256, ModelTrouble
-from src.post import ConfigTrouble, History, Trouble, UsageTrouble
+from src.content import library as sources
+from src.content.gates import judge_opening
+from src.domain.posts import ConfigTrouble, History, Trouble, UsageTrouble
+from src.model import choose, client, versions
+from src.model.choose import GGUF_SHA256, ModelTrouble
+from src.system import failpoints
+from src.upkeep import model_update
 from tests import fake_x, tiny_model
 from tests.conftest import embedded_model
 from tests.fake_hub import FakeHub, Fault
@@ -46,10 +50,10 @@ def library(tmp_path):
 @pytest.fixture
 def writer(monkeypatch):
     """Put a script in the place of the model's process: it writes these openings for every statement."""
-    real = model_process.subprocess.Popen
+    real = client.subprocess.Popen
 
     def become(openings):
-        monkeypatch.setattr(model_process.subprocess, "Popen", lambda command, **options: real([sys.executable, "-c", WRITES % openings], **options))
+        monkeypatch.setattr(client.subprocess, "Popen", lambda command, **options: real([sys.executable, "-c", WRITES % openings], **options))
 
     become(OPENINGS)
     return become
@@ -71,12 +75,12 @@ def update(settings, revision=""):
 
 def embedded(settings, name=None):
     """An embedded model as the conversion leaves it, without its weight."""
-    folder = settings.models_dir / name if name else model_store.embedded_folder(settings.models_dir)
+    folder = settings.models_dir / name if name else choose.embedded_folder(settings.models_dir)
     folder.mkdir(parents=True)
     for file, data in some_files(1).items():
         (folder / file).write_bytes(data)
-    said = {"source": {"gguf": GGUF_SHA256}, "adapter": {"sha256": "ab", "from": "shipped"}, "files": model_store.checksums(folder)}
-    (folder / model_versions.MANIFEST).write_text(json.dumps(said))
+    said = {"source": {"gguf": GGUF_SHA256}, "adapter": {"sha256": "ab", "from": "shipped"}, "files": choose.checksums(folder)}
+    (folder / versions.MANIFEST).write_text(json.dumps(said))
     return folder
 
 
@@ -88,31 +92,31 @@ def test_from_the_embedded_to_a_hub_model_and_back(server, make, writer):
     """update switches to the hub model and keeps the embedded; rollback goes back, and forth again."""
     settings = make(server.add(NAME, some_files()))
     old = embedded(settings)
-    before = model_store.locate(settings)
+    before = choose.locate(settings)
     assert (before.folder, before.stand_in) == (old, True)
     assert "type: python -m src.twitter_manager model update" in before.note
     new, words = update(settings)
-    found = model_store.locate(settings)
+    found = choose.locate(settings)
     assert (found.folder, found.name, found.stand_in, found.note) == (new, NAME, False, "")
     assert "model rollback" in words
-    assert model_store.rollback(settings) == old
-    back = model_store.locate(settings)
+    assert choose.rollback(settings) == old
+    back = choose.locate(settings)
     assert (back.folder, back.stand_in, back.note) == (old, True, "")
-    assert model_store.rollback(settings) == new
-    assert model_store.locate(settings).folder == new
+    assert choose.rollback(settings) == new
+    assert choose.locate(settings).folder == new
     assert "in use already" in update(settings)[1]
-    assert model_store.locate(make(model="embedded")).folder == old
+    assert choose.locate(make(model="embedded")).folder == old
 
 
 def test_a_model_that_stands_in_never_words_the_claim(server, make, writer):
     """MODE=rewrite or free is meant for the model that MODEL names: a small one in its place writes openings."""
     settings = make(server.add(NAME, some_files()), MODE="free")
     embedded(settings)
-    assert model_process.mode_for(settings, model_store.locate(settings)) == "hook"
+    assert client.mode_for(settings, choose.locate(settings)) == "hook"
     update(settings)
-    assert model_process.mode_for(settings, model_store.locate(settings)) == "free"
-    model_store.rollback(settings)
-    assert model_process.mode_for(settings, model_store.locate(settings)) == "hook"
+    assert client.mode_for(settings, choose.locate(settings)) == "free"
+    choose.rollback(settings)
+    assert client.mode_for(settings, choose.locate(settings)) == "hook"
 
 
 def test_a_new_revision(server, make, writer):
@@ -120,14 +124,14 @@ def test_a_new_revision(server, make, writer):
     repos = [server.add(NAME, some_files(seed)) for seed in (1, 2, 3)]
     folders = [update(make(repos[0]))[0]]
     for repo in repos[1:]:
-        waiting = model_store.locate(make(repo))
+        waiting = choose.locate(make(repo))
         assert (waiting.folder, waiting.stand_in) == (folders[-1], False)
         assert repo.revision[:12] in waiting.note
         folders.append(update(make(repo))[0])
-        assert model_store.locate(make(repo)).folder == folders[-1]
+        assert choose.locate(make(repo)).folder == folders[-1]
     assert [f.exists() for f in folders] == [False, True, True]
-    assert model_store.locate(make(repos[1])).folder == folders[1]
-    assert model_store.rollback(make(repos[2])) == folders[1]
+    assert choose.locate(make(repos[1])).folder == folders[1]
+    assert choose.rollback(make(repos[2])) == folders[1]
 
 
 def test_a_revision_on_the_command_line(server, make, writer):
@@ -136,10 +140,10 @@ def test_a_revision_on_the_command_line(server, make, writer):
     update(make(first))
     folder, words = update(make(first), second.revision)
     assert f"MODEL_REVISION={second.revision}" in words
-    assert model_store.locate(make(first)).folder == folder
-    assert model_store.locate(make(second)).folder == folder
+    assert choose.locate(make(first)).folder == folder
+    assert choose.locate(make(second)).folder == folder
     bare, _ = update(make(), second.revision)
-    assert model_store.locate(make()).folder == bare
+    assert choose.locate(make()).folder == bare
 
 
 @pytest.mark.parametrize(("model", "revision", "words"), [
@@ -161,11 +165,11 @@ def test_a_bad_writer_is_not_used(server, make, writer, openings):
     with pytest.raises(ModelTrouble, match="0 of 4 statements") as caught:
         update(settings)
     assert "in use stays" in caught.value.fix
-    assert model_store.locate(settings).folder == old
+    assert choose.locate(settings).folder == old
     server.seen.clear()
     writer(OPENINGS)
     new, _ = update(settings)
-    assert model_store.locate(settings).folder == new
+    assert choose.locate(settings).folder == new
     assert server.bytes_asked("model.safetensors") == []
 
 
@@ -178,8 +182,8 @@ def test_the_present_model_stays(server, make, writer, fault):
     with pytest.raises(Trouble) as caught:
         update(make(second))
     assert caught.value.fix
-    assert model_store.locate(make(second)).folder == old
-    assert model_store.locate(make(second)).folder != update(make(second))[0]
+    assert choose.locate(make(second)).folder == old
+    assert choose.locate(make(second)).folder != update(make(second))[0]
 
 
 @pytest.mark.parametrize("place", ["model.part", "model.downloaded", "model.tried", "model.renamed", "model.switched"])
@@ -196,12 +200,12 @@ def test_killed_anywhere(server, make, writer, place, past):
         update(settings)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
-    between = model_store.locate(settings).folder
+    between = choose.locate(settings).folder
     new, _ = update(settings)
     assert between == (old if place in {"model.part", "model.downloaded", "model.tried"} else new)
-    assert model_store.locate(settings).folder == new
+    assert choose.locate(settings).folder == new
     assert not [n for n in left(settings) if n.startswith(".")]
-    assert model_store.rollback(settings) == old
+    assert choose.rollback(settings) == old
 
 
 def test_spoilt_on_the_disk(server, make, writer):
@@ -210,10 +214,10 @@ def test_spoilt_on_the_disk(server, make, writer):
     folder, _ = update(settings)
     (folder / "model.safetensors").write_bytes(b"rot")
     with pytest.raises(ModelTrouble, match="checksum"):
-        model_store.locate(settings)
+        choose.locate(settings)
     server.seen.clear()
     assert update(settings)[0] == folder
-    assert model_store.locate(settings).folder == folder
+    assert choose.locate(settings).folder == folder
     assert not [s for s in server.seen if s.path.endswith("tokenizer.json")]
 
 
@@ -236,7 +240,7 @@ def test_one_at_a_time_and_ticks_meanwhile(server, make, writer):
     assert len(server.seen) == asked
     until.set()
     worker.join(30)
-    assert model_store.locate(make(second)).folder != old
+    assert choose.locate(make(second)).folder != old
 
 
 def test_the_embedded_model_is_current(make, writer):
@@ -245,19 +249,19 @@ def test_the_embedded_model_is_current(make, writer):
     folder = embedded(settings)
     assert update(settings) == (folder, f"the embedded model is current: {folder.name}")
     own = embedded(settings, "embedded-own")
-    said = model_versions.manifest(own)
+    said = versions.manifest(own)
     said["adapter"]["from"] = "owner"
-    (own / model_versions.MANIFEST).write_text(json.dumps(said))
-    model_store.switch(settings, own)
+    (own / versions.MANIFEST).write_text(json.dumps(said))
+    choose.switch(settings, own)
     assert "tuned by you" in update(settings)[1]
-    assert model_store.locate(settings).folder == own
+    assert choose.locate(settings).folder == own
 
 
 def test_an_older_embedded_model_writes_until_the_new_one_is_made(make):
     """After an update of the program the embedded model of before writes on, and says what to type."""
     settings = make(model="embedded")
     old = embedded(settings, "embedded-older-release")
-    found = model_store.locate(settings)
+    found = choose.locate(settings)
     assert (found.folder, found.stand_in) == (old, False)
     assert found.note.endswith("type: make model")
 
@@ -269,18 +273,18 @@ def test_an_owners_folder(make, writer, tmp_path):
     for name, data in some_files().items():
         (own / name).write_bytes(data)
     settings = make(model=str(own))
-    model_store.locate(settings)
+    choose.locate(settings)
     (own / "model.safetensors").write_bytes(b"new weights")
     with pytest.raises(ModelTrouble, match="checksum"):
-        model_store.locate(settings)
+        choose.locate(settings)
     writer([])
     with pytest.raises(ModelTrouble, match="0 of 4"):
         update(settings)
     with pytest.raises(ModelTrouble, match="checksum"):
-        model_store.locate(settings)
+        choose.locate(settings)
     writer(OPENINGS)
     update(settings)
-    assert model_store.locate(settings).folder == own
+    assert choose.locate(settings).folder == own
 
 
 def test_a_tuned_model_is_tried_first(make, writer, tmp_path):
@@ -291,17 +295,17 @@ def test_a_tuned_model_is_tried_first(make, writer, tmp_path):
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     (adapter / "adapter_model.safetensors").write_bytes(b"own")
-    name = model_store.embedded_folder(settings.models_dir, adapter).name
+    name = choose.embedded_folder(settings.models_dir, adapter).name
     writer([])
     bad = embedded(settings, name)
     with pytest.raises(ModelTrouble, match="0 of 4 statements"):
         model_update.adopt_tuned(settings, adapter, statements)
-    assert (bad.exists(), model_store.locate(settings).folder) == (False, shipped)
+    assert (bad.exists(), choose.locate(settings).folder) == (False, shipped)
     writer(OPENINGS)
     good = embedded(settings, name)
     assert model_update.adopt_tuned(settings, adapter, statements) == good
-    assert model_store.locate(settings).folder == good
-    assert model_store.rollback(settings) == shipped
+    assert choose.locate(settings).folder == good
+    assert choose.rollback(settings) == shipped
 
 
 def test_what_is_in_use_survives_a_damaged_record(server, make, writer):
@@ -309,14 +313,14 @@ def test_what_is_in_use_survives_a_damaged_record(server, make, writer):
     settings = make(server.add(NAME, some_files()))
     old = embedded(settings)
     new, _ = update(settings)
-    active = settings.models_dir / model_versions.ACTIVE
+    active = settings.models_dir / versions.ACTIVE
     for nonsense in ("", "{", "[]", '{"owner/name": 3}', '{"owner/name": {"x": 1}}', "\0"):
         active.write_text(nonsense)
-        assert model_store.locate(settings).folder == new
+        assert choose.locate(settings).folder == new
     active.write_text(json.dumps({"current": old.name, "previous": ""}))
-    assert model_store.active_folder(settings.models_dir) == old
+    assert choose.active_folder(settings.models_dir) == old
     with pytest.raises(ModelTrouble, match="no earlier model"):
-        model_store.rollback(settings)
+        choose.rollback(settings)
 
 
 # ---- the real thing, small --------------------------------------------------------------------------------------
@@ -366,7 +370,7 @@ def test_a_real_model_that_writes_rubbish(make, server, tmp_path, tiny):
     with pytest.raises(ModelTrouble, match="of 4 statements"):
         update(settings)
     with pytest.raises(ModelTrouble, match="not downloaded"):
-        model_store.locate(settings)
+        choose.locate(settings)
 
 
 @pytest.mark.crash
@@ -377,7 +381,7 @@ def test_a_real_model_in_shards(make, server, tmp_path):
     folder, _ = update(settings)
     assert len(list(folder.glob("model-*.safetensors"))) > 1
     statements = sources.load(settings.library_paths).statements
-    written = model_process.write(settings, model_store.locate(settings), [(s.id, s.statement) for s in statements], seconds=120, seed=1)
+    written = client.write(settings, choose.locate(settings), [(s.id, s.statement) for s in statements], seconds=120, seed=1)
     assert any(judge_opening(text, s, s.statement).passed for s in statements for text, _ in written[s.id].openings)
 
 
@@ -398,15 +402,15 @@ def test_the_embedded_model_made_anew(tmp_path, capsys):
     settings = config.load({"DATA_DIR": str(tmp_path / "data")})
     old = settings.models_dir / "embedded-older"
     shutil.copytree(installed, old, copy_function=os.link)
-    said = model_versions.manifest(old)
-    (old / model_versions.MANIFEST).unlink()
-    (old / model_versions.MANIFEST).write_text(json.dumps({**said, "source": {"gguf": "0" * 64}}))
-    model_store.switch(settings, old)
+    said = versions.manifest(old)
+    (old / versions.MANIFEST).unlink()
+    (old / versions.MANIFEST).write_text(json.dumps({**said, "source": {"gguf": "0" * 64}}))
+    choose.switch(settings, old)
     new, _ = update(settings)
-    assert new == model_store.embedded_folder(settings.models_dir)
-    assert model_store.locate(settings).folder == new
-    assert model_store.rollback(settings) == old
-    assert model_store.locate(settings).folder == old
+    assert new == choose.embedded_folder(settings.models_dir)
+    assert choose.locate(settings).folder == new
+    assert choose.rollback(settings) == old
+    assert choose.locate(settings).folder == old
 
 
 @pytest.mark.crash

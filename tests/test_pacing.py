@@ -7,8 +7,8 @@ import pytest
 
 from src import config
 from src.db_manager import Hold, Usage
-from src.pacing import hold_until, not_due
-from src.post import Exit, RateLimit, Status
+from src.domain.posts import Exit, RateLimit, Status
+from src.posting.due import hold_until, not_due
 from tests.world import START
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)

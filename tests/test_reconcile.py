@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from src.lock import writer_lock
+from src.system.lock import writer_lock
 from tests import fake_x
 from tests.scenarios import quiet_tick
 from tests.world import World, new_world

@@ -15,11 +15,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from src import db_manager, report, whole_file
-from src.log import sanitise
-from src.post import Exit
-from src.report_numbers import as_prometheus
-from src.report_page import as_html
+from src import db_manager
+from src.domain.posts import Exit
+from src.system import files
+from src.system.log import sanitise
+from src.watch.report import measures as report
+from src.watch.report.page import as_html
+from src.watch.report.prometheus import as_prometheus
 from tests import fake_x
 from tests.browser import new_browser
 from tests.conftest import need
@@ -203,15 +205,15 @@ def test_a_file_is_whole_or_as_it_was(tmp_path):
     target, other = tmp_path / "page", tmp_path / "other"
     other.write_text("theirs")
     target.symlink_to(other)
-    whole_file.write_whole(target, "ours")
+    files.write_whole(target, "ours")
     assert (target.read_text(), other.read_text(), target.is_symlink()) == ("ours", "theirs", False)
     with pytest.raises(UnicodeEncodeError):
-        whole_file.write_whole(target, "half \ud800")
+        files.write_whole(target, "half \ud800")
     assert target.read_text() == "ours"
     folder = tmp_path / "folder"
     folder.mkdir()
-    with pytest.raises(whole_file.FileTrouble) as trouble:
-        whole_file.write_whole(folder, "x")
+    with pytest.raises(files.FileTrouble) as trouble:
+        files.write_whole(folder, "x")
     assert trouble.value.exit_code is Exit.IO
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "other", "page"]
 

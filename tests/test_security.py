@@ -13,10 +13,12 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from src import config, log, model_process
-from src.app import Clock
+from src import config
 from src.db_manager import open_database
-from src.post import Outcome
+from src.domain.posts import Outcome
+from src.model import client as model_process
+from src.posting.run import Clock
+from src.system import log
 from src.twitter_handler import XClient
 from tests import fake_x
 from tests.fake_x import Credentials
@@ -168,7 +170,7 @@ def test_files_are_private(tmp_path):
 
 SPY = """
 import json, os, socket, sys
-from src.writer import isolate
+from src.model.worker import isolate
 isolate()
 try:
     socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=2)

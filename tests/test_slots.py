@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from src.db_manager import Attempt, Run
-from src.post import Status
-from src.slots import NO_RUN, Fate, Gap, Rate, Slot, gaps, rate, slot_history
+from src.domain.posts import Status
+from src.watch.slot_history import NO_RUN, Fate, Gap, Rate, Slot, gaps, rate, slot_history
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SLOT = "2026-11-22T12:00Z"

@@ -9,8 +9,8 @@ import pytest
 from rapidfuzz import fuzz, process
 
 from src.config import ROOT
-from src.gates import judge_tweet, normal_words
-from src.sources import load
+from src.content.gates import judge_tweet, normal_words
+from src.content.library import load
 from tests.prove import prove
 
 LIBRARY = load([ROOT / "data" / "library"])

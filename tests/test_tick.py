@@ -10,7 +10,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError,
 
 from src import twitter_manager
 from src.db_manager import Database
-from src.post import Exit, Outcome
+from src.domain.posts import Exit, Outcome
 from src.twitter_handler import read_failure
 from tests import fake_x
 from tests.world import new_world

@@ -4,13 +4,15 @@ import json
 
 import pytest
 
-from src import config, gates, sources, tuning
-from src.tuning import TuningTrouble
+from src import config
+from src.content import gates, library
+from src.model import tune
+from src.model.tune import TuningTrouble
 
-LIBRARY = sources.load([config.ROOT / "data" / "library"])
+LIBRARY = library.load([config.ROOT / "data" / "library"])
 STATEMENTS = {s.id: s for s in LIBRARY.statements}
-WRITTEN = tuning.read_lessons()
-VERDICTS = tuning.read_verdicts()
+WRITTEN = tune.read_lessons()
+VERDICTS = tune.read_verdicts()
 
 
 def test_lessons_for_the_library():
@@ -38,8 +40,8 @@ def test_verdicts_are_about_texts_of_the_library():
 
 def test_nothing_held_out_is_taught():
     """Statements that are held out are in no lesson; each text of the others is in one, with openings that may stand above it."""
-    held = {s.id for s in LIBRARY.statements if tuning.is_held_out(s.id)}
-    taught = dict(tuning.lessons(LIBRARY.statements))
+    held = {s.id for s in LIBRARY.statements if tune.is_held_out(s.id)}
+    taught = dict(tune.lessons(LIBRARY.statements))
     assert 0.05 < len(held) / len(LIBRARY.statements) < 0.15
     for statement in LIBRARY.statements:
         if statement.id in held:
@@ -52,8 +54,8 @@ def test_nothing_held_out_is_taught():
 
 def test_what_a_reader_accepted_is_taught():
     """Openings of an earlier model that a reader accepted are lessons, those that were refused are not, unless written by hand as well."""
-    taught = dict(tuning.lessons(LIBRARY.statements))
-    said = [v for v in VERDICTS if not tuning.is_held_out(v.statement)]
+    taught = dict(tune.lessons(LIBRARY.statements))
+    said = [v for v in VERDICTS if not tune.is_held_out(v.statement)]
     assert all(set(v.fits) <= set(taught[v.text]) for v in said if v.fits)
     assert not [o for v in said for o in v.misses if o in taught.get(v.text, ()) and o not in WRITTEN[v.statement]]
 
@@ -64,16 +66,16 @@ def test_examples_that_cannot_be_used(tmp_path, line):
     file = tmp_path / "mine.jsonl"
     file.write_text(json.dumps({"statement": "A fact that is true.", "opening": "Is it?"}) + "\n\n" + line + "\n")
     with pytest.raises(TuningTrouble, match=rf"{file}:3: "):
-        tuning.read_examples(file)
+        tune.read_examples(file)
 
 
 def test_examples_of_one_statement_are_one_lesson(tmp_path):
     """The openings of one statement are learned together."""
     file = tmp_path / "mine.jsonl"
     file.write_text("".join(json.dumps({"statement": "A fact that is true.", "opening": o}) + "\n" for o in ("Is it?", "True or not?")))
-    assert tuning.read_examples(file) == [("A fact that is true.", ("Is it?", "True or not?"))]
+    assert tune.read_examples(file) == [("A fact that is true.", ("Is it?", "True or not?"))]
     with pytest.raises(TuningTrouble, match="cannot be read"):
-        tuning.read_examples(tmp_path / "none.jsonl")
+        tune.read_examples(tmp_path / "none.jsonl")
 
 
 class Letters:
@@ -92,9 +94,9 @@ def test_a_row_teaches_each_opening_as_if_alone():
     plain = LlamaForCausalLM(LlamaConfig(vocab_size=96, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
                                          num_key_value_heads=2, attn_implementation="eager")).eval()
     plain.get_base_model = lambda: plain
-    rows = [tuning._encode(Letters(), "A text.", ("Why is it so?", "How?", "Is it?")), tuning._encode(Letters(), "Another, longer text.", ("Which one?",))]
+    rows = [tune._encode(Letters(), "A text.", ("Why is it so?", "How?", "Is it?")), tune._encode(Letters(), "Another, longer text.", ("Which one?",))]
     with torch.inference_mode():
-        got = float(tuning._loss(plain, rows))
+        got = float(tune._loss(plain, rows))
         tokens = []
         for prompt, openings in rows:
             for opening in openings:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.tweet_text import (
+from src.content.tweet_text import (
     find_cashtags,
     find_forbidden_characters,
     find_hashtags,

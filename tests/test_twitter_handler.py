@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from src.post import Outcome
+from src.domain.posts import Outcome
 from src.twitter_handler import (
     MAX_BODY_BYTES,
     clock_is_off,
@@ -177,7 +177,7 @@ def test_random_answers():
 
 def test_every_exchange_has_a_connection_of_its_own(tmp_path, monkeypatch):
     """A post never goes over a connection left from a read: the server may have closed it without a word."""
-    from src.app import Clock
+    from src.posting.run import Clock
     from src.twitter_handler import XClient
     from tests.fake_x import FakeX, _Handler
     from tests.world import World

@@ -6,8 +6,9 @@ import math
 
 import pytest
 
-from src import config, precision, writer
-from src.llama import WEIGHTS, Llama, can_run, quantise, restore, save_aligned
+from src import config
+from src.model import precision, worker
+from src.model.llama import WEIGHTS, Llama, can_run, quantise, restore, save_aligned
 from tests.conftest import embedded_model
 
 TEXTS = ["git reflog records where HEAD has been, so you can find a commit again after a bad reset or rebase.", "In SQL, NULL = NULL is not true."]
@@ -105,7 +106,7 @@ def test_the_format_of_the_weights_is_measured(tiny, tmp_path):
 @pytest.mark.model
 def test_what_is_sampled_is_scored_on_the_way(model):
     """The log-likelihood that comes with a sampled opening is the one that reading it again gives."""
-    engine = writer.Engine(model.folder, tuned=model.tuned)
+    engine = worker.Engine(model.folder, tuned=model.tuned)
     written, _ = engine.write(TEXTS[0], 8, 5)
     again = engine.log_likelihoods(TEXTS[0], [engine._ids(opening) for opening, _, _ in written])
     assert written
@@ -122,7 +123,7 @@ def test_embedded_model_gives_the_same_distribution(model):
     slow, exact, fast = reference(model.folder), Llama(model.folder, "float32"), Llama(model.folder)
     with torch.inference_mode():
         for text in TEXTS:
-            ids = torch.tensor([tokenizer.encode(writer.prompt_for(text, tuned=model.tuned), add_special_tokens=False).ids])
+            ids = torch.tensor([tokenizer.encode(worker.prompt_for(text, tuned=model.tuned), add_special_tokens=False).ids])
             wanted = slow(ids).logits.log_softmax(-1)
             assert torch.allclose(exact.forward(ids, exact.new_cache(200)).log_softmax(-1), wanted, atol=1e-3)
             got = fast.forward(ids, fast.new_cache(200)).float().log_softmax(-1)
@@ -134,11 +135,11 @@ def test_embedded_model_gives_the_same_distribution(model):
 def test_scores_are_log_likelihoods(model):
     """The score of a row is the mean log-likelihood that plain transformers gives it."""
     import torch
-    engine = writer.Engine(model.folder, tuned=model.tuned, dtype="float32")
+    engine = worker.Engine(model.folder, tuned=model.tuned, dtype="float32")
     slow = reference(model.folder)
     rows = [engine._ids("Lost a commit?"), engine._ids("Why did the rebase fail again?")]
     got = engine.log_likelihoods(TEXTS[0], rows)
-    prompt = engine._ids(writer.prompt_for(TEXTS[0], tuned=model.tuned))
+    prompt = engine._ids(worker.prompt_for(TEXTS[0], tuned=model.tuned))
     for row, mean in zip(rows, got, strict=True):
         full = [*row, engine._stop]
         with torch.inference_mode():
@@ -158,12 +159,12 @@ def test_any_other_model_goes_through_transformers(tiny, tmp_path):
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="w2"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     tokenizer.save(str(folder / "tokenizer.json"))
-    engine = writer.Engine(folder, tuned=True, dtype="float32")
-    assert isinstance(engine._model, writer.HubModel)
+    engine = worker.Engine(folder, tuned=True, dtype="float32")
+    assert isinstance(engine._model, worker.HubModel)
     scores = engine.log_likelihoods("w5", [[5, 6], [7]])
     import torch
     slow = reference(folder)
-    prompt = engine._ids(writer.prompt_for("w5", tuned=True))
+    prompt = engine._ids(worker.prompt_for("w5", tuned=True))
     with torch.inference_mode():
         steps = slow(torch.tensor([[*prompt, 5, 6, 0]])).logits.log_softmax(-1)[0]
     wanted = sum(float(steps[len(prompt) - 1 + i, t]) for i, t in enumerate([5, 6, 0])) / 3
@@ -183,8 +184,8 @@ def test_other_models_begin_and_end_as_they_were_taught(tiny, tmp_path, monkeypa
     tokenizer.post_processor = processors.TemplateProcessing(single="<bos> $A <eos>", special_tokens=[("<bos>", 0), ("<eos>", 3)])
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [3, 90]}))
-    assert writer.Engine(folder, tuned=True, dtype="float32")._begin == []
-    engine = writer.Engine(folder, tuned=False, dtype="float32", mode="free")
+    assert worker.Engine(folder, tuned=True, dtype="float32")._begin == []
+    engine = worker.Engine(folder, tuned=False, dtype="float32", mode="free")
     assert engine._begin == [0]
     read = []
     real = engine._model.forward
@@ -202,13 +203,13 @@ def test_other_models_begin_and_end_as_they_were_taught(tiny, tmp_path, monkeypa
 @pytest.mark.model
 def test_forward_passes_are_counted(model, monkeypatch):
     """Sixteen openings take a prefill and a pass a token: no more, whatever the machine. They are scored on the way."""
-    engine = writer.Engine(model.folder, tuned=model.tuned)
+    engine = worker.Engine(model.folder, tuned=model.tuned)
     passes = []
     real = engine._model.forward
     monkeypatch.setattr(engine._model, "forward", lambda tokens, *a, **k: passes.append(tuple(tokens.shape)) or real(tokens, *a, **k))
     engine.write(TEXTS[0], 16, 3)
     steps = [shape for shape in passes if shape == (16, 1)]
-    assert len(steps) <= writer.MAX_NEW_TOKENS
+    assert len(steps) <= worker.MAX_NEW_TOKENS
     assert len(passes) == len(steps) + 1
 
 
@@ -216,7 +217,7 @@ def test_forward_passes_are_counted(model, monkeypatch):
 def test_the_protocol(model):
     """One request in, one line a statement out, best first, nothing else on the stream."""
     out = io.StringIO()
-    writer.main(io.StringIO(json.dumps({"model": str(model.folder), "tuned": model.tuned, "n": 4, "seed": 1, "statements": [{"id": str(i), "text": t} for i, t in enumerate(TEXTS)]})), out)
+    worker.main(io.StringIO(json.dumps({"model": str(model.folder), "tuned": model.tuned, "n": 4, "seed": 1, "statements": [{"id": str(i), "text": t} for i, t in enumerate(TEXTS)]})), out)
     answers = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [a["id"] for a in answers] == ["0", "1"]
     assert all(len(o) == 3 for a in answers for o in a["openings"])
@@ -224,5 +225,5 @@ def test_the_protocol(model):
 
 def test_prompts():
     """Each mode asks for another thing; a tuned model sees the bare statement."""
-    asked = {writer.prompt_for("X.", tuned=t, mode=m) for t, m in ((True, "hook"), (False, "hook"), (False, "rewrite"), (False, "free"))}
+    asked = {worker.prompt_for("X.", tuned=t, mode=m) for t, m in ((True, "hook"), (False, "hook"), (False, "rewrite"), (False, "free"))}
     assert len(asked) == 4

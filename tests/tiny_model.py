@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from src import writer
+from src.model import worker
 
 STATEMENTS = [
     ("reflog", "Git", "git reflog records where HEAD has been, so you can find a commit again after a bad reset.", "Lost some work?"),
@@ -28,7 +28,7 @@ def make(folder: Path, *, steps: int = 25, width: int = 128) -> dict[str, bytes]
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    prompts = [writer.prompt_for(s, tuned=False) for _, _, s, _ in STATEMENTS]
+    prompts = [worker.prompt_for(s, tuned=False) for _, _, s, _ in STATEMENTS]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

@@ -20,9 +20,10 @@ from typing import Any
 
 import time_machine
 
-from src import config, failpoints, log
-from src.app import Clock, with_login
-from src.post import Composition, Draft, TickResult
+from src import config
+from src.domain.posts import Composition, Draft, TickResult
+from src.posting.run import Clock, with_login
+from src.system import failpoints, log
 from src.twitter_manager import run_tick
 from tests.fake_x import FakeX
 

@@ -1,0 +1,1 @@
+"""The vetted texts and the rules that every text must pass."""

@@ -1,0 +1,212 @@
+"""The library: vetted statements, one JSON record a line, and every broken record with its file and line.
+
+A record is true before it is a tweet: it carries the reference that proves it, and where it can be executed
+the test suite executes it. Owners add files of the same form with `SOURCES`.
+
+    {"id": "git-reflog", "topic": "Git", "statement": "git reflog records ...", "wordings": ["..."],
+     "openings": ["Lost a commit after a bad reset?"], "hashtags": ["git"], "reference": "git-reflog(1)",
+     "since": "Git 2.23", "proof": {"run": "bash", "code": "...", "expect": "..."}}
+
+`wordings` say the same thing in other words, `openings` are hand-written leads for when the model has none good enough;
+both, `since` and `proof` are optional.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from src.content.safety import blocked_words
+from src.content.tweet_text import (
+    find_cashtags,
+    find_forbidden_characters,
+    find_hashtags,
+    find_links,
+    find_mentions,
+    weighted_length,
+)
+
+MAX_STATEMENT = 200
+MAX_OPENING = 72
+MAX_WORDINGS = 3
+MAX_TOPIC = 60
+PROOF_RUNNERS = ("python", "sqlite", "bash", "git", "node")
+_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_TAG = re.compile(r"[A-Za-z][A-Za-z0-9]{1,29}")
+_KEYS = {"id", "topic", "statement", "wordings", "openings", "hashtags", "reference", "since", "proof"}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One vetted statement. `texts` is the statement and its wordings, each fit to be posted alone."""
+
+    id: str
+    topic: str
+    statement: str
+    wordings: tuple[str, ...] = ()
+    openings: tuple[str, ...] = ()
+    hashtags: tuple[str, ...] = ()
+    reference: str = ""
+    since: str = ""
+    proof: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return (self.statement, *self.wordings)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with one record: `file:line`, the record's id where it has one, and what to change."""
+
+    where: str
+    record: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.record}: {self.message}" if self.record else f"{self.where}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What was read: the sound statements, and a `Problem` for every record that was left out."""
+
+    statements: tuple[Statement, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return tuple(sorted({s.topic for s in self.statements}))
+
+
+def load(paths: Iterable[Path]) -> Library:
+    """Read library files, and folders of `*.jsonl`, in order. Never raises for a bad file: it becomes a problem."""
+    statements: list[Statement] = []
+    problems: list[Problem] = []
+    seen: dict[str, str] = {}
+    for path in _files(paths):
+        for where, line in _lines(path, problems):
+            record, found = _read(line)
+            if record and record.id in seen:
+                found.append(f"the id is used already at {seen[record.id]}")
+            name = record.id if record and _ID.fullmatch(record.id) else ""  # anything else could write to the terminal
+            problems += [Problem(where, name, message) for message in found]
+            if record and not found:
+                seen[record.id] = where
+                statements.append(record)
+    return Library(tuple(statements), tuple(problems))
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        try:
+            folder = path.is_dir()
+        except OSError:  # not ours to enter: told where the file is read
+            folder = False
+        yield from sorted(path.glob("*.jsonl")) if folder else (path,)
+
+
+def _lines(path: Path, problems: list[Problem]) -> Iterator[tuple[str, str]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(Problem(str(path), "", f"cannot be read: {error}"))
+        return
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip() and not line.startswith("//"):
+            yield f"{path}:{number}", line
+
+
+def _read(line: str) -> tuple[Statement | None, list[str]]:
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return None, [f"is not JSON: {error}"]
+    if not isinstance(data, dict):
+        return None, ["is not a JSON object"]
+    if problems := list(_shape_problems(data)):
+        return None, problems
+    record = Statement(
+        id=data["id"],
+        topic=data["topic"],
+        statement=data["statement"],
+        wordings=tuple(data.get("wordings", ())),
+        openings=tuple(data.get("openings", ())),
+        hashtags=tuple(data.get("hashtags", ())),
+        reference=data["reference"],
+        since=data.get("since", ""),
+        proof=dict(data.get("proof", {})),
+    )
+    return record, list(_content_problems(record))
+
+
+def _shape_problems(data: dict[str, object]) -> Iterator[str]:
+    for key in sorted(set(data) - _KEYS):
+        yield f"unknown key {key!r}; the keys are {', '.join(sorted(_KEYS))}"
+    for key in ("id", "topic", "statement", "reference"):
+        if not isinstance(data.get(key), str) or not str(data[key]).strip():
+            yield f"{key!r} must be a text that is not empty"
+    for key in ("wordings", "openings", "hashtags"):
+        value = data.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            yield f"{key!r} must be a list of texts"
+    if not isinstance(data.get("since", ""), str):
+        yield "'since' must be a text"
+    proof = data.get("proof", {})
+    if not isinstance(proof, dict) or not all(isinstance(value, str) for value in proof.values()):
+        yield "'proof' must be an object of texts"
+    elif proof and (proof.get("run") not in PROOF_RUNNERS or not proof.get("code")):
+        yield f"'proof' needs 'code' and a 'run' out of {', '.join(PROOF_RUNNERS)}"
+
+
+def _content_problems(record: Statement) -> Iterator[str]:
+    if not _ID.fullmatch(record.id):
+        yield "'id' must be lower-case words joined by hyphens"
+    if len(record.wordings) > MAX_WORDINGS:
+        yield f"has {len(record.wordings)} wordings; at most {MAX_WORDINGS}"
+    if len({" ".join(t.lower().split()) for t in record.texts}) < len(record.texts):
+        yield "says the same wording twice"
+    for tag in record.hashtags:
+        if not _TAG.fullmatch(tag):
+            yield f"hashtag {tag!r} must be 2 to 30 letters and digits without the '#'"
+        elif is_blocked_tag(tag):
+            yield f"hashtag {tag!r} has a word of the blocklist"
+    for name, value in (("topic", record.topic), ("reference", record.reference), ("since", record.since)):
+        if found := find_forbidden_characters(value):
+            yield f"forbidden character {found[0]!r} in {name!r}"
+    yield from (f"{reason} in topic {record.topic!r}" for reason in text_problems(record.topic, MAX_TOPIC))
+    for text in record.texts:
+        yield from (f"{reason} in {text!r}" for reason in text_problems(text, MAX_STATEMENT))
+        if not text.rstrip("\"')").endswith((".", "!", "?")):
+            yield f"no full stop at the end of {text!r}"
+    for opening in record.openings:
+        yield from (f"{reason} in opening {opening!r}" for reason in text_problems(opening, MAX_OPENING))
+        if not opening.endswith(("?", ".", "!", ":", "…")):
+            yield f"no end mark on opening {opening!r}"
+
+
+@lru_cache(maxsize=1024)
+def is_blocked_tag(tag: str, extra: frozenset[str] = frozenset()) -> bool:
+    """Whether a hashtag, whole or taken apart at its capitals, says what may not be said. It joins the text after the gates."""
+    return bool(blocked_words(f"{tag} {re.sub(r'(?<=[a-z0-9])(?=[A-Z])', ' ', tag)}", extra))
+
+
+def text_problems(text: str, limit: int) -> Iterator[str]:
+    """Reasons why `text` may not be posted as it stands, whatever it says: size, links, mentions, tags, characters."""
+    if (weight := weighted_length(text)) > limit:
+        yield f"weighs {weight}, at most {limit}"
+    if text != " ".join(text.split()):
+        yield "stray white space"
+    for name, find in (
+        ("link or bare domain", find_links),
+        ("mention", find_mentions),
+        ("hashtag", find_hashtags),
+        ("cashtag", find_cashtags),
+        ("forbidden character", find_forbidden_characters),
+    ):
+        if found := find(text):
+            yield f"{name} {found[0]!r}"

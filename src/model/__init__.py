@@ -1,0 +1,1 @@
+"""Models: their files, formats, downloads, and the process that writes with them."""

@@ -1,0 +1,291 @@
+"""A model at a pinned revision of a hub (huggingface.co or a mirror): what it holds, whether it may be used, its files.
+
+Only `model update` comes here; a tick never downloads. Bytes are fetched and JSON is read: nothing of a model is run.
+huggingface_hub speaks to the hub; what is asked of it is bounded, and the token goes nowhere but to HF_ENDPOINT.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Self
+
+from src.config import Settings
+from src.domain.posts import ConfigTrouble, DatabaseTrouble, Exit, Trouble
+from src.model.choose import ModelTrouble
+from src.model.versions import sync_folder
+from src.system import failpoints, progress
+
+ANSWER_SECONDS = 20
+CHUNK_BYTES = 256 * 1024
+ROOM = 1.1  # of the download's size must be free
+SPARE_BYTES = 200_000_000
+MAX_JSON_BYTES = 50_000_000
+_WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
+_NEEDED = ("config.json", "tokenizer.json")
+_WANTED = (*_NEEDED, "tokenizer_config.json", "generation_config.json", "special_tokens_map.json", "model.safetensors.index.json")
+_PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
+
+
+class HubTrouble(Trouble):
+    """The hub cannot be reached or does not answer as it should; later may be better. The model in use stays."""
+
+    exit_code = Exit.TEMPORARY
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file at the pinned revision: its size in bytes and one of its checksums, SHA-256 for large files, git's otherwise."""
+
+    name: str
+    size: int
+    sha256: str = ""
+    git_sha1: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model on a hub at one commit (40 hex digits)."""
+
+    name: str
+    revision: str
+
+
+def listing(settings: Settings, source: Source) -> tuple[RemoteFile, ...]:
+    """The files to fetch, the weights last. Raises `ConfigTrouble` for a model that may not be used, `HubTrouble`."""
+    from huggingface_hub import HfApi  # noqa: PLC0415 (0.4 s that only an update pays)
+
+    with _understood(settings, source):
+        api = HfApi(endpoint=settings.hf_endpoint, token=_token(settings) or False)
+        info = api.model_info(source.name, revision=source.revision, files_metadata=True, timeout=ANSWER_SECONDS)
+        found = [_remote_file(sibling) for sibling in info.siblings or ()]
+    if info.sha != source.revision:
+        message = f"{settings.hf_endpoint} answered with commit {info.sha} of {source.name}, not {source.revision}"
+        raise HubTrouble(message, "pin the 40-digit commit, not a tag; if it is, try again later")
+    return tuple(sorted(_chosen(source, found), key=lambda file: (bool(_WEIGHTS.fullmatch(file.name)), file.size)))
+
+
+def _remote_file(sibling: Any) -> RemoteFile:
+    lfs = sibling.lfs
+    if sibling.size is None or not (lfs or sibling.blob_id):
+        message = f"the hub tells neither size nor checksum of {sibling.rfilename}"
+        raise HubTrouble(message, "use a hub that does: unset HF_ENDPOINT")
+    return RemoteFile(sibling.rfilename, int(sibling.size), lfs.sha256 if lfs else "", "" if lfs else sibling.blob_id)
+
+
+def _chosen(source: Source, files: Sequence[RemoteFile]) -> list[RemoteFile]:
+    """The weights that transformers would read, configuration and tokenizer: no code, no pickles, no folders."""
+    names = {file.name for file in files}
+    weights = {"model.safetensors"} & names or {n for n in names if _WEIGHTS.fullmatch(n)}
+    if not weights:
+        pickled = sorted(n for n in names if n.endswith(_PICKLED))
+        message = f"{source.name} has no safetensors weights" + (
+            f", only pickled ones ({pickled[0]}), which can run code" if pickled else "")
+        raise ConfigTrouble(message, "set MODEL_REVISION to a commit that ships model.safetensors, or choose another MODEL")
+    if lacking := [n for n in _NEEDED if n not in names]:
+        message = f"{source.name} has no {' and no '.join(lacking)}"
+        raise ConfigTrouble(message, "choose a whole model with a fast tokenizer (not an adapter or a part of one)")
+    return [file for file in files if file.name in weights or file.name in _WANTED]
+
+
+def fetch(settings: Settings, source: Source, files: Sequence[RemoteFile], folder: Path) -> None:
+    """Bring all files into `folder`, verified; what is there already is kept, what broke off goes on where it stopped.
+
+    Raises `ConfigTrouble` for a model that wants its own code run, before its weights are fetched; `DatabaseTrouble` when
+    the disk is too small; `ModelTrouble` for a wrong checksum; `HubTrouble`.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for file in files:
+        if (folder / file.name).exists() and not _is_right(folder / file.name, file):
+            (folder / file.name).unlink()
+    missing = [file for file in files if not (folder / file.name).exists()]
+    there = sum(min(_size(_part(folder, file)), file.size) for file in missing)
+    total = sum(file.size for file in missing)
+    refuse_full_disk(folder, total - there)
+    with progress.bar("downloading", total, "B", initial=there) as shown:
+        for file in files:
+            if file in missing:
+                _fetch_one(settings, source, file, folder, shown)
+            if file.name.endswith(".json"):
+                refuse_code(folder / file.name, source)
+    failpoints.reach("model.downloaded")
+
+
+def refuse_full_disk(folder: Path, needed: int) -> None:
+    """Raise `DatabaseTrouble` unless `needed` bytes and some room to work fit on the disk of `folder`."""
+    free = shutil.disk_usage(folder).free
+    if needed * ROOM + SPARE_BYTES > free:
+        message = f"the download needs {needed * ROOM / 1e9 + SPARE_BYTES / 1e9:.1f} GB, {folder} has {free / 1e9:.1f} GB free"
+        raise DatabaseTrouble(message, "make room on that disk, or choose a smaller MODEL")
+
+
+def refuse_code(file: Path, source: Source) -> None:
+    """Raise `ConfigTrouble` for a configuration that names code of its own, needs a quantizer, or is of no known kind."""
+    text = file.read_text(encoding="utf-8", errors="replace") if file.stat().st_size <= MAX_JSON_BYTES else ""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        message = f"{file.name} of {source.name} is not JSON"
+        raise ConfigTrouble(message, "choose another MODEL or MODEL_REVISION")
+    if "auto_map" in (text if file.name in {"config.json", "tokenizer_config.json"} else data):
+        message = f"{source.name} wants to run code of its own ({file.name}: auto_map)"
+        raise ConfigTrouble(message, "choose a model that transformers knows by itself")
+    if file.name == "config.json":
+        _refuse_kind(data, source)
+
+
+def _refuse_kind(config: dict[str, Any], source: Source) -> None:
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES  # noqa: PLC0415
+
+    if config.get("model_type") not in CONFIG_MAPPING_NAMES:
+        message = f"{source.name} is of the kind {config.get('model_type')!r}, which this transformers does not know"
+        raise ConfigTrouble(message, "choose a causal language model such as a Llama, Qwen or Gemma")
+    if "quantization_config" in config:
+        message = f"the weights of {source.name} are quantized and need a library of their own"
+        raise ConfigTrouble(message, "choose the unquantized model")
+
+
+def _fetch_one(settings: Settings, source: Source, file: RemoteFile, folder: Path, shown: progress.Bar) -> None:
+    """One file, through a `.part` beside it that a later try goes on with; in its place only when its checksum is right."""
+    part = _part(folder, file)
+    with _understood(settings, source), _append(part, file) as out:
+        _receive(settings, source, file, out, shown)
+        out.flush()
+        os.fsync(out.fileno())
+    if not _is_right(part, file):
+        part.unlink()
+        message = f"{file.name} of {source.name} is not the file that the hub promised (checksum)"
+        raise ModelTrouble(message, "nothing was changed; type the command again, and mistrust the network if it repeats")
+    part.replace(folder / file.name)
+    sync_folder(folder)
+
+
+def _append(part: Path, file: RemoteFile) -> IO[bytes]:
+    """The part, open where it ends; begun anew if it cannot be the beginning of the file. 0600."""
+    if _size(part) > file.size or not file.sha256:  # a small file is not worth going on with
+        part.unlink(missing_ok=True)
+    out = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
+    out.seek(0, os.SEEK_END)
+    return out
+
+
+def _receive(settings: Settings, source: Source, file: RemoteFile, out: IO[bytes], shown: progress.Bar) -> None:
+    """Let huggingface_hub fetch the rest: it follows the hub to its storage, retries, and asks for a range.
+
+    `hf_hub_download` begins anew after a kill (it names its temporary files at random); its inner `http_get` does not.
+    """
+    from huggingface_hub import constants, hf_hub_url  # noqa: PLC0415
+    from huggingface_hub.file_download import http_get  # noqa: PLC0415
+    from huggingface_hub.utils import build_hf_headers, logging  # noqa: PLC0415
+
+    logging.set_verbosity_error()  # what goes wrong is told once, by us
+    constants.DOWNLOAD_CHUNK_SIZE = CHUNK_BYTES  # ten megabytes are too much to lose, and too coarse for a bar
+    url = hf_hub_url(source.name, file.name, revision=source.revision, endpoint=settings.hf_endpoint)
+    headers = build_hf_headers(token=_token(settings) or False)
+
+    class Forward:
+        """What http_get draws on: our one bar for all files."""
+
+        def __init__(self, **_kwargs: object) -> None:
+            pass
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_error: object) -> None:
+            pass
+
+        def update(self, n: float = 1) -> None:
+            out.flush()
+            if out.tell():
+                failpoints.reach("model.part")
+            shown.update(n)
+
+    http_get(url, out, resume_size=out.tell(), headers=headers, expected_size=file.size, tqdm_class=Forward)
+
+
+def _is_right(path: Path, file: RemoteFile) -> bool:
+    if file.sha256:
+        return _sha256(path) == file.sha256
+    from huggingface_hub.utils.sha import git_hash  # noqa: PLC0415
+
+    return path.stat().st_size == file.size and str(git_hash(path.read_bytes())) == file.git_sha1
+
+
+def _sha256(path: Path) -> str:
+    """SHA-256 (hex) of a file, with a bar: gigabytes take a while."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file, progress.bar(f"checking {path.name}", path.stat().st_size, "B") as shown:
+        while chunk := file.read(1 << 22):
+            digest.update(chunk)
+            shown.update(len(chunk))
+    return digest.hexdigest()
+
+
+def _part(folder: Path, file: RemoteFile) -> Path:
+    return folder / f"{file.name}.part"
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _token(settings: Settings) -> str:
+    return settings.hf_token.get_secret_value() if settings.hf_token else ""
+
+
+@contextlib.contextmanager
+def _understood(settings: Settings, source: Source) -> Iterator[None]:
+    """Turn what huggingface_hub raises into a sentence with its fix."""
+    from httpx2 import HTTPError  # noqa: PLC0415
+    from huggingface_hub import errors  # noqa: PLC0415
+
+    page = f"{settings.hf_endpoint}/{source.name}"
+    try:
+        yield
+    except errors.GatedRepoError as error:
+        message = f"{source.name} is behind a licence: the hub refuses to hand it out"
+        raise ConfigTrouble(message, f"accept the licence at {page}, then set HF_TOKEN to a read token of that account") from error
+    except errors.RepositoryNotFoundError as error:
+        message = f"there is no model {source.name} at {settings.hf_endpoint}, or it is private"
+        raise ConfigTrouble(message, "see that MODEL is owner/name as on its page; a private one needs HF_TOKEN") from error
+    except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError) as error:
+        message = f"{source.name} has no commit {source.revision}"
+        raise ConfigTrouble(message, f"copy a 40-digit commit from {page}/commits/main into MODEL_REVISION") from error
+    except errors.HFValidationError as error:
+        message = f"MODEL={source.name} is no hub id"
+        raise ConfigTrouble(message, "give owner/name as on the model's page, or a folder") from error
+    except errors.OfflineModeIsEnabled as error:
+        message = "HF_HUB_OFFLINE forbids downloads"
+        raise ConfigTrouble(message, "type: env -u HF_HUB_OFFLINE python -m src.twitter_manager model update") from error
+    except errors.HfHubHTTPError as error:
+        status = error.response.status_code
+        message = f"{settings.hf_endpoint} answered {status}"
+        if status in {401, 403}:
+            raise ConfigTrouble(message, f"see that HF_TOKEN is a valid read token and may read {page}") from error
+        raise HubTrouble(message, "the model in use stays; type the command again later, it goes on where it stopped") from error
+    except (HTTPError, ValueError, TypeError, KeyError, AttributeError) as error:
+        message = f"{settings.hf_endpoint} cannot be reached or broke off: {type(error).__name__}"
+        raise HubTrouble(message, "see the network and HF_ENDPOINT, then type the command again: it goes on where it stopped") from error
+    except OSError as error:
+        if error.errno is None:  # huggingface_hub's word for a length that is wrong
+            message = f"{settings.hf_endpoint} sent another length than it promised"
+            raise HubTrouble(message, "type the command again") from error
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+        message = f"cannot write the model: {error.strerror}"
+        raise DatabaseTrouble(message, "make room on the disk" if full else f"see that {settings.models_dir} is writable") from error
+
+
+def checksums(folder: Path, files: Iterable[RemoteFile]) -> dict[str, str]:
+    """SHA-256 (hex) of the fetched files by name, for the manifest; those the hub told were verified already."""
+    return {file.name: file.sha256 or hashlib.sha256((folder / file.name).read_bytes()).hexdigest() for file in files}

@@ -1,0 +1,1 @@
+"""The SQL below `db_manager`: migrations of the schema."""

@@ -1,0 +1,1 @@
+"""Files, locks, signals, clocks, logs and progress bars: the operating system, without a single setting."""

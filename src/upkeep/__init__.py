@@ -1,0 +1,1 @@
+"""Work outside the hourly run: maintenance, units, login, model updates, evaluation."""

@@ -1,0 +1,99 @@
+"""`evaluate`: let the model write for many statements and count what the gates say, so that a person can judge it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from src import content_generator
+from src.config import Settings
+from src.content.library import Statement
+from src.domain.posts import Candidate, History
+from src.model import choose
+from src.model.choose import Model
+from src.model.client import mode_for, write
+from src.model.tune import is_held_out
+
+SECONDS_A_STATEMENT = 120.0  # a bound against hanging, for a large model on a slow machine
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """One statement: the text used, what would be posted, and every candidate with its verdict, best first."""
+
+    id: str
+    held_out: bool
+    text: str
+    tweet: str
+    opening: str
+    score: float | None
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an evaluation found. Shares are between 0 and 1; seconds are wall time of the model's process."""
+
+    statements: int
+    candidates: int
+    passed: int
+    with_opening: int
+    distinct_openings: int
+    seconds: float
+    reasons: dict[str, int]
+    results: tuple[Evaluated, ...]
+
+    def as_data(self) -> dict[str, object]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+
+def evaluate(settings: Settings, statements: Sequence[Statement], count: int, seed: int = 1, model: Model | None = None) -> Report:
+    """Write for `count` statements (spread over the topics at random) and judge as a tick would. Raises `ModelTrouble`.
+
+    `model` is another than the one in use, to try it.
+    """
+    chosen = random.Random(seed).sample(list(statements), min(count, len(statements)))  # noqa: S311
+    model = model or choose.locate(settings)
+    mode = mode_for(settings, model)
+    started = time.monotonic()
+    items = [(s.id, s.topic if mode == "free" else s.statement) for s in chosen]
+    written = write(settings, model, items, seconds=60 + SECONDS_A_STATEMENT * len(items), seed=seed)
+    seconds = time.monotonic() - started
+    results: list[Evaluated] = []
+    openings: list[str] = []
+    for statement in chosen:
+        history = History(openings=tuple(reversed(openings)))
+        candidates = content_generator.judge_all(settings, written[statement.id], statement, statement.statement, history, mode)
+        best = content_generator.best_of(candidates, tuned=model.tuned)
+        if best:
+            openings.append(best.opening)
+        tweet = content_generator.tweet(statement.statement, best.opening if best else "", mode)
+        results.append(Evaluated(statement.id, is_held_out(statement.id), statement.statement, tweet,
+                                 best.opening if best else "", best.score if best else None, candidates))
+    everything = [c for r in results for c in r.candidates]
+    return Report(
+        statements=len(results), candidates=len(everything), passed=sum(c.verdict.passed for c in everything),
+        with_opening=len(openings), distinct_openings=len(set(openings)), seconds=round(seconds, 2),
+        reasons=dict(Counter(reason for c in everything for reason in c.verdict.reasons).most_common()), results=tuple(results),
+    )
+
+
+def as_text(report: Report) -> str:
+    """The report for people: every tweet, then the counts."""
+    lines = []
+    for result in report.results:
+        mark = "held out" if result.held_out else "trained on"
+        lines += [f"{result.id}  ({mark}, {'no opening' if result.score is None else f'score {result.score:.2f}'})"]
+        lines += [f"    {line}" for line in result.tweet.splitlines() if line] + [""]
+    share = report.with_opening / max(report.statements, 1)
+    lines += [f"{count:>6}  refused: {reason}" for reason, count in report.reasons.items()]
+    lines += [
+        f"{report.passed} of {report.candidates} candidates passed every gate",
+        f"{report.with_opening} of {report.statements} statements got an opening ({share:.0%}), {report.distinct_openings} distinct",
+        f"{report.candidates / max(report.seconds, 0.001):.1f} candidates a second, the start of the model included",
+    ]
+    return "\n".join(lines)

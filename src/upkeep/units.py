@@ -1,0 +1,238 @@
+"""The lines that make cron or systemd start the program here: real paths, nothing from the shell that prints them.
+
+Printing changes nothing on the machine. Each profile gets a minute of its own, so that many do not start at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pwd
+import shlex
+import sys
+import zlib
+from pathlib import Path
+
+from src.config import FILE_SECRETS, ROOT, SECRETS, Settings, env_path, from_environment
+from src.domain.posts import UsageTrouble
+from src.x.claim import folders, title
+
+STOP_SECONDS = 60  # TERM, and so much later KILL
+SPARE_SECONDS = 120  # beyond the run's own deadline
+MEMORY_MAX = "1G"  # a whole run peaks at some 620 MB
+MAINTAIN_HOUR = 3
+_HARDENING = """\
+# What the program may see and do: its own folders, the network, nothing else. Only MemoryDenyWriteExecute is missing:
+# torch compiles for the processor it runs on, and under it the model writes nothing.
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+ProtectSystem=strict
+PrivateTmp=yes
+PrivateDevices=yes
+DevicePolicy=closed
+PrivateUsers=yes
+PrivateIPC=yes
+PrivateMounts=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProcSubset=pid
+KeyringMode=private
+LockPersonality=yes
+RemoveIPC=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+SystemCallErrorNumber=EPERM
+UMask=0077"""
+
+
+def run(options: argparse.Namespace, settings: Settings) -> tuple[object, str]:
+    """What was asked for: (data for JSON, text for people). Raises `UsageTrouble` for a unit that does not exist."""
+    lines, files = cron(settings), units(settings)
+    if options.unit:
+        if options.unit not in files:
+            message = f"there is no unit {options.unit}"
+            raise UsageTrouble(message, f"choose one of {', '.join(files)}")
+        return {"units": {options.unit: files[options.unit]}}, files[options.unit]
+    parts = [] if options.systemd else [lines]
+    if not options.cron:
+        parts += [f"# ---- /etc/systemd/system/{name}\n{text}" for name, text in files.items()]
+    return {"cron": lines, "units": files}, "\n".join(parts)
+
+
+def minute(settings: Settings) -> int:
+    """The minute of a slot at which this account's run starts: early in the slot, another one for each profile."""
+    span = min(settings.post_interval_minutes, 60)
+    if settings.profile:
+        return 1 + zlib.crc32(settings.profile.encode()) % (span * 3 // 4)
+    return min(7, span // 2)
+
+
+# ---- cron ------------------------------------------------------------------------------------------------------
+
+
+def cron(settings: Settings) -> str:
+    """The lines for a crontab. `timeout` ends a run that hangs; success prints nothing, so cron mails only problems."""
+    span, first = min(settings.post_interval_minutes, 60), minute(settings)
+    minutes = ",".join(str(m) for m in range(first, 60, span))
+    line = f"cd {shlex.quote(str(ROOT))} && {_environment_words()}timeout -k {STOP_SECONDS} {_limit(settings)} {_program(settings)}"
+    line = line.replace("%", r"\%")  # cron's own mark for a line break
+    return "\n".join([
+        *_notes(settings),
+        f"# {title(settings.profile)}: post, and once a day look after the database",
+        "PATH=/usr/local/bin:/usr/bin:/bin",
+        f"{minutes} * * * * {line}",
+        f"{_maintain_minute(settings)} {MAINTAIN_HOUR} * * * {line} maintain",
+    ]) + "\n"
+
+
+def _maintain_minute(settings: Settings) -> int:
+    return (minute(settings) + 2) % 60 if settings.post_interval_minutes < 60 else (minute(settings) + 30) % 60
+
+
+def _limit(settings: Settings) -> int:
+    return settings.deadline_seconds + SPARE_SECONDS
+
+
+def _program(settings: Settings) -> str:
+    words = [sys.executable, "-m", "src.twitter_manager"]
+    return shlex.join([*words, "--profile", settings.profile] if settings.profile else words)
+
+
+def _environment_words() -> str:
+    """`env NAME=value ` for what is set in this shell and cron would not know."""
+    shown, _ = from_environment()
+    return "env " + " ".join(f"{name}={shlex.quote(value)}" for name, value in shown.items()) + " " if shown else ""
+
+
+def _notes(settings: Settings) -> list[str]:
+    """What the owner must know before using what is printed."""
+    notes = []
+    _, secret = from_environment()
+    if secret:
+        file = env_path(settings.profile)
+        notes.append(f"# {', '.join(secret)}: set in this shell only, which neither cron nor systemd sees: put them into {file}")
+    if _owner(settings) == "root":
+        notes.append("# This folder belongs to root. Better give it to a user of its own (chown -R), and print again as that user.")
+    return notes
+
+
+# ---- systemd ---------------------------------------------------------------------------------------------------
+
+
+def units(settings: Settings) -> dict[str, str]:
+    """Service and timer for the posts and for the daily maintenance, by file name."""
+    name = f"twitter_manager-{settings.profile}" if settings.profile else "twitter_manager"
+    span, first = min(settings.post_interval_minutes, 60), minute(settings)
+    posts = ",".join(f"{m:02}" for m in range(first, 60, span))
+    daily = f"{MAINTAIN_HOUR:02}:{_maintain_minute(settings):02}"
+    return {
+        f"{name}.service": service(settings, "post one tweet if one is due", ""),
+        f"{name}.timer": timer(settings, "post once in each slot", f"*-*-* *:{posts}:00 UTC", span * 5),
+        f"{name}-maintain.service": service(settings, "back up and tidy the database", "maintain"),
+        f"{name}-maintain.timer": timer(settings, "look after the database once a day", f"*-*-* {daily}:00", span * 5),
+    }
+
+
+def timer(settings: Settings, words: str, calendar: str, delay_seconds: int) -> str:
+    """A timer that makes up for a start missed while the machine was off, once, and never at the same second as others."""
+    return f"""\
+[Unit]
+Description={title(settings.profile)}: {words}
+
+[Timer]
+OnCalendar={calendar}
+Persistent=true
+RandomizedDelaySec={delay_seconds}
+FixedRandomDelay=true
+AccuracySec=1s
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+def service(settings: Settings, words: str, command: str) -> str:
+    """A service that runs one command, shut in as far as the program allows.
+
+    OOMPolicy: where the kernel must end something, it ends the model's process; that costs an opening, not the tweet.
+    """
+    shown, _ = from_environment()
+    environment = "".join(f"Environment={_quoted(f'{name}={value}')}\n" for name, value in shown.items())
+    program = " ".join(map(_escaped, shlex.split(_program(settings)))) + (f" {command}" if command else "")
+    return f"""\
+# Made by: {_program(settings)} install --print
+{"".join(f"{note}{chr(10)}" for note in _notes(settings))}[Unit]
+Description={title(settings.profile)}: {words}
+Documentation=file://{_escaped(str(ROOT))}/README.md
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=oneshot
+User={_owner(settings)}
+WorkingDirectory={str(ROOT).replace("%", "%%")}
+ExecStart={program}
+TimeoutStartSec={_limit(settings)}
+TimeoutStopSec={STOP_SECONDS}
+Nice=10
+MemoryMax={MEMORY_MAX}
+OOMPolicy=continue
+TasksMax=64
+{environment}{"" if command else _credentials(settings)}
+{_HARDENING}
+{_folders(settings)}"""
+
+
+def _credentials(settings: Settings) -> str:
+    """Where the keys come from; maintenance does without."""
+    folder = Path("/etc/twitter_manager") / settings.profile
+    names = [name.lower() for name in (FILE_SECRETS if settings.twitter_client_secret else SECRETS)]
+    loads = [f"LoadCredential={name}:{folder / name}" for name in names]
+    words = f"# Each key in a file that only root can read. With the keys in .env instead, remove these {2 * len(names)} lines."
+    return "\n".join(["", words, *loads, *(f"Environment={name.upper()}_FILE=%d/{name}" for name in names)]) + "\n"
+
+
+def _folders(settings: Settings) -> str:
+    """The lines on homes and folders: everything read-only but the account's own data and logs."""
+    own = folders(settings)
+    fixed = [p for p in (settings.models_dir, ROOT / "data" / "library", ROOT / "data" / "adapter") if p.is_relative_to(settings.data_dir)]
+    needed = [*own, env_path(settings.profile), ROOT, Path(sys.executable), Path(sys.base_prefix), settings.models_dir, *settings.library_paths]
+    homes = (Path("/home"), Path("/root"), Path("/run/user"))
+    at_home = any(path.resolve().is_relative_to(home) for path in needed for home in homes)
+    lines = [f"ProtectHome={'read-only' if at_home else 'yes'}",
+             "# These folders must be there before the first start: `check` makes them.",
+             f"ReadWritePaths={' '.join(map(_quoted, map(str, own)))}"]
+    if fixed:
+        lines.append(f"ReadOnlyPaths={' '.join(f'-{_quoted(str(path))}' for path in fixed)}")
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(word: str) -> str:
+    """One word of a command line of systemd's."""
+    return _quoted(word).replace("$", "$$")
+
+
+def _quoted(word: str) -> str:
+    """One word of a setting of systemd's that may hold spaces."""
+    word = word.replace("\\", "\\\\").replace("%", "%%")
+    return '"' + word.replace('"', r"\"") + '"' if any(c in word for c in " \"';\\") else word
+
+
+def _owner(settings: Settings) -> str:
+    """Whom the account's files belong to: the user that must run the program."""
+    uid = settings.data_dir.stat().st_uid if settings.data_dir.exists() else os.getuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

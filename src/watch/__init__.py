@@ -1,0 +1,1 @@
+"""Whether all is well, and who is told: health, alerts, status, report."""

@@ -1,0 +1,1 @@
+"""The report of the last days as text, page and numbers."""

@@ -1,0 +1,1 @@
+"""HTTP with X below `twitter_handler`: its answers and its credentials."""

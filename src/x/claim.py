@@ -1,0 +1,93 @@
+"""Several accounts on one machine: words that name the profile they are about, and one profile for each account.
+
+Where a profile's files are is `config`'s to know. Here is what else keeps two accounts apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from src.config import ROOT, Settings, profile_file
+from src.domain.posts import ConfigTrouble, DatabaseTrouble
+
+MARKS = ".accounts"
+_PROGRAM = "python -m src.twitter_manager"
+
+
+def title(profile: str) -> str:
+    """What a message to a person begins with: the program, and the profile it speaks for."""
+    return f"twitter_manager ({profile})" if profile else "twitter_manager"
+
+
+def named(text: str, profile: str) -> str:
+    """`text` (a message or a fix) with every command and every `.env` in it being the profile's.
+
+    Only for our own words, never for a tweet. Messages are written once, for the default account, by modules that
+    need not know of profiles; for that account this changes nothing.
+    """
+    if not profile:
+        return text
+    text = text.replace(_PROGRAM, f"{_PROGRAM} --profile {profile}")
+    text = re.sub(r"`([a-z]+)((?: [^`]*)?)`", lambda found: _command(found, profile), text)
+    return re.sub(r"(?<![\w./-])\.env(?!\.?\w)", lambda _: shown_path(profile_file(profile)), text)
+
+
+def _command(quoted: re.Match[str], profile: str) -> str:
+    from src.commands.parser import command_names  # noqa: PLC0415 (only when there is something to tell)
+
+    return f"`{quoted[1]}{quoted[2]} --profile {profile}`" if quoted[1] in command_names() else quoted[0]
+
+
+def shown_path(path: Path) -> str:
+    """A path as a person types it in the program's folder."""
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+
+
+def folders(settings: Settings) -> tuple[Path, ...]:
+    """The folders that this account's runs write to."""
+    own = (settings.data_dir, settings.log_dir)
+    return (*own, settings.data_dir.parent / MARKS) if settings.profile else own
+
+
+def claim_account(settings: Settings) -> None:
+    """Hold the account for this profile, for good. Raises `ConfigTrouble` if another profile holds it.
+
+    Two databases that post to one account cannot know of each other, so each would post in every slot. The mark is
+    a link to the profile's folder: making one is atomic, and that of a profile that is gone points to nothing. It is
+    named by a hash of the account's number, because that number begins the access token, which nothing may show.
+    """
+    home = settings.data_dir
+    profiles = home.parent if settings.profile else home / "profiles"
+    if not settings.account_id or not profiles.is_dir():
+        return
+    mark = profiles / MARKS / hashlib.sha256(settings.account_id.encode()).hexdigest()[:16]
+    if mark.is_symlink() and not mark.exists():
+        _replace(mark, home)
+    try:
+        mark.parent.mkdir(mode=0o700, exist_ok=True)
+        mark.symlink_to(os.path.relpath(home, mark.parent))
+    except FileExistsError:
+        _refuse_other(mark, home)
+    except OSError as error:
+        message = f"cannot make {mark}: {error.strerror}"
+        raise DatabaseTrouble(message, f"make the folder writable: chmod u+wx {profiles}") from error
+
+
+def _replace(mark: Path, home: Path) -> None:
+    new = mark.with_name(f".{mark.name}.{os.getpid()}")
+    new.unlink(missing_ok=True)
+    new.symlink_to(os.path.relpath(home, mark.parent))
+    new.replace(mark)
+
+
+def _refuse_other(mark: Path, home: Path) -> None:
+    holder = mark.resolve()
+    if holder == home.resolve():
+        return
+    name = f"profile {holder.name}" if holder.parent == mark.parent.parent.resolve() else "the account without a profile"
+    message = f"{name} already posts to the account of these keys"
+    raise ConfigTrouble(
+        message, f"put the keys of another account into .env; if this profile takes the other's place, type: rm {shown_path(mark)}")
