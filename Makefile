@@ -8,10 +8,10 @@ CORE := src/db_manager.py,src/domain/posts.py,src/posting/reconcile.py,src/twitt
 CORE_TESTS := $(wildcard $(patsubst %,tests/test_%.py,accounts alerts cli db_manager drafts fault_matrix health lies \
 	login maintenance reconcile report slots tick twitter_handler))
 
-.PHONY: help dry-run test check coverage crash-test crash-kills crash-calls crash-lives crash-cron bench screenshot model clean
+.PHONY: help dry-run test check coverage crash-test crash-kills crash-calls crash-lives crash-cron bench screenshot settings-page model clean
 
 help: ## list these commands
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(VENV)/.installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -59,6 +59,9 @@ bench: model ## measure speed and memory, side by side
 
 screenshot: $(VENV)/.installed ## simulate a month and take docs/report.png anew
 	$(RUN) -m tests.screenshot
+
+settings-page: $(VENV)/.installed ## write docs/settings.md from the settings
+	$(RUN) -m tests.support.settings_page
 
 clean: ## remove the environment and the converted model, keep the database and the logs
 	rm -rf $(VENV) data/models

@@ -1,4 +1,4 @@
-"""`make bench`: speed and memory as whole processes, side by side in one run; the table goes into the README.
+"""`make bench`: speed and memory as whole processes, side by side in one run; the table goes into docs/evidence.md.
 
 Medians of RUNS runs. These machines are shared: read ratios, not seconds.
 """
@@ -198,9 +198,9 @@ def main() -> None:
                 rows.append(row)
                 print(f"{row[0]:<66} {row[1]}", flush=True)
     table = "\n".join(["| Measured | Median |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    readme.write_text(re.sub(r"(<!-- bench -->\n).*?(<!-- /bench -->)", lambda m: f"{m[1]}{table}\n{m[2]}", text, flags=re.DOTALL), encoding="utf-8")
+    page = ROOT / "docs" / "evidence.md"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(re.sub(r"(<!-- bench -->\n).*?(<!-- /bench -->)", lambda m: f"{m[1]}{table}\n{m[2]}", text, flags=re.DOTALL), encoding="utf-8")
 
 
 if __name__ == "__main__":

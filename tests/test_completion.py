@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from src import config
-from src.commands.parser import build_parser
 from src.commands import completion
+from src.commands.parser import build_parser
 from src.config import ROOT
 from tests.conftest import need
 
