@@ -32,7 +32,8 @@ from pydantic import (
     model_validator,
 )
 
-from src.domain.posts import ConfigTrouble, PinLogin, RenewableLogin, UsageTrouble
+from src.domain.errors import ConfigError, UsageError
+from src.domain.logins import PinLogin, RenewableLogin
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS = ("TWITTER_API_KEY", "TWITTER_API_SECRET", "TWITTER_ACCESS_TOKEN", "TWITTER_ACCESS_TOKEN_SECRET")
@@ -229,7 +230,7 @@ class Settings(BaseModel):
 
 
 def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Settings:
-    """Read the settings of the default account, or of one profile; `ConfigTrouble` lists every problem, one a line.
+    """Read the settings of the default account, or of one profile; `ConfigError` lists every problem, one a line.
 
     `ENV_FILE` names another `.env`. A variable `NAME_FILE` gives a secret by file, as Docker and systemd do.
     """
@@ -255,7 +256,7 @@ def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Setting
     if problems or settings is None:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         message = f"{count} with the settings:\n" + "\n".join(f"  {p}" for p in problems)
-        raise ConfigTrouble(message, "mend them in .env (the file .env.example explains each) or in the environment")
+        raise ConfigError(message, "mend them in .env (the file .env.example explains each) or in the environment")
     if profile:
         folders = {"data_dir": settings.data_dir / "profiles" / profile, "log_dir": settings.log_dir / profile}
         return settings.model_copy(update=folders)
@@ -266,7 +267,7 @@ def as_written(environ: Mapping[str, str] | None = None, profile: str = "") -> t
     """(log folder, secrets) of settings that are not valid, as far as they can be read: for telling what is wrong."""
     environ = os.environ if environ is None else environ
     values = dict(environ)
-    with contextlib.suppress(ConfigTrouble, UsageTrouble):  # a profile that is not there has no folder of its own either
+    with contextlib.suppress(ConfigError, UsageError):  # a profile that is not there has no folder of its own either
         values = {**_env_file(env_path(profile, environ), profile, []), **environ}
     for name in FILE_SECRETS:
         _read_secret_file(name, values, [])
@@ -291,17 +292,17 @@ def profile_of(option: str, environ: Mapping[str, str] | None = None) -> str:
 
 
 def env_path(profile: str, environ: Mapping[str, str] | None = None) -> Path:
-    """Where the `.env` of a profile is, or of the default account for an empty name. Raises `UsageTrouble` for a bad name."""
+    """Where the `.env` of a profile is, or of the default account for an empty name. Raises `UsageError` for a bad name."""
     environ = os.environ if environ is None else environ
     chosen = environ.get("ENV_FILE")
     if not profile:
         return Path(chosen) if chosen else ROOT / ".env"
     if not re.fullmatch(_PROFILE, profile):
         message = f"{profile!r} cannot be the name of a profile"
-        raise UsageTrouble(message, "use up to 32 small letters, digits, - and _, the first a letter or a digit")
+        raise UsageError(message, "use up to 32 small letters, digits, - and _, the first a letter or a digit")
     if chosen:
         message = f"ENV_FILE={chosen} and the profile {profile} each name a .env"
-        raise UsageTrouble(message, "unset ENV_FILE: a profile has a .env of its own")
+        raise UsageError(message, "unset ENV_FILE: a profile has a .env of its own")
     return profile_file(profile, environ)
 
 
@@ -348,18 +349,18 @@ def _env_file(path: Path, profile: str, problems: list[str]) -> dict[str, str]:
         if path != ROOT / ".env":
             problems.append(f"ENV_FILE: {path} does not exist")
         return {}
-    except (OSError, UnicodeDecodeError, ConfigTrouble) as error:
+    except (OSError, UnicodeDecodeError, ConfigError) as error:
         problems.append(f"{path}: {error}")
         return {}
     return {k: v or "" for k, v in dotenv_values(stream=io.StringIO(text), interpolate=False).items()}
 
 
-def _no_profile(profile: str, path: Path) -> ConfigTrouble:
+def _no_profile(profile: str, path: Path) -> ConfigError:
     """A profile without a `.env` is a typing error or one to be made: say how."""
     others = sorted(file.parent.name for file in path.parent.parent.glob("*/.env"))
     close = difflib.get_close_matches(profile, others, n=1)
     message = f"there is no profile {profile}: {path} does not exist" + (f"; did you mean {close[0]}?" if close else "")
-    return ConfigTrouble(
+    return ConfigError(
         message, f"type: mkdir -p -m 700 {path.parent} && install -m 600 {ROOT / '.env.example'} {path}, then fill in its keys")
 
 
@@ -369,13 +370,13 @@ def _read_private(path: Path) -> str:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             message = "is not a regular file"
-            raise ConfigTrouble(message)
+            raise ConfigError(message)
         if status.st_uid not in {os.geteuid(), 0}:
             message = f"belongs to another user (uid {status.st_uid}); type: sudo chown $USER {path}"
-            raise ConfigTrouble(message)
+            raise ConfigError(message)
         if status.st_mode & 0o077:
             message = f"can be read by others (mode {stat.S_IMODE(status.st_mode):04o}); type: chmod 600 {path}"
-            raise ConfigTrouble(message)
+            raise ConfigError(message)
         return file.read()
 
 

@@ -20,9 +20,10 @@ from src.content import library as sources
 from src.content.freshness import Supply, is_fresh, joined, supply, unsent
 from src.content.library import Library, Statement
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
-from src.domain.posts import Candidate, Composition, Draft, History, Verdict
+from src.domain.errors import ModelError
+from src.domain.texts import Candidate, Composition, Draft, History, Verdict
 from src.model import choose
-from src.model.choose import Model, ModelTrouble
+from src.model.choose import Model
 from src.model.client import Writer, Written, mode_for, peak_of_children_mb
 
 RECENT_OPENINGS = 200
@@ -101,7 +102,7 @@ def _write(
         free = mode_for(settings, model) == "free"
         items = [(s.id, s.topic if free else text) for s, text in picked]
         written = writer.write(model, items, seed=int(now.timestamp()))
-    except ModelTrouble as error:
+    except ModelError as error:
         fix = f"; {error.fix}" if error.fix else ""
         metrics = {"model_failed": 1.0, "generate_seconds": round(time.monotonic() - started, 3)}
         return {}, [f"the model wrote nothing ({error}); a vetted text goes out{fix}"], metrics, None

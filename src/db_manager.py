@@ -23,24 +23,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from src.domain.posts import (
-    UNSENT,
-    Candidate,
-    DatabaseTrouble,
-    Draft,
-    Exit,
-    History,
-    Outcome,
-    Post,
-    RateLimit,
-    SendResult,
-    Status,
-    Tweet,
-    fingerprint,
-    slot_of,
-    slot_start,
-    snowflake_time,
-)
+from src.domain.answers import UNSENT, Outcome, RateLimit, SendResult, Tweet, snowflake_time
+from src.domain.errors import DamagedError, LockedError, StorageError
+from src.domain.posts import Post, Status
+from src.domain.slots import slot_of, slot_start
+from src.domain.texts import Candidate, Draft, History, fingerprint
 from src.system.failpoints import reach
 
 MIGRATIONS = tuple(sorted((Path(__file__).parent / "store" / "migrations").glob("*.sql")))
@@ -87,7 +74,7 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunRecord:
     """One tick on record. Times UTC; `finished` and `exit_code` are None where it died or goes on; `metrics` as it measured."""
 
     slot: str
@@ -251,7 +238,7 @@ class Database:
             ).rowcount
             if changed != 1:
                 message = f"post {post.id} was not 'sending' when its answer came"
-                raise DatabaseTrouble(message, "another program writes to this database; stop it and run `reconcile`")
+                raise StorageError(message, "another program writes to this database; stop it and run `reconcile`")
             if not nothing_left:
                 _spend(db, now, "post", 1, usd)
         return self.post(post.id)
@@ -376,11 +363,11 @@ class Database:
     # ---- questions ----------------------------------------------------------------------------------------
 
     def post(self, post_id: int) -> Post:
-        """One post by its id; `DatabaseTrouble` if there is none."""
+        """One post by its id; `StorageError` if there is none."""
         rows = self._rows("SELECT * FROM posts WHERE id = ?", post_id)
         if not rows:
             message = f"no post with id {post_id}"
-            raise DatabaseTrouble(message)
+            raise StorageError(message)
         return _post(rows[0])
 
     def was_refused(self, post: Post) -> bool:
@@ -626,12 +613,12 @@ class Database:
         rows = self._rows("SELECT slot, status FROM posts WHERE slot >= ?", slot_of(since, 1))
         return {row["slot"]: Status(row["status"]) for row in rows}
 
-    def runs_since(self, since: datetime) -> list[Run]:
+    def runs_since(self, since: datetime) -> list[RunRecord]:
         """The ticks that started since then, oldest first."""
         rows = self._rows("SELECT * FROM runs WHERE started >= ? AND command = 'tick' ORDER BY started", since.timestamp())
         return [_run(row) for row in rows]
 
-    def latest_run(self) -> Run | None:
+    def latest_run(self) -> RunRecord | None:
         """The tick that started last, over or not."""
         rows = self._rows("SELECT * FROM runs WHERE command = 'tick' ORDER BY id DESC LIMIT 1")
         return _run(rows[0]) if rows else None
@@ -673,7 +660,7 @@ class Database:
             raise DamagedError("; ".join(found))
 
     def back_up(self, target: Path) -> Contents:
-        """Write a whole, compact copy to a new file (mode 0600), sync it, open it, and compare it. Raises `DatabaseTrouble`.
+        """Write a whole, compact copy to a new file (mode 0600), sync it, open it, and compare it. Raises `StorageError`.
 
         Call with the lock held: then nothing changes between the copy and the comparison.
         """
@@ -687,10 +674,10 @@ class Database:
             copied, own = read_contents(target), self.contents()
         except DamagedError as error:  # of the copy: the database itself was checked before
             message = f"the backup is damaged as soon as it is written: {error}"
-            raise DatabaseTrouble(message, "look at the disk: dmesg, df -h") from error
+            raise StorageError(message, "look at the disk: dmesg, df -h") from error
         if copied != own:
             message = f"the backup does not hold what the database holds: {copied} instead of {own}"
-            raise DatabaseTrouble(message, "look at the disk: dmesg, df -h")
+            raise StorageError(message, "look at the disk: dmesg, df -h")
         reach("maintain.backup_checked")
         return copied
 
@@ -728,21 +715,21 @@ class Contents:
 
 
 def read_contents(path: Path) -> Contents:
-    """Check another database file whole, without writing to it, and count it. Raises `DatabaseTrouble` if it is not sound or not ours."""
+    """Check another database file whole, without writing to it, and count it. Raises `StorageError` if it is not sound or not ours."""
     with _readable_errors(path), contextlib.closing(_read_only(path)) as connection:
         _prepare(connection)
         ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if not ours or not 0 < version <= len(MIGRATIONS):
             message = f"{path} is a database of " + ("a newer version of this program" if ours and version else "another program")
-            raise DatabaseTrouble(message, "update this program" if ours and version else "name a backup that `maintain` made")
+            raise StorageError(message, "update this program" if ours and version else "name a backup that `maintain` made")
         Database(connection, path).check_whole()
         return _contents(connection)
 
 
 def newest_post_id(path: Path) -> int | None:
     """The largest id of a post in another database file, at no cost; None if it cannot be read or has none."""
-    with contextlib.suppress(DatabaseTrouble), _readable_errors(path), contextlib.closing(_read_only(path)) as db:
+    with contextlib.suppress(StorageError), _readable_errors(path), contextlib.closing(_read_only(path)) as db:
         newest: int | None = db.execute("SELECT max(id) FROM posts").fetchone()[0]
         return newest
     return None
@@ -758,7 +745,7 @@ def _contents(db: sqlite3.Connection) -> Contents:
 
 
 def prepare_restored(source: Path, target: Path, now: datetime) -> dict[str, int]:
-    """Copy a checked backup to a new file, made fit to go on from. Raises `DatabaseTrouble`; the source stays as it is.
+    """Copy a checked backup to a new file, made fit to go on from. Raises `StorageError`; the source stays as it is.
 
     What waited when the backup was made may have gone out since: a frozen text expires, an approved draft must be
     approved again. `cold_start` makes the next run read the account's tweets first. Returns how many of each.
@@ -785,7 +772,7 @@ def settle_journal(path: Path) -> bool:
         with _readable_errors(path), contextlib.closing(_connect(path)) as db:
             db.execute("BEGIN IMMEDIATE")
             db.execute("ROLLBACK")
-    except DatabaseTrouble as error:
+    except StorageError as error:
         if getattr(error.__cause__, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             raise
         return False
@@ -802,7 +789,7 @@ def sync(path: Path) -> None:
 
 
 def open_database(path: Path, now: datetime, *, set_aside: bool = True) -> Database:
-    """Open (making it if need be), check and migrate the database. Raises `DatabaseTrouble`.
+    """Open (making it if need be), check and migrate the database. Raises `StorageError`.
 
     A damaged file is set aside under a name that says so and left as it is; without `set_aside` it stays where it
     is. `cold_start` in `meta` tells the tick that this file is new: it must import the account's tweets first.
@@ -837,7 +824,7 @@ def open_database(path: Path, now: datetime, *, set_aside: bool = True) -> Datab
 def open_for_reading(path: Path) -> Database | None:
     """An in-memory copy of the database as it is, None where there is none. The file is not written.
 
-    A copy from before a migration is migrated in memory. Raises `DatabaseTrouble`.
+    A copy from before a migration is migrated in memory. Raises `StorageError`.
     """
     if not path.exists() or not path.stat().st_size:
         return None
@@ -850,7 +837,7 @@ def open_for_reading(path: Path) -> Database | None:
             _migrate(memory, path, datetime.now(UTC), fresh=False, backup=False)
     except DamagedError as error:
         message = f"the database {path} is damaged: {error}"
-        raise DatabaseTrouble(message, "the next run sets it aside and starts anew from the timeline") from error
+        raise StorageError(message, "the next run sets it aside and starts anew from the timeline") from error
     return Database(memory, None)
 
 
@@ -862,19 +849,9 @@ def empty_database(now: datetime) -> Database:
     return Database(memory, None)
 
 
-class DamagedError(DatabaseTrouble):
-    """The file is not a database any more, or not a whole one. Found while open, it is told; the next run mends."""
-
-
-class LockedError(DatabaseTrouble):
-    """Another program holds the database for longer than the busy timeout. It passes when that program lets go."""
-
-    exit_code = Exit.TEMPORARY
-
-
 @contextlib.contextmanager
 def _readable_errors(path: Path | None) -> Iterator[None]:
-    """SQLite's errors as `DatabaseTrouble` with the fix in words; integrity errors pass, they are answers."""
+    """SQLite's errors as `StorageError` with the fix in words; integrity errors pass, they are answers."""
     try:
         yield
     except sqlite3.IntegrityError:
@@ -895,7 +872,7 @@ def _readable_errors(path: Path | None) -> Iterator[None]:
             "SQLITE_CANTOPEN": f"check that the folder of {path} exists and is yours",
         }
         fix = next((text for code, text in fixes.items() if name.startswith(code)), "look at the disk: dmesg, df -h")
-        raise DatabaseTrouble(message, fix) from error
+        raise StorageError(message, fix) from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -907,7 +884,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         if taken is not None and str(taken[0]) != str(value):
             connection.close()
             message = f"the database refused {name}={value} (it has {taken[0]})"
-            raise DatabaseTrouble(message, "the file system cannot hold this database safely; move DATA_DIR to a local disk")
+            raise StorageError(message, "the file system cannot hold this database safely; move DATA_DIR to a local disk")
     return connection
 
 
@@ -925,7 +902,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
         message = f"the database {path} is of version {version}, this program knows {len(MIGRATIONS)}"
-        raise DatabaseTrouble(message, "it was written by a newer program: update this one")
+        raise StorageError(message, "it was written by a newer program: update this one")
     if path.exists() and path.stat().st_size > SMALL_DATABASE_BYTES:
         return
     found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
@@ -990,7 +967,7 @@ def _create_private(path: Path) -> bool:
         return False
     except OSError as error:
         message = f"cannot make {path}: {error.strerror}"
-        raise DatabaseTrouble(message, f"make the folder writable: chmod u+wx {path.parent}") from error
+        raise StorageError(message, f"make the folder writable: chmod u+wx {path.parent}") from error
     return True
 
 
@@ -1000,19 +977,19 @@ def was_in_use(path: Path) -> bool:
 
 
 def mark_in_use(path: Path) -> None:
-    """Say beside the database that it has held posts. Raises `DatabaseTrouble`."""
+    """Say beside the database that it has held posts. Raises `StorageError`."""
     with _file_errors(_marker(path)):
         _marker(path).touch(mode=0o600)
 
 
 @contextlib.contextmanager
 def _file_errors(path: Path) -> Iterator[None]:
-    """What goes wrong with a file that is no database, as `DatabaseTrouble`."""
+    """What goes wrong with a file that is no database, as `StorageError`."""
     try:
         yield
     except OSError as error:
         message = f"cannot use {path}: {error.strerror}"
-        raise DatabaseTrouble(message, f"make room and the folder writable: df -h {path.parent}; chmod u+wx {path.parent}") from error
+        raise StorageError(message, f"make room and the folder writable: df -h {path.parent}; chmod u+wx {path.parent}") from error
 
 
 def _marker(path: Path) -> Path:
@@ -1038,7 +1015,7 @@ def _set_aside(path: Path, now: datetime, why: str) -> None:
     message = f"the database is damaged ({why}); it was set aside as {target}"
     backups = sorted((path.parent / BACKUPS).glob("twitter-*.db"), reverse=True)
     back = f"python -m src.twitter_manager restore {backups[0]}" if backups else "restore a backup"
-    raise DatabaseTrouble(message, f"{back}, or let the next run start anew: it first reads your timeline on X")
+    raise StorageError(message, f"{back}, or let the next run start anew: it first reads your timeline on X")
 
 
 def _put(db: sqlite3.Connection, key: str, value: str | None) -> None:
@@ -1077,8 +1054,8 @@ def _post(row: sqlite3.Row) -> Post:
     )
 
 
-def _run(row: sqlite3.Row) -> Run:
-    return Run(row["slot"] or "", _required_time(row["started"]), _time(row["finished"]), row["exit_code"],
+def _run(row: sqlite3.Row) -> RunRecord:
+    return RunRecord(row["slot"] or "", _required_time(row["started"]), _time(row["finished"]), row["exit_code"],
                row["outcome"] or "", row["message"] or "", _numbers(row["metrics"]))
 
 

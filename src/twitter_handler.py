@@ -26,7 +26,8 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutio
 from urllib3.util.retry import Retry
 
 from src.config import Settings
-from src.domain.posts import MAX_TWEET_ID, Outcome, PinLogin, RateLimit, RenewableLogin, SendResult, TimelineRead, Tweet
+from src.domain.answers import MAX_TWEET_ID, Outcome, RateLimit, SendResult, TimelineRead, Tweet
+from src.domain.logins import PinLogin, RenewableLogin
 from src.system import log
 from src.system.failpoints import reach
 from src.system.interrupts import hard_limit, signals_blocked
@@ -124,7 +125,7 @@ class XClient:
     def ready(self) -> SendResult | None:
         """Renew the login if that is due, once a run: None when requests may be made, otherwise why not.
 
-        The caller holds the writer lock, and nothing is claimed yet. Raises `DatabaseTrouble` if new tokens could not
+        The caller holds the writer lock, and nothing is claimed yet. Raises `StorageError` if new tokens could not
         be kept; X is not asked for any where there is no room for them.
         """
         login = self.login

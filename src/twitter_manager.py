@@ -20,22 +20,14 @@ from datetime import datetime
 from src import __version__, config, db_manager
 from src.commands import parser
 from src.config import Settings
-from src.domain.posts import (
-    UNSENT,
-    Composition,
-    ConfigTrouble,
-    Exit,
-    History,
-    Outcome,
-    Post,
-    SendResult,
-    Status,
-    TickResult,
-    Trouble,
-)
+from src.domain.answers import UNSENT, Outcome, SendResult
+from src.domain.errors import ConfigError, LockedError, ProgramError
+from src.domain.posts import Post, Status
+from src.domain.runs import Exit, TickResult
+from src.domain.texts import Composition, History
 from src.posting import due
 from src.posting.reconcile import audit, cold_start, reconcile, second_look, settle_now
-from src.posting.run import App, Clock, Compose, LazyAccount, Printer, require_credentials, with_login
+from src.posting.run import Clock, Compose, DryRunAccount, LazyAccount, Run, require_credentials, with_login
 from src.system import failpoints, log, log_rotation
 from src.system.failpoints import reach
 from src.system.interrupts import signals_blocked
@@ -50,7 +42,7 @@ CLAIM_TRIES = 3  # statements tried in one run when the database knows their tex
 NETWORK_SECONDS = 130.0  # kept back from the model: one exchange and three looks at the timeline
 
 
-def tick(app: App) -> TickResult:
+def tick(run: Run) -> TickResult:
     """At most one tweet. Every step is committed before the next, so that dying anywhere is safe.
 
     1. adopt orphans: with the lock held, a post still `sending` was left by a dead run -> `unknown`
@@ -60,93 +52,93 @@ def tick(app: App) -> TickResult:
     5. claim the slot, record the intent, send once, settle
     """
     reach("tick.locked")
-    app.phase("settle")
-    app.db.recover(app.slot)
+    run.phase("settle")
+    run.db.recover(run.slot)
     reach("tick.recovered")
-    if closed := cold_start(app):
+    if closed := cold_start(run):
         return closed
-    reconcile(app)
-    audit(app)
-    app.phase("due")
-    if not app.preview and (wait := _wait(app)):
+    reconcile(run)
+    audit(run)
+    run.phase("due")
+    if not run.preview and (wait := _wait(run)):
         return TickResult(wait.exit_code, f"nothing-due:{wait.reason}", wait.message, wait.fix)
     reach("tick.due")
-    if refused := app.x.ready():
-        return _cannot_sign(app, refused)
+    if refused := run.account.ready():
+        return _cannot_sign(run, refused)
     for text_number in range(1, MAX_TEXTS + 1):
-        claimed = _next_post(app)
+        claimed = _next_post(run)
         if claimed is None:
-            return _no_content(app)
-        post, result = send(app, claimed)
+            return _no_content(run)
+        post, result = send(run, claimed)
         if post.status is not Status.FAILED or text_number == MAX_TEXTS:
-            return _conclude(app, post, result)
-        post, unreadable = second_look(app, post)
+            return _conclude(run, post, result)
+        post, unreadable = second_look(run, post)
         if unreadable or post.status is Status.POSTED:
-            return _conclude(app, post, result)
+            return _conclude(run, post, result)
     raise AssertionError
 
 
-def _wait(app: App) -> due.Wait | None:
-    now = app.clock.now()
-    return due.not_due(app.settings, app.db.usage(app.slot, now), app.db.current_hold(), app.db.limits(), now)
+def _wait(run: Run) -> due.Wait | None:
+    now = run.clock.now()
+    return due.not_due(run.settings, run.db.usage(run.slot, now), run.db.current_hold(), run.db.limits(), now)
 
 
-def _next_post(app: App) -> Post | None:
+def _next_post(run: Run) -> Post | None:
     """The text for this slot, claimed: left over, approved, or written now."""
-    app.phase("compose")
-    if app.preview:
-        app.slot = app.db.first_free_slot(app.clock.now(), app.settings.post_interval_minutes)
-    waiting = app.db.pending(app.slot) or app.db.claim_approved(app.slot)
+    run.phase("compose")
+    if run.preview:
+        run.slot = run.db.first_free_slot(run.clock.now(), run.settings.post_interval_minutes)
+    waiting = run.db.pending(run.slot) or run.db.claim_approved(run.slot)
     if waiting:
         return waiting
-    if app.settings.require_approval and not app.preview:
+    if run.settings.require_approval and not run.preview:
         return None
-    return _new_post(app)
+    return _new_post(run)
 
 
-def _new_post(app: App) -> Post | None:
+def _new_post(run: Run) -> Post | None:
     """Compose a text and claim the slot for it; where the database knows the text already, try other statements."""
-    now = app.clock.now()
-    history = app.db.content_history(now, app.settings.cooldown_days)
+    now = run.clock.now()
+    history = run.db.content_history(now, run.settings.cooldown_days)
     for _ in range(CLAIM_TRIES):
-        composition = app.compose(app.settings, history, now, max(app.seconds_left() - NETWORK_SECONDS, 1.0))
+        composition = run.compose(run.settings, history, now, max(run.seconds_left() - NETWORK_SECONDS, 1.0))
         reach("tick.composed")
-        app.notes += composition.notes
-        app.metrics.update(composition.metrics)
+        run.notes += composition.notes
+        run.metrics.update(composition.metrics)
         if composition.candidates:
-            app.db.add_candidates(app.run_id, composition.candidates, now)
+            run.db.add_candidates(run.run_id, composition.candidates, now)
         if composition.draft is None:
             return None
-        post = app.db.claim(composition.draft, app.slot, now)
-        if post or not app.db.is_known_text(composition.draft.content):  # otherwise another process took the slot
+        post = run.db.claim(composition.draft, run.slot, now)
+        if post or not run.db.is_known_text(composition.draft.content):  # otherwise another process took the slot
             return post
         logger.warning("claim.known_text", extra={"source_id": composition.draft.source_id})
         history = history.with_draft(composition.draft, now)
     return None
 
 
-def send(app: App, post: Post) -> tuple[Post, SendResult]:
+def send(run: Run, post: Post) -> tuple[Post, SendResult]:
     """Send one claimed text; retry only what provably never left; look for what may have arrived."""
     from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential  # noqa: PLC0415
 
-    app.phase("send")
-    if app.db.was_refused(post):
-        post, unreadable = second_look(app, post)
+    run.phase("send")
+    if run.db.was_refused(post):
+        post, unreadable = second_look(run, post)
         if unreadable:
             return post, _not_sent(unreadable)
         if post.status is Status.POSTED:
             return post, SendResult(Outcome.POSTED, tweet_id=post.tweet_id)
     retrying = Retrying(
         stop=stop_after_attempt(SEND_TRIES),
-        wait=wait_random_exponential(multiplier=app.settings.retry_wait_seconds / 4, max=app.settings.retry_wait_seconds * 4),
-        retry=retry_if_result(lambda r: r.outcome is Outcome.NOT_SENT and app.seconds_left() > NETWORK_SECONDS / 2),
+        wait=wait_random_exponential(multiplier=run.settings.retry_wait_seconds / 4, max=run.settings.retry_wait_seconds * 4),
+        retry=retry_if_result(lambda r: r.outcome is Outcome.NOT_SENT and run.seconds_left() > NETWORK_SECONDS / 2),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-        sleep=app.clock.sleep,
+        sleep=run.clock.sleep,
     )
-    result: SendResult = retrying(_send_once, app, post.id)
-    post = app.db.post(post.id)
+    result: SendResult = retrying(_send_once, run, post.id)
+    post = run.db.post(post.id)
     if post.status is Status.UNKNOWN:
-        post = settle_now(app, post, result)
+        post = settle_now(run, post, result)
     return post, result
 
 
@@ -158,58 +150,58 @@ def _not_sent(read: SendResult) -> SendResult:
                       fix="nothing to do: the next run tries again")
 
 
-def _send_once(app: App, post_id: int) -> SendResult:
+def _send_once(run: Run, post_id: int) -> SendResult:
     """Intent, POST, outcome. Between the two commits nothing may raise, and signals wait."""
-    post = app.db.post(post_id)
+    post = run.db.post(post_id)
     with signals_blocked():
-        attempt = app.db.begin_send(post, app.run_id, app.clock.now())
+        attempt = run.db.begin_send(post, run.run_id, run.clock.now())
         if attempt is None:
             return SendResult(Outcome.UNKNOWN, reason="taken", detail="another run has this post")
         reach("send.before")
-        result = app.x.send(post.content)
+        result = run.account.send(post.content)
         reach("send.after")
-        if result.tweet_id and app.db.known_among([result.tweet_id]):
+        if result.tweet_id and run.db.known_among([result.tweet_id]):
             result = SendResult(Outcome.UNKNOWN, http_status=result.http_status, reason="tweet-id-taken",
                                 detail=f"X named {result.tweet_id}, which another post holds")
-        app.db.settle(post, attempt, result, app.clock.now(), app.settings.price_post_usd)
+        run.db.settle(post, attempt, result, run.clock.now(), run.settings.price_post_usd)
     level = logger.info if result.outcome is Outcome.POSTED else logger.warning
     level("send", extra={"post_id": post.id, "outcome": result.outcome, "http_status": result.http_status,
                          "reason": result.reason, "detail": result.detail, "latency_ms": result.latency_ms,
                          "transaction_id": result.transaction_id})
-    _measure_send(app, result)
+    _measure_send(run, result)
     if result.limits:
-        app.db.put_limits(result.limits)
+        run.db.put_limits(result.limits)
     return result
 
 
-def _measure_send(app: App, result: SendResult) -> None:
-    app.add("attempts")
-    app.metrics["send_ms"] = result.latency_ms
-    app.metrics["http_status"] = result.http_status or 0  # 0: no answer
+def _measure_send(run: Run, result: SendResult) -> None:
+    run.add("attempts")
+    run.metrics["send_ms"] = result.latency_ms
+    run.metrics["http_status"] = result.http_status or 0  # 0: no answer
     if result.outcome not in {*UNSENT, Outcome.REFUSED}:
-        app.add("cost_usd", app.settings.price_post_usd)
+        run.add("cost_usd", run.settings.price_post_usd)
     for window in result.limits:
-        app.metrics[f"{window.name}-remaining"] = window.remaining
+        run.metrics[f"{window.name}-remaining"] = window.remaining
         if window.limit:
-            app.metrics[f"{window.name}-left-share"] = round(window.remaining / window.limit, 4)
+            run.metrics[f"{window.name}-left-share"] = round(window.remaining / window.limit, 4)
 
 
-def _conclude(app: App, post: Post, result: SendResult) -> TickResult:
+def _conclude(run: Run, post: Post, result: SendResult) -> TickResult:
     """The run's result from where its post stands; holds are set or cleared by it."""
-    now = app.clock.now()
+    now = run.clock.now()
 
     def told(code: Exit, outcome: str, message: str, fix: str = "") -> TickResult:
-        return TickResult(code, outcome, message, fix, post.id, post.tweet_id, tuple(app.notes))
+        return TickResult(code, outcome, message, fix, post.id, post.tweet_id, tuple(run.notes))
 
     if post.status is Status.POSTED:
-        app.db.clear_hold()
+        run.db.clear_hold()
         return told(Exit.OK, "posted", f"posted {post.tweet_id}")
     reason = f"{result.reason}: {result.detail}" if result.detail else result.reason
     if result.outcome is Outcome.BLOCKED:
-        hold = _block(app, result)
+        hold = _block(run, result)
         return told(Exit.BLOCKED, "blocked", f"X refused ({reason}), {hold.count} in a row", result.fix)
     if result.outcome is Outcome.LATER:
-        app.db.hold("wait", result.reason, result.until, result.fix, now)
+        run.db.hold("wait", result.reason, result.until, result.fix, now)
         until = f"{result.until:%F %R} UTC" if result.until else "later"
         return told(Exit.TEMPORARY, "later", f"X's limit is used up until {until} ({reason})", result.fix)
     if result.outcome in UNSENT:
@@ -222,34 +214,34 @@ def _conclude(app: App, post: Post, result: SendResult) -> TickResult:
     )
 
 
-def _cannot_sign(app: App, result: SendResult) -> TickResult:
+def _cannot_sign(run: Run, result: SendResult) -> TickResult:
     """Nothing was claimed and nothing sent: the login could not be renewed."""
     reason = f"{result.reason}: {result.detail}" if result.detail else result.reason
     if result.outcome is Outcome.BLOCKED:
-        hold = _block(app, result)
+        hold = _block(run, result)
         return TickResult(Exit.BLOCKED, "blocked", f"X does not renew the login ({reason}), {hold.count} in a row", result.fix)
     if result.outcome is Outcome.LATER:
-        app.db.hold("wait", result.reason, result.until, result.fix, app.clock.now())
+        run.db.hold("wait", result.reason, result.until, result.fix, run.clock.now())
     return TickResult(Exit.TEMPORARY, "not-sent", f"the login could not be renewed ({reason})",
                       result.fix or "nothing to do: the next run tries again")
 
 
-def _block(app: App, result: SendResult) -> db_manager.Hold:
-    now, interval = app.clock.now(), app.settings.post_interval_minutes
-    current = app.db.current_hold()
+def _block(run: Run, result: SendResult) -> db_manager.Hold:
+    now, interval = run.clock.now(), run.settings.post_interval_minutes
+    current = run.db.current_hold()
     count = current.count + 1 if current and current.kind == "blocked" else 1
-    return app.db.hold("blocked", result.reason, due.hold_until(result.reason, count, now, interval), result.fix, now)
+    return run.db.hold("blocked", result.reason, due.hold_until(result.reason, count, now, interval), result.fix, now)
 
 
-def _no_content(app: App) -> TickResult:
-    if app.settings.require_approval:
-        waiting = len(app.db.with_status(Status.DRAFT))
+def _no_content(run: Run) -> TickResult:
+    if run.settings.require_approval:
+        waiting = len(run.db.with_status(Status.DRAFT))
         return TickResult(Exit.NO_CONTENT, "waiting-for-approval", f"no approved draft; {waiting} wait for you",
                           "`drafts list`, then `drafts approve ID`; `drafts generate -n 10` writes more")
-    if wait := None if app.preview else _wait(app):  # another process took the slot while the model wrote
+    if wait := None if run.preview else _wait(run):  # another process took the slot while the model wrote
         return TickResult(wait.exit_code, f"nothing-due:{wait.reason}", wait.message, wait.fix)
-    said = "; ".join(app.notes) or "no text passed the gates"
-    return TickResult(Exit.NO_CONTENT, "no-content", said, "`sources check` shows the library", notes=tuple(app.notes))
+    said = "; ".join(run.notes) or "no text passed the gates"
+    return TickResult(Exit.NO_CONTENT, "no-content", said, "`sources check` shows the library", notes=tuple(run.notes))
 
 
 # ---- wiring ----------------------------------------------------------------------------------------------------
@@ -263,7 +255,7 @@ def compose(settings: Settings, history: History, now: datetime, seconds: float)
 
 
 def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = compose) -> TickResult:
-    """One real tick: lock, database, account, record, alerts. Raises `Trouble`."""
+    """One real tick: lock, database, account, record, alerts. Raises `ProgramError`."""
     try:
         require_credentials(settings)
         claim_account(settings)
@@ -274,14 +266,14 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
             alerts.ping(settings, "/start")
             opening = clock.monotonic()
             with contextlib.closing(db_manager.open_database(settings.database, clock.now())) as db:
-                app = App(settings, db, LazyAccount(settings, clock), composer, run_id, clock)
-                app.metrics["open_seconds"] = round(clock.monotonic() - opening, 4)
-                db.begin_run(run_id, "tick", app.slot, __version__, app.started)
-                result = _recorded(app)
-                health = _health(app, result)
+                run = Run(settings, db, LazyAccount(settings, clock), composer, run_id, clock)
+                run.metrics["open_seconds"] = round(clock.monotonic() - opening, 4)
+                db.begin_run(run_id, "tick", run.slot, __version__, run.started)
+                result = _recorded(run)
+                health = _health(run, result)
         reach("tick.finished")
-    except Trouble as trouble:
-        locked = isinstance(trouble, db_manager.LockedError)
+    except ProgramError as trouble:
+        locked = isinstance(trouble, LockedError)
         result = TickResult(trouble.exit_code, "locked" if locked else "trouble", str(trouble), trouble.fix)
         found = alerts.causes(alerts.Health(result), settings, clock.now())
         seen = {"settings" if trouble.exit_code is Exit.CONFIG else "database"}  # of the rest this run saw nothing
@@ -298,32 +290,32 @@ def _ping(settings: Settings, result: TickResult) -> None:
     alerts.ping(settings, "" if result.exit_code is Exit.OK else "/fail", result.message)
 
 
-def _health(app: App, result: TickResult) -> alerts.Health:
-    hold = app.db.current_hold()
+def _health(run: Run, result: TickResult) -> alerts.Health:
+    hold = run.db.current_hold()
     blocked = hold if hold and hold.kind == "blocked" else None
-    fresh = app.metrics.get("fresh_statements")
+    fresh = run.metrics.get("fresh_statements")
     return alerts.Health(
         result,
         blocked=f"{blocked.reason}, {blocked.count} in a row" if blocked else "",
         blocked_fix=blocked.fix if blocked else "",
-        oldest_unknown=app.db.oldest_unknown(),
-        failures=app.db.failures_in_a_row(),
-        model_failures=app.db.model_failures_in_a_row(),
-        last_posted=app.db.last_posted(),
-        watched_since=app.db.made_at(),
+        oldest_unknown=run.db.oldest_unknown(),
+        failures=run.db.failures_in_a_row(),
+        model_failures=run.db.model_failures_in_a_row(),
+        last_posted=run.db.last_posted(),
+        watched_since=run.db.made_at(),
         fresh_statements=None if fresh is None else int(fresh),
-        library_days=app.metrics.get("library_days"),
-        login_ends=_login_ends(app),
+        library_days=run.metrics.get("library_days"),
+        login_ends=_login_ends(run),
     )
 
 
-def _login_ends(app: App) -> datetime | None:
-    if app.settings.login is None:
+def _login_ends(run: Run) -> datetime | None:
+    if run.settings.login is None:
         return None
     from src.x import credentials  # noqa: PLC0415 (with keys from .env a run never loads it)
 
-    with contextlib.suppress(ConfigTrouble):  # as it is after this run, which may have renewed it
-        return credentials.lapses_at(credentials.load(app.settings.credentials_file), app.clock.now())
+    with contextlib.suppress(ConfigError):  # as it is after this run, which may have renewed it
+        return credentials.lapses_at(credentials.load(run.settings.credentials_file), run.clock.now())
     return None
 
 
@@ -339,21 +331,21 @@ def _own_metrics() -> dict[str, float]:
     return measured
 
 
-def _measured(app: App) -> dict[str, float]:
-    app.phase("")
-    app.metrics["seconds"] = (app.clock.now() - app.started).total_seconds()
-    app.metrics.update(_own_metrics())
-    return app.metrics
+def _measured(run: Run) -> dict[str, float]:
+    run.phase("")
+    run.metrics["seconds"] = (run.clock.now() - run.started).total_seconds()
+    run.metrics.update(_own_metrics())
+    return run.metrics
 
 
-def _recorded(app: App) -> TickResult:
+def _recorded(run: Run) -> TickResult:
     try:
-        result = tick(app)
-    except Trouble as trouble:
-        with contextlib.suppress(Trouble):
-            app.db.finish_run(app.run_id, trouble.exit_code, "trouble", str(trouble), _measured(app), app.clock.now())
+        result = tick(run)
+    except ProgramError as trouble:
+        with contextlib.suppress(ProgramError):
+            run.db.finish_run(run.run_id, trouble.exit_code, "trouble", str(trouble), _measured(run), run.clock.now())
         raise
-    app.db.finish_run(app.run_id, result.exit_code, result.outcome, result.message, _measured(app), app.clock.now())
+    run.db.finish_run(run.run_id, result.exit_code, result.outcome, result.message, _measured(run), run.clock.now())
     return result
 
 
@@ -363,12 +355,12 @@ def run_preview(
     """The same tick on an in-memory copy of the database, with a sender that only pretends; post and metrics with it."""
     db = db_manager.open_for_reading(settings.database) or db_manager.empty_database(clock.now())
     with contextlib.closing(db):
-        app = App(settings, db, Printer(), composer, run_id, clock, preview=True)
-        result = tick(app)
-        return result, db.post(result.post_id) if result.post_id else None, _measured(app)
+        run = Run(settings, db, DryRunAccount(), composer, run_id, clock, preview=True)
+        result = tick(run)
+        return result, db.post(result.post_id) if result.post_id else None, _measured(run)
 
 
-def run(options: argparse.Namespace, settings: Settings, clock: Clock, run_id: str) -> int:
+def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run_id: str) -> int:
     """Carry out one parsed command; its exit code."""
     if options.command:
         from src.commands.table import COMMANDS  # noqa: PLC0415 (an hourly tick needs none of them)
@@ -409,8 +401,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     profile = config.profile_of(options.profile)
     try:
         settings = _start(run_id, Clock(), profile, logging_in=options.command == "login")
-        return run(options, settings, Clock(), run_id)
-    except Trouble as error:
+        return carry_out(options, settings, Clock(), run_id)
+    except ProgramError as error:
         message, fix = named(str(error), profile), named(error.fix, profile)
         logger.error("trouble", extra={"message_text": message, "fix": fix, "exit_code": int(error.exit_code)})
         log.say(f"{title(profile)}: {message}" + (f"\n  fix: {fix}" if fix else ""))
@@ -429,9 +421,9 @@ def _start(run_id: str, clock: Clock, profile: str, *, logging_in: bool = False)
     """Settings and logs. Settings that are not valid are told in the log files too, as far as these are known."""
     try:
         settings = config.load(profile=profile)
-        with contextlib.suppress(*(ConfigTrouble,) * logging_in):  # tokens that cannot be read are what a login mends
+        with contextlib.suppress(*(ConfigError,) * logging_in):  # tokens that cannot be read are what a login mends
             settings = with_login(settings)
-    except Trouble:
+    except ProgramError:
         folder, secret_values = config.as_written(profile=profile)
         log.set_up(folder, "INFO", run_id, log.Redactor(secret_values))
         raise

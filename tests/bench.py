@@ -22,7 +22,9 @@ from pathlib import Path
 from src import db_manager
 from src.config import ROOT
 from src.content.gates import NEAR_DUPLICATE, nearest, normal_words
-from src.domain.posts import Draft, Outcome, SendResult, slot_of
+from src.domain.answers import Outcome, SendResult
+from src.domain.slots import slot_of
+from src.domain.texts import Draft
 from src.model import choose
 from src.model.llama import Llama
 from tests.fake_x import FakeX

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from src.domain.errors import ModelError
 from src.model import choose
 from tests.world import new_world
 
@@ -22,7 +23,7 @@ def embedded_model(settings):
     """The installed embedded model; `make model` puts it there."""
     try:
         return choose.locate(settings)
-    except choose.ModelTrouble as trouble:
+    except ModelError as trouble:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(trouble) + ": " + trouble.fix)

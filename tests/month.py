@@ -12,7 +12,7 @@ from typing import Any
 
 from src import content_generator
 from src.content import library as sources
-from src.domain.posts import Composition
+from src.domain.texts import Composition
 from src.model.client import Written
 from tests import fake_x
 from tests.world import World

@@ -45,7 +45,7 @@ MUTANTS = (
         ("twitter_handler.py", "allow_redirects=False", "allow_redirects=True"),
     )),
     Mutant("no reconcile", (
-        ("posting/reconcile.py", "    open_posts = app.db.with_status(Status.UNKNOWN)\n    if not open_posts:", "    open_posts = app.db.with_status(Status.UNKNOWN)\n    if True:"),
+        ("posting/reconcile.py", "    open_posts = run.db.with_status(Status.UNKNOWN)\n    if not open_posts:", "    open_posts = run.db.with_status(Status.UNKNOWN)\n    if True:"),
         ("posting/reconcile.py", "    absences = 0\n", "    return post\n    absences = 0\n"),
         ("posting/reconcile.py", "    if abs(now - last) < AUDIT_EVERY:", "    if True:"),
     )),
@@ -57,8 +57,8 @@ MUTANTS = (
         ("twitter_handler.py", '        return _unknown(status, "no-tweet-id", "success without a numeric tweet id")', "        return SendResult(Outcome.POSTED, tweet_id=4711, http_status=status)"),
     )),
     Mutant("the intent is recorded after the send", (
-        ("twitter_manager.py", "        attempt = app.db.begin_send(", "        early = app.x.send(post.content)\n        attempt = app.db.begin_send("),
-        ("twitter_manager.py", "        result = app.x.send(post.content)\n        reach", "        result = early\n        reach"),
+        ("twitter_manager.py", "        attempt = run.db.begin_send(", "        early = run.account.send(post.content)\n        attempt = run.db.begin_send("),
+        ("twitter_manager.py", "        result = run.account.send(post.content)\n        reach", "        result = early\n        reach"),
     )),
 )
 

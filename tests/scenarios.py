@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from src import db_manager, twitter_manager
-from src.domain.posts import Trouble
+from src.domain.errors import ProgramError
 from src.system import failpoints
 from tests import fake_x
 from tests.fake_x import Fault
@@ -255,7 +255,7 @@ def quiet_tick(world: World) -> int:
     """A tick in this process; its exit code."""
     try:
         return int(world.tick().exit_code)
-    except Trouble as trouble:
+    except ProgramError as trouble:
         return int(trouble.exit_code)
 
 

@@ -14,9 +14,10 @@ import time_machine
 from src import config
 from src.commands.parser import build_parser, parse
 from src.config import ROOT
-from src.domain.posts import ConfigTrouble, Exit, TickResult, UsageTrouble
+from src.domain.errors import ConfigError, ModelError, UsageError
+from src.domain.runs import Exit, TickResult
 from src.model import client
-from src.model.choose import Model, ModelTrouble
+from src.model.choose import Model
 from src.system import log
 from src.system.lock import model_turn, writer_lock
 from src.twitter_manager import run_tick
@@ -189,7 +190,7 @@ def test_names(machine, name):
     """A profile's name is a plain word: nothing that leaves the folder, hides in it or looks like an option."""
     machine.add("a")
     if name:
-        with pytest.raises(UsageTrouble, match="name of a profile"):
+        with pytest.raises(UsageError, match="name of a profile"):
             config.load(machine.env, name)
     assert config.load(machine.env, "a").profile == "a"
 
@@ -233,14 +234,14 @@ def test_folders(machine):
 def test_env_file_and_a_profile(machine):
     """ENV_FILE would give every profile one account's keys: both together are refused."""
     machine.add("a")
-    with pytest.raises(UsageTrouble, match="each name"):
+    with pytest.raises(UsageError, match="each name"):
         config.load({**machine.env, "ENV_FILE": "/x"}, "a")
 
 
 def test_profile_in_an_env_file(machine):
     """A .env cannot choose the profile: it is itself a profile's."""
     machine.add("a", PROFILE="b")
-    with pytest.raises(ConfigTrouble, match="PROFILE: cannot be set"):
+    with pytest.raises(ConfigError, match="PROFILE: cannot be set"):
         machine.settings("a")
 
 
@@ -272,7 +273,7 @@ def test_a_renamed_profile_keeps_its_account(machine):
     (machine.folder / "data" / "profiles" / "old").rename(machine.folder / "data" / "profiles" / "new")
     claim_account(machine.settings("new"))
     machine.add("old")
-    with pytest.raises(ConfigTrouble, match="profile new already posts"):
+    with pytest.raises(ConfigError, match="profile new already posts"):
         claim_account(machine.settings("old"))
 
 
@@ -282,7 +283,7 @@ def test_the_account_without_a_profile(machine):
     keys = machine.credentials("a")
     plain = {**machine.env, "TWITTER_ACCESS_TOKEN": keys.access_token}
     claim_account(config.load(plain))
-    with pytest.raises(ConfigTrouble, match="the account without a profile already posts"):
+    with pytest.raises(ConfigError, match="the account without a profile already posts"):
         claim_account(machine.settings("a"))
 
 
@@ -295,7 +296,7 @@ def test_claims_in_a_race(machine):
         pid = os.fork()
         if pid == 0:
             code = 1
-            with contextlib.suppress(ConfigTrouble):
+            with contextlib.suppress(ConfigError):
                 claim_account(machine.settings(name))
                 code = 0
             os._exit(code)
@@ -330,7 +331,7 @@ def test_a_turn_that_does_not_come_costs_the_opening_only(machine):
     machine.add("a", MODE="hook")
     settings = machine.settings("a")
     settings.models_dir.mkdir(parents=True)
-    with model_turn(settings.models_dir, 5), pytest.raises(ModelTrouble, match="other accounts kept the model busy") as caught:
+    with model_turn(settings.models_dir, 5), pytest.raises(ModelError, match="other accounts kept the model busy") as caught:
         client.write(settings, Model(settings.models_dir, "m"), [("s", "text")], seconds=0.1, seed=1)
     assert "install --print" in caught.value.fix
 

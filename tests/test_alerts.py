@@ -10,7 +10,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from src import config
-from src.domain.posts import Exit, TickResult
+from src.domain.runs import Exit, TickResult
 from src.watch import alerts
 from src.watch.alerts import Cause, Health, causes, due
 from tests import fake_x

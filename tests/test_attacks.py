@@ -10,7 +10,7 @@ from src import config
 from src.content.gates import judge_tweet
 from src.content.library import Statement, load
 from src.content_generator import choose_statement, compose, judge_all, judge_by_hand
-from src.domain.posts import History
+from src.domain.texts import History
 from src.model.client import Written
 from tests.test_content_generator import child, good_answer
 

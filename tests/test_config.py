@@ -7,7 +7,7 @@ import pytest
 
 from src import config
 from src.config import ROOT, SECRETS, Settings, load
-from src.domain.posts import ConfigTrouble
+from src.domain.errors import ConfigError
 
 KEYS = {name: f"{name.lower()}-value-1234567890" for name in SECRETS}
 
@@ -45,14 +45,14 @@ def test_env_file_by_name(tmp_path):
     """ENV_FILE names another file; one that does not exist is a problem, not silence."""
     file = env_file(tmp_path, "CANDIDATES=7\n")
     assert load({"ENV_FILE": str(file)}).candidates == 7
-    with pytest.raises(ConfigTrouble, match="does not exist"):
+    with pytest.raises(ConfigError, match="does not exist"):
         load({"ENV_FILE": str(tmp_path / "none")})
 
 
 def test_every_problem_at_once(no_env_file):
     """Unknown names, wrong types and values out of range are listed together, with the nearest name."""
     env_file(no_env_file, "CANDIDATE=3\nLOG_LEVEL=loud\nMAX_POSTS_PER_DAY=0\nPOST_INTERVAL_MINUTES=7\n")
-    with pytest.raises(ConfigTrouble) as caught:
+    with pytest.raises(ConfigError) as caught:
         load({"X_API_BASE_URL": "http://example.org", "MODEL_REVISION": "main"})
     said = str(caught.value)
     assert said.startswith("6 problems")
@@ -69,7 +69,7 @@ def test_good_addresses(url):
 @pytest.mark.parametrize("url", ["http://api.x.com", "ftp://x", "https://", "https://u@x.com", "https://x.com/path", "http://127.0.0.1.evil.org", "https://x.com/?q=1"])
 def test_bad_addresses(url):
     """Keys never travel in the clear or to a place with credentials, paths or tricks in its address."""
-    with pytest.raises(ConfigTrouble, match="X_API_BASE_URL"):
+    with pytest.raises(ConfigError, match="X_API_BASE_URL"):
         load({"X_API_BASE_URL": url})
 
 
@@ -78,7 +78,7 @@ def test_bad_addresses(url):
     ("RECONCILE_DELAYS_SECONDS", "9999")])
 def test_numbers_that_cannot_be(name, value):
     """A budget that nothing exceeds, a pause that cannot be slept: named as the setting's problem, before anything is sent."""
-    with pytest.raises(ConfigTrouble, match=name):
+    with pytest.raises(ConfigError, match=name):
         load({name: value})
 
 
@@ -86,7 +86,7 @@ def test_numbers_that_cannot_be(name, value):
 def test_open_env_file_is_refused(no_env_file, mode):
     """An .env that others can read is refused with the command to type."""
     file = env_file(no_env_file, "CANDIDATES=3\n", mode)
-    with pytest.raises(ConfigTrouble, match=re.escape(f"chmod 600 {file}")):
+    with pytest.raises(ConfigError, match=re.escape(f"chmod 600 {file}")):
         load({})
 
 
@@ -95,19 +95,19 @@ def test_foreign_env_file_is_refused(no_env_file):
     """An .env of another user is refused."""
     file = env_file(no_env_file, "CANDIDATES=3\n")
     os.chown(file, 12345, 0)
-    with pytest.raises(ConfigTrouble, match="belongs to another user"):
+    with pytest.raises(ConfigError, match="belongs to another user"):
         load({})
 
 
 def test_env_file_that_is_no_file(no_env_file):
     """A folder, a socket or bytes that are no text in place of .env are refused, not read."""
     (no_env_file / ".env").mkdir()
-    with pytest.raises(ConfigTrouble):
+    with pytest.raises(ConfigError):
         load({})
     (no_env_file / ".env").rmdir()
     (no_env_file / ".env").write_bytes(b"\xff\xfe")
     (no_env_file / ".env").chmod(0o600)
-    with pytest.raises(ConfigTrouble):
+    with pytest.raises(ConfigError):
         load({})
 
 
@@ -117,7 +117,7 @@ def test_secret_by_file(tmp_path):
     file.write_text("k-123456789012345\n")
     settings = load({"TWITTER_API_KEY_FILE": str(file)})
     assert settings.twitter_api_key.get_secret_value() == "k-123456789012345"
-    with pytest.raises(ConfigTrouble, match="TWITTER_API_KEY_FILE"):
+    with pytest.raises(ConfigError, match="TWITTER_API_KEY_FILE"):
         load({"TWITTER_API_KEY_FILE": str(tmp_path / "none")})
     written = env_file(tmp_path, "TWITTER_API_KEY=from-dot-env-0123\n")
     named = load({"ENV_FILE": str(written), "TWITTER_API_KEY_FILE": str(file)})
@@ -165,7 +165,7 @@ def test_child_environment_has_no_credentials(monkeypatch):
 def test_time_zone_and_quiet_hours():
     """An unknown time zone and a span that is none are named."""
     assert load({"TIME_ZONE": "Europe/Berlin", "QUIET_HOURS": "22:00-07:00"}).time_zone == "Europe/Berlin"
-    with pytest.raises(ConfigTrouble, match="IANA"):
+    with pytest.raises(ConfigError, match="IANA"):
         load({"TIME_ZONE": "Mars/Olympus"})
-    with pytest.raises(ConfigTrouble, match="QUIET_HOURS"):
+    with pytest.raises(ConfigError, match="QUIET_HOURS"):
         load({"QUIET_HOURS": "25:00-07:00"})

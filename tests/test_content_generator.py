@@ -16,9 +16,12 @@ from src.content.library import Library, Statement, load
 from src.content.tweet_text import find_hashtags, weighted_length
 from src.content_generator import assemble, choose_statement, compose, judge_all
 from src.db_manager import empty_database
-from src.domain.posts import TWITTER_EPOCH_MS, History, Outcome, SendResult, slot_of
+from src.domain.answers import TWITTER_EPOCH_MS, Outcome, SendResult
+from src.domain.errors import ModelError
+from src.domain.slots import slot_of
+from src.domain.texts import History
 from src.model import choose, client
-from src.model.choose import Model, ModelTrouble
+from src.model.choose import Model
 from src.model.client import Written, write
 from tests.conftest import embedded_model
 
@@ -369,7 +372,7 @@ def test_the_real_model_writes(tmp_path):
 
 def test_model_trouble_names_the_fix(settings):
     """Each reason not to load a model is a sentence with a fix."""
-    with pytest.raises(ModelTrouble) as caught:
+    with pytest.raises(ModelError) as caught:
         choose.locate(settings)
     assert caught.value.fix
     assert stat.S_ISDIR(os.stat(settings.data_dir).st_mode)

@@ -10,18 +10,10 @@ import pytest
 
 from src import db_manager
 from src.db_manager import MIGRATIONS, Database, empty_database, open_database, open_for_reading
-from src.domain.posts import (
-    LEGAL_MOVES,
-    Candidate,
-    DatabaseTrouble,
-    Draft,
-    Outcome,
-    RateLimit,
-    SendResult,
-    Status,
-    Tweet,
-    Verdict,
-)
+from src.domain.answers import Outcome, RateLimit, SendResult, Tweet
+from src.domain.errors import InjectedFault, StorageError
+from src.domain.posts import LEGAL_MOVES, Status
+from src.domain.texts import Candidate, Draft, Verdict
 from src.system import failpoints
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
@@ -104,7 +96,7 @@ def test_settling_what_is_not_being_sent(db):
     """An answer for a post that another program moved on is told, not written over."""
     post, attempt = sent(db)
     db.recover(SLOT)
-    with pytest.raises(DatabaseTrouble, match="not 'sending'"):
+    with pytest.raises(StorageError, match="not 'sending'"):
         db.settle(post, attempt, posted(), NOW)
     assert db.post(post.id).status is Status.UNKNOWN
 
@@ -242,7 +234,7 @@ def test_questions(db):
     db.settle(post, attempt, posted(), NOW, 0.015)
     assert db.find_post(post.id).id == post.id
     assert db.find_post(99) is None
-    with pytest.raises(DatabaseTrouble, match="no post with id 99"):
+    with pytest.raises(StorageError, match="no post with id 99"):
         db.post(99)
     assert db.count_posts() == 1
     assert db.first_free_slot(NOW, 60) == NEXT
@@ -355,7 +347,7 @@ def test_pragmas_are_set_and_read_back(db):
 def test_a_pragma_that_does_not_take(tmp_path, monkeypatch):
     """A file system that cannot hold the database safely is refused."""
     monkeypatch.setitem(db_manager._PRAGMAS, "journal_mode", "nonsense")
-    with pytest.raises(DatabaseTrouble, match="refused journal_mode"):
+    with pytest.raises(StorageError, match="refused journal_mode"):
         open_database(tmp_path / "twitter.db", NOW)
 
 
@@ -376,10 +368,10 @@ def test_a_newer_version_is_refused(tmp_path):
     with contextlib.closing(open_database(path, NOW)) as db:
         raw(db, "PRAGMA user_version=99")
     before = path.read_bytes()
-    with pytest.raises(DatabaseTrouble) as caught:
+    with pytest.raises(StorageError) as caught:
         open_database(path, NOW)
     assert "update" in caught.value.fix
-    with pytest.raises(DatabaseTrouble):
+    with pytest.raises(StorageError):
         open_for_reading(path)
     assert path.read_bytes() == before
 
@@ -395,7 +387,7 @@ def test_a_damaged_file_is_set_aside(tmp_path, harm):
      "empty": lambda: os.truncate(path, 0), "half": lambda: os.truncate(path, size // 2)}[harm]()
     (tmp_path / "twitter.db-journal").touch()
     found = path.read_bytes()
-    with pytest.raises(DatabaseTrouble, match="set aside"):
+    with pytest.raises(StorageError, match="set aside"):
         open_database(path, NOW)
     (aside,) = tmp_path.glob("twitter.db.damaged-*[0-9]")
     assert (aside.read_bytes(), stat.S_IMODE(aside.stat().st_mode)) == (found, 0o600)
@@ -417,7 +409,7 @@ def test_a_damaged_file_is_only_told_when_read(tmp_path):
     """A dry run reports a damaged file and moves nothing."""
     path = tmp_path / "twitter.db"
     path.write_bytes(b"x" * 9000)
-    with pytest.raises(DatabaseTrouble):
+    with pytest.raises(StorageError):
         open_for_reading(path)
     assert [p.name for p in tmp_path.iterdir()] == ["twitter.db"]
     assert open_for_reading(tmp_path / "none.db") is None
@@ -437,7 +429,7 @@ def test_a_place_that_cannot_hold_it(tmp_path, kind):
     else:
         path.parent.mkdir()
         path.symlink_to(tmp_path / "nowhere" / "else.db")
-    with pytest.raises(DatabaseTrouble) as caught:
+    with pytest.raises(StorageError) as caught:
         open_database(path, NOW)
     assert caught.value.fix
 
@@ -457,21 +449,21 @@ def test_a_hurt_index_is_seen(tmp_path):
     data = bytearray(path.read_bytes())
     data[4096 * 2:4096 * 3] = os.urandom(4096)
     path.write_bytes(data)
-    with pytest.raises(DatabaseTrouble, match="set aside"):
+    with pytest.raises(StorageError, match="set aside"):
         open_database(path, NOW)
 
 
 def test_damage_found_later_is_told(db):
     """Damage that shows only while working is told as such; the file is set aside by the next start."""
-    with pytest.raises(DatabaseTrouble, match="no such table") as caught:
+    with pytest.raises(StorageError, match="no such table") as caught:
         db._rows("SELECT * FROM somewhere")
     assert caught.value.fix
-    with pytest.raises(DatabaseTrouble) as caught, db_manager._readable_errors(db.path):
+    with pytest.raises(StorageError) as caught, db_manager._readable_errors(db.path):
         error = sqlite3.DatabaseError("malformed")
         error.sqlite_errorname = "SQLITE_CORRUPT"
         raise error
     assert "set aside" in caught.value.fix
-    with pytest.raises(DatabaseTrouble, match="schema"), db_manager._readable_errors(db.path):
+    with pytest.raises(StorageError, match="schema"), db_manager._readable_errors(db.path):
         b"\xbb".decode()
 
 
@@ -521,7 +513,7 @@ def test_a_migration_that_fails_leaves_the_old_database(tmp_path, place):
     old_database(path)
     failpoints.arm(f"{place}:raise")
     try:
-        with pytest.raises(failpoints.InjectedFault):
+        with pytest.raises(InjectedFault):
             open_database(path, NOW)
     finally:
         failpoints.arm("")
@@ -585,7 +577,7 @@ def test_no_mark_can_be_made(tmp_path):
     """Without room for the file that says that a database was here, the run ends with words, and nothing is half open."""
     mark = tmp_path / "twitter.db.in-use"
     mark.symlink_to(tmp_path / "gone" / "away")
-    with pytest.raises(DatabaseTrouble, match="cannot use") as caught:
+    with pytest.raises(StorageError, match="cannot use") as caught:
         open_database(tmp_path / "twitter.db", NOW)
     assert "df -h" in caught.value.fix
     mark.unlink()
@@ -597,6 +589,6 @@ def test_a_damaged_file_that_cannot_be_moved(tmp_path):
     path = tmp_path / "twitter.db"
     path.write_bytes(b"not a database at all" * 99)
     path.with_name(f"{path.name}.damaged-{NOW:%Y%m%dT%H%M%S}").mkdir()
-    with pytest.raises(DatabaseTrouble, match="cannot use"):
+    with pytest.raises(StorageError, match="cannot use"):
         open_database(path, NOW)
     assert path.read_bytes().startswith(b"not a database")

@@ -76,7 +76,8 @@ def test_reject_and_wrong_ids(still):
 def test_an_approved_text_survives_a_slot_without_x(world):
     """A text a person approved that could not be sent goes back to the queue instead of expiring."""
     from src import db_manager
-    from src.domain.posts import Draft, Status
+    from src.domain.posts import Status
+    from src.domain.texts import Draft
     from src.posting.run import Clock
     world.tick()
     world.next_slot()

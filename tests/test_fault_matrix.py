@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import pytest
 
 from src import config, content_generator, db_manager
-from src.domain.posts import DatabaseTrouble
+from src.domain.errors import StorageError
 from src.model import choose, client
 from src.model.choose import Model
 from src.system import failpoints, log
@@ -580,7 +580,7 @@ def test_row_35_locked(world, monkeypatch):
     monkeypatch.setitem(db_manager._PRAGMAS, "busy_timeout", 100)
     with contextlib.closing(sqlite3.connect(world.database)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(DatabaseTrouble) as caught:
+        with pytest.raises(StorageError) as caught:
             world.tick()
         assert "another program" in caught.value.fix
         assert world.forked() == 75

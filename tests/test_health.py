@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from src.content.freshness import days_left
-from src.domain.posts import Exit
+from src.domain.runs import Exit
 from src.posting.run import Clock
 from src.upkeep.maintenance import maintain
 from src.watch import health, status

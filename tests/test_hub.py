@@ -11,9 +11,8 @@ import time
 import pytest
 
 from src import config
-from src.domain.posts import ConfigTrouble, DatabaseTrouble, Trouble
+from src.domain.errors import ConfigError, HubError, ModelError, ProgramError, StorageError
 from src.model import hub
-from src.model.choose import ModelTrouble
 from src.model.hub import Source
 from src.system import failpoints
 from tests.fake_hub import FakeHub, Fault
@@ -115,7 +114,7 @@ def test_wrong_bytes_are_refused(server, tmp_path, place, name):
     """A large file (SHA-256) or a small one (git's checksum) that is not what the hub promised does not stay."""
     repo = server.add("owner/name", FILES)
     server.on(f"/{name}" if name == "tokenizer.json" else "/storage/", Fault(spoil=True))
-    with pytest.raises(ModelTrouble, match=f"{name}.*checksum") as caught:
+    with pytest.raises(ModelError, match=f"{name}.*checksum") as caught:
         bring(server, tmp_path, place, repo)
     assert caught.value.fix
     assert not list(place.glob(f"{name}*"))
@@ -125,7 +124,7 @@ def test_wrong_bytes_are_refused(server, tmp_path, place, name):
 def test_too_little_disk(server, tmp_path, place):
     """The size is asked before: a model that does not fit is refused, and not a byte of it is fetched."""
     repo = server.add("owner/name", FILES, promised={"model.safetensors": {"size": 10**15, "lfs": {"sha256": "0" * 64, "size": 10**15, "pointerSize": 1}}})
-    with pytest.raises(DatabaseTrouble, match=r"needs 11000\d\d\.\d GB") as caught:
+    with pytest.raises(StorageError, match=r"needs 11000\d\d\.\d GB") as caught:
         bring(server, tmp_path, place, repo)
     assert "room" in caught.value.fix
     assert len(server.seen) == 1
@@ -140,7 +139,7 @@ def test_disk_full_in_the_middle(server, tmp_path, place):
         resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
         try:
             bring(server, tmp_path, place, repo)
-        except Trouble as trouble:
+        except ProgramError as trouble:
             os._exit(int(trouble.exit_code) if "room" in trouble.fix else 1)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 74
@@ -163,7 +162,7 @@ def test_what_may_not_be_used(server, tmp_path, place, change, words):
     """Pickles, parts of models, code of its own, kinds unknown here: refused before the weights are fetched, again and again."""
     repo = server.add("owner/name", {n: d for n, d in {**FILES, **change}.items() if d is not None})
     for _ in range(2):
-        with pytest.raises(ConfigTrouble, match=words) as caught:
+        with pytest.raises(ConfigError, match=words) as caught:
             bring(server, tmp_path, place, repo)
         assert caught.value.fix
     assert server.bytes_asked("model.safetensors") == []
@@ -172,11 +171,11 @@ def test_what_may_not_be_used(server, tmp_path, place, change, words):
 def test_a_gated_model(server, tmp_path, place):
     """Behind a licence: refused with the page and HF_TOKEN; with the token it comes, and the storage never sees the token."""
     repo = server.add("owner/name", FILES, gated=True)
-    with pytest.raises(ConfigTrouble, match="licence") as caught:
+    with pytest.raises(ConfigError, match="licence") as caught:
         bring(server, tmp_path, place, repo)
     assert "HF_TOKEN" in caught.value.fix
     assert f"{server.url}/owner/name" in caught.value.fix
-    with pytest.raises(ConfigTrouble, match="401") as caught:
+    with pytest.raises(ConfigError, match="401") as caught:
         bring(server, tmp_path, place, repo, HF_TOKEN="hf_wrong")
     assert "hf_wrong" not in str(caught.value) + caught.value.fix
     bring(server, tmp_path, place, repo, HF_TOKEN="hf_read")
@@ -190,7 +189,7 @@ def test_a_gated_model(server, tmp_path, place):
 def test_not_there(server, tmp_path, name, revision, words):
     """A commit, or a model, that the hub does not have."""
     server.add("owner/name", FILES)
-    with pytest.raises(ConfigTrouble, match=words) as caught:
+    with pytest.raises(ConfigError, match=words) as caught:
         hub.listing(settings_for(server, tmp_path), Source(name, revision))
     assert caught.value.fix
 
@@ -204,7 +203,7 @@ def test_a_hub_in_trouble(server, tmp_path, place, part, fault, words, monkeypat
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     repo = server.add("owner/name", FILES)
     server.on(part, fault)
-    with pytest.raises(Trouble, match=words) as caught:
+    with pytest.raises(ProgramError, match=words) as caught:
         bring(server, tmp_path, place, repo)
     assert caught.value.fix
     assert int(caught.value.exit_code) == (78 if "403" in words else 75)
@@ -214,7 +213,7 @@ def test_a_hub_in_trouble(server, tmp_path, place, part, fault, words, monkeypat
 def test_another_commit_than_asked(server, tmp_path):
     """A hub or mirror that answers with another commit than the pinned one is not believed."""
     repo = server.add("owner/name", FILES, says="e" * 40)
-    with pytest.raises(hub.HubTrouble, match="answered with commit eeee"):
+    with pytest.raises(HubError, match="answered with commit eeee"):
         hub.listing(settings_for(server, tmp_path), Source("owner/name", repo.revision))
 
 
@@ -223,7 +222,7 @@ def test_no_hub_at_all(tmp_path):
     with FakeHub() as gone:
         url = gone.url
     settings = config.load({"DATA_DIR": str(tmp_path), "MODEL": "owner/name", "HF_ENDPOINT": url})
-    with pytest.raises(hub.HubTrouble, match="cannot be reached") as caught:
+    with pytest.raises(HubError, match="cannot be reached") as caught:
         hub.listing(settings, Source("owner/name", "f" * 40))
     assert "HF_ENDPOINT" in caught.value.fix
 
@@ -245,6 +244,6 @@ def test_a_slow_hub(server, tmp_path, place):
 @pytest.mark.parametrize("url", ["http://hub.example", "https://hub.example?x=1", "https://me@hub.example", "ftp://hub.example"])
 def test_unsafe_endpoints(url):
     """A hub without TLS, or with a name and a password in its address, is refused."""
-    with pytest.raises(ConfigTrouble, match="HF_ENDPOINT"):
+    with pytest.raises(ConfigError, match="HF_ENDPOINT"):
         config.load({"HF_ENDPOINT": url})
     assert config.load({"HF_ENDPOINT": "https://mirror.example/hf/"}).hf_endpoint == "https://mirror.example/hf"

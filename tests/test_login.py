@@ -15,7 +15,10 @@ import requests
 
 from src import config
 from src.commands.table import _check_credentials, _check_online
-from src.domain.posts import ConfigTrouble, DatabaseTrouble, Exit, Outcome, PinLogin, RenewableLogin, Trouble
+from src.domain.answers import Outcome
+from src.domain.errors import ConfigError, ProgramError, StorageError
+from src.domain.logins import PinLogin, RenewableLogin
+from src.domain.runs import Exit
 from src.posting.run import Clock, with_login
 from src.system import log
 from src.system.lock import writer_lock
@@ -146,7 +149,7 @@ class Owner(io.StringIO):
 def attempt(world, monkeypatch, capsys, answer, *, oauth2=False):
     """One login in this process: the trouble that it ends with."""
     monkeypatch.setattr(sys, "stdin", Owner(capsys, answer))
-    with pytest.raises(Trouble) as caught:
+    with pytest.raises(ProgramError) as caught:
         x_login.run(Namespace(oauth2=oauth2, json=False), world.settings, Clock())
     assert "nothing was changed" in str(caught.value)
     assert caught.value.fix
@@ -239,7 +242,7 @@ def test_another_account(world, monkeypatch, capsys):
     world.x.credentials = fake_x.Credentials(access_token="99-otherToken")
     monkeypatch.setattr(sys, "stdin", io.StringIO("1234567\n"))
     settings = config.load({**world.env, "TWITTER_ACCESS_TOKEN": "1234567890-fakeAccessToken0123456789abcdef"})
-    with pytest.raises(Trouble, match="another account"):
+    with pytest.raises(ProgramError, match="another account"):
         x_login.run(Namespace(oauth2=False, json=False), settings, Clock())
     assert kept(world) is None
 
@@ -396,7 +399,7 @@ def test_no_room_for_new_tokens(world):
     give_login(world, minutes=5)
     file = world.folder / "data" / "credentials.json"
     (file.parent / "credentials.json.new").mkdir()
-    with pytest.raises(DatabaseTrouble, match="no tokens can be written"):
+    with pytest.raises(StorageError, match="no tokens can be written"):
         world.tick()
     assert world.x.oauth2.token_requests == 0
     (file.parent / "credentials.json.new").rmdir()
@@ -455,7 +458,7 @@ def test_check_renews_under_the_lock(world):
     give_login(world, minutes=5)
     with writer_lock(world.database) as ours:
         assert ours
-        with pytest.raises(Trouble, match="another run"):
+        with pytest.raises(ProgramError, match="another run"):
             _check_online(world.settings, Clock())
     assert world.x.oauth2.token_requests == 0
     assert "X accepts the keys" in _check_online(world.settings, Clock())
@@ -520,7 +523,7 @@ def test_a_file_that_cannot_be_used(tmp_path, content):
     file = tmp_path / "credentials.json"
     file.write_text(content)
     file.chmod(0o600)
-    with pytest.raises(ConfigTrouble) as caught:
+    with pytest.raises(ConfigError) as caught:
         credentials.load(file)
     assert "login" in caught.value.fix
 
@@ -568,7 +571,7 @@ def test_a_login_about_to_end(world, hook):  # noqa: F811
     (body,) = (json.loads(b) for _, b in hook.seen)
     assert body["title"] == "twitter_manager: login"
     assert "login --oauth2" in body["message"]
-    with pytest.raises(Trouble, match="ends on 2026-12-05") as caught:
+    with pytest.raises(ProgramError, match="ends on 2026-12-05") as caught:
         _check_credentials(world.settings, Clock().now())
     assert "login --oauth2" in caught.value.fix
     world.next_slot()

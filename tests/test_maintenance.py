@@ -20,19 +20,12 @@ import pytest
 
 from src import db_manager
 from src.config import ROOT
-from src.domain.posts import (
-    Candidate,
-    DatabaseTrouble,
-    Draft,
-    Exit,
-    Outcome,
-    SendResult,
-    Status,
-    Trouble,
-    UsageTrouble,
-    Verdict,
-    slot_of,
-)
+from src.domain.answers import Outcome, SendResult
+from src.domain.errors import DamagedError, ProgramError, StorageError, UsageError
+from src.domain.posts import Status
+from src.domain.runs import Exit
+from src.domain.slots import slot_of
+from src.domain.texts import Candidate, Draft, Verdict
 from src.model import choose, versions
 from src.system import failpoints
 from src.system.lock import writer_lock
@@ -77,7 +70,7 @@ def forked(plan, work):
             try:
                 result = work()
                 code = int(getattr(getattr(result, "trouble", None), "exit_code", 0))
-            except Trouble as trouble:
+            except ProgramError as trouble:
                 code = int(trouble.exit_code)
             except BaseException:
                 traceback.print_exc()
@@ -108,7 +101,7 @@ def settle_down(world):
     """Hours later, everything is settled: nothing doubled, nothing unrecorded."""
     for hours in (1, 1, 25, 1):
         world.move(hours=hours)
-        with contextlib.suppress(Trouble):
+        with contextlib.suppress(ProgramError):
             world.tick()
     verdict = judge(world)
     assert verdict.good, (verdict, world.statuses())
@@ -451,7 +444,7 @@ def test_a_backup_that_differs_is_no_backup(world):
         finally:
             failpoints._plan = real
         assert words in str(trouble)
-        assert not isinstance(trouble, db_manager.DamagedError)
+        assert not isinstance(trouble, DamagedError)
         assert sorted(old.parent.iterdir()) == [old]
 
 
@@ -785,9 +778,9 @@ def torn(folder, world):
 
 
 @pytest.mark.parametrize(("make", "kind", "words"), [
-    (lambda folder, world: folder / "none.db", UsageTrouble, "not a file"), (lambda folder, world: folder, UsageTrouble, "not a file"),
-    (lambda folder, world: world.database, UsageTrouble, "itself"), (foreign, DatabaseTrouble, "another program"), (newer, DatabaseTrouble, "newer version"),
-    (broken, DatabaseTrouble, "."), (words_only, DatabaseTrouble, "not a database"), (torn, DatabaseTrouble, "malformed"),
+    (lambda folder, world: folder / "none.db", UsageError, "not a file"), (lambda folder, world: folder, UsageError, "not a file"),
+    (lambda folder, world: world.database, UsageError, "itself"), (foreign, StorageError, "another program"), (newer, StorageError, "newer version"),
+    (broken, StorageError, "."), (words_only, StorageError, "not a database"), (torn, StorageError, "malformed"),
 ], ids=["missing", "folder", "itself", "foreign", "newer", "broken", "text", "torn"])
 def test_restore_refuses_what_is_no_backup(world, tmp_path, make, kind, words):
     """Whatever is not a sound database of this program is refused with words; the database keeps every byte."""
@@ -806,7 +799,7 @@ def test_restore_needs_the_program_stopped(world):
     """While another run holds the lock nothing is touched."""
     post(world)
     maintain(world)
-    with writer_lock(world.database) as ours, pytest.raises(UsageTrouble, match="another run"):
+    with writer_lock(world.database) as ours, pytest.raises(UsageError, match="another run"):
         assert ours
         restore(world, backups(world)[0])
 
@@ -821,7 +814,7 @@ def test_restore_while_another_program_has_the_database(world):
         real = db_manager._PRAGMAS["busy_timeout"]
         db_manager._PRAGMAS["busy_timeout"] = 50
         try:
-            with pytest.raises(DatabaseTrouble) as caught:
+            with pytest.raises(StorageError) as caught:
                 restore(world, backups(world)[0])
         finally:
             db_manager._PRAGMAS["busy_timeout"] = real
@@ -938,7 +931,7 @@ def test_after_damage_the_tick_names_the_backup(world):
     maintain(world)
     (backup,) = backups(world)
     scratch(world.database, at=0, size=100)
-    with pytest.raises(DatabaseTrouble) as caught:
+    with pytest.raises(StorageError) as caught:
         world.tick()
     assert f"restore {backup}" in caught.value.fix
     world.next_slot()

@@ -6,8 +6,9 @@ import shutil
 import pytest
 
 from src import config
+from src.domain.errors import ModelError
 from src.model import choose
-from src.model.choose import MANIFEST, ModelTrouble, checksums, locate, packaged_gguf, refuse_unsafe
+from src.model.choose import MANIFEST, checksums, locate, packaged_gguf, refuse_unsafe
 from tests.conftest import embedded_model
 
 
@@ -31,7 +32,7 @@ def test_own_folder_is_recorded_at_first_use(tmp_path, folder):
     settings = settings_for(tmp_path, folder)
     assert locate(settings).folder == folder
     (folder / "model.safetensors").write_bytes(b"weightz")
-    with pytest.raises(ModelTrouble, match="model.safetensors is not the file that was recorded"):
+    with pytest.raises(ModelError, match="model.safetensors is not the file that was recorded"):
         locate(settings)
 
 
@@ -40,7 +41,7 @@ def test_checksums_that_cannot_be_recorded(tmp_path, folder):
     settings = settings_for(tmp_path, folder)
     settings.models_dir.parent.mkdir(parents=True)
     settings.models_dir.touch()
-    with pytest.raises(ModelTrouble, match="cannot be recorded") as caught:
+    with pytest.raises(ModelError, match="cannot be recorded") as caught:
         locate(settings)
     assert str(settings.models_dir) in caught.value.fix
 
@@ -50,7 +51,7 @@ def test_added_weights_are_refused(tmp_path, folder):
     settings = settings_for(tmp_path, folder)
     locate(settings)
     (folder / "more.safetensors").write_bytes(b"x")
-    with pytest.raises(ModelTrouble, match="was not there"):
+    with pytest.raises(ModelError, match="was not there"):
         locate(settings)
 
 
@@ -64,18 +65,18 @@ def test_added_weights_are_refused(tmp_path, folder):
 def test_unsafe_folders(folder, change, words):
     """An empty folder, pickled weights, and a model that wants to run code are refused with the reason and a fix."""
     change(folder)
-    with pytest.raises(ModelTrouble, match=words) as caught:
+    with pytest.raises(ModelError, match=words) as caught:
         refuse_unsafe(folder)
     assert caught.value.fix
 
 
 def test_unknown_names(tmp_path):
     """A name that is neither a folder nor a pinned hub id, and a hub model not downloaded, are told apart."""
-    with pytest.raises(ModelTrouble, match="MODEL_REVISION"):
+    with pytest.raises(ModelError, match="MODEL_REVISION"):
         locate(settings_for(tmp_path, "owner/name"))
-    with pytest.raises(ModelTrouble, match="not downloaded"):
+    with pytest.raises(ModelError, match="not downloaded"):
         locate(settings_for(tmp_path, "owner/name", MODEL_REVISION="a" * 40))
-    with pytest.raises(ModelTrouble, match="not installed"):
+    with pytest.raises(ModelError, match="not installed"):
         locate(settings_for(tmp_path, "embedded"))
 
 
@@ -83,10 +84,10 @@ def test_the_packaged_weights_are_checked(monkeypatch, tmp_path):
     """The GGUF in the package is the one we know; another one, or none, is refused with the command to type."""
     assert packaged_gguf().name == choose.GGUF_NAME
     monkeypatch.setattr(choose, "GGUF_SHA256", "0" * 64)
-    with pytest.raises(ModelTrouble, match="checksum"):
+    with pytest.raises(ModelError, match="checksum"):
         packaged_gguf()
     monkeypatch.setattr(choose.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ModelTrouble, match="not installed"):
+    with pytest.raises(ModelError, match="not installed"):
         packaged_gguf()
 
 
@@ -95,7 +96,7 @@ def test_failed_conversion_leaves_nothing(monkeypatch, tmp_path):
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF nonsense")
     monkeypatch.setattr(choose, "packaged_gguf", lambda: broken)
-    with pytest.raises(ModelTrouble, match="could not be converted"):
+    with pytest.raises(ModelError, match="could not be converted"):
         choose.install_embedded(tmp_path / "models")
     assert list((tmp_path / "models").iterdir()) == []
 
@@ -113,5 +114,5 @@ def test_embedded_model_is_sound(tmp_path):
         byte = file.read(1)
         file.seek(1_000_000)
         file.write(bytes([byte[0] ^ 1]))
-    with pytest.raises(ModelTrouble, match="checksum"):
+    with pytest.raises(ModelError, match="checksum"):
         choose.verify(copy, tmp_path)

@@ -17,9 +17,10 @@ from src import config, content_generator
 from src.config import ROOT
 from src.content import library as sources
 from src.content.gates import judge_opening
-from src.domain.posts import ConfigTrouble, History, Trouble, UsageTrouble
+from src.domain.errors import ConfigError, ModelError, ProgramError, UsageError
+from src.domain.texts import History
 from src.model import choose, client, versions
-from src.model.choose import GGUF_SHA256, ModelTrouble
+from src.model.choose import GGUF_SHA256
 from src.system import failpoints
 from src.upkeep import model_update
 from tests import fake_x, tiny_model
@@ -151,7 +152,7 @@ def test_a_revision_on_the_command_line(server, make, writer):
 ])
 def test_only_pinned_commits(make, model, revision, words):
     """Without a full commit nothing is fetched."""
-    with pytest.raises(ConfigTrouble, match=words) as caught:
+    with pytest.raises(ConfigError, match=words) as caught:
         update(make(model=model), revision)
     assert caught.value.fix
 
@@ -162,7 +163,7 @@ def test_a_bad_writer_is_not_used(server, make, writer, openings):
     settings = make(server.add(NAME, some_files()))
     old = embedded(settings)
     writer(openings)
-    with pytest.raises(ModelTrouble, match="0 of 4 statements") as caught:
+    with pytest.raises(ModelError, match="0 of 4 statements") as caught:
         update(settings)
     assert "in use stays" in caught.value.fix
     assert choose.locate(settings).folder == old
@@ -179,7 +180,7 @@ def test_the_present_model_stays(server, make, writer, fault):
     first, second = (server.add(NAME, some_files(seed)) for seed in (1, 2))
     old, _ = update(make(first))
     server.on(*fault)
-    with pytest.raises(Trouble) as caught:
+    with pytest.raises(ProgramError) as caught:
         update(make(second))
     assert caught.value.fix
     assert choose.locate(make(second)).folder == old
@@ -213,7 +214,7 @@ def test_spoilt_on_the_disk(server, make, writer):
     settings = make(server.add(NAME, some_files()))
     folder, _ = update(settings)
     (folder / "model.safetensors").write_bytes(b"rot")
-    with pytest.raises(ModelTrouble, match="checksum"):
+    with pytest.raises(ModelError, match="checksum"):
         choose.locate(settings)
     server.seen.clear()
     assert update(settings)[0] == folder
@@ -232,7 +233,7 @@ def test_one_at_a_time_and_ticks_meanwhile(server, make, writer):
     while not any(second.revision in s.path and "/storage/" in s.path for s in server.seen):
         time.sleep(0.01)
     asked = len(server.seen)
-    with pytest.raises(UsageTrouble, match="at work"):
+    with pytest.raises(UsageError, match="at work"):
         update(make(second))
     composition = content_generator.compose(make(second), History(), START, seconds=30)
     assert any(old.name in note and "model update" in note for note in composition.notes)
@@ -275,12 +276,12 @@ def test_an_owners_folder(make, writer, tmp_path):
     settings = make(model=str(own))
     choose.locate(settings)
     (own / "model.safetensors").write_bytes(b"new weights")
-    with pytest.raises(ModelTrouble, match="checksum"):
+    with pytest.raises(ModelError, match="checksum"):
         choose.locate(settings)
     writer([])
-    with pytest.raises(ModelTrouble, match="0 of 4"):
+    with pytest.raises(ModelError, match="0 of 4"):
         update(settings)
-    with pytest.raises(ModelTrouble, match="checksum"):
+    with pytest.raises(ModelError, match="checksum"):
         choose.locate(settings)
     writer(OPENINGS)
     update(settings)
@@ -298,7 +299,7 @@ def test_a_tuned_model_is_tried_first(make, writer, tmp_path):
     name = choose.embedded_folder(settings.models_dir, adapter).name
     writer([])
     bad = embedded(settings, name)
-    with pytest.raises(ModelTrouble, match="0 of 4 statements"):
+    with pytest.raises(ModelError, match="0 of 4 statements"):
         model_update.adopt_tuned(settings, adapter, statements)
     assert (bad.exists(), choose.locate(settings).folder) == (False, shipped)
     writer(OPENINGS)
@@ -319,7 +320,7 @@ def test_what_is_in_use_survives_a_damaged_record(server, make, writer):
         assert choose.locate(settings).folder == new
     active.write_text(json.dumps({"current": old.name, "previous": ""}))
     assert choose.active_folder(settings.models_dir) == old
-    with pytest.raises(ModelTrouble, match="no earlier model"):
+    with pytest.raises(ModelError, match="no earlier model"):
         choose.rollback(settings)
 
 
@@ -367,9 +368,9 @@ def test_a_real_model_from_the_hub(still, server, tiny):
 def test_a_real_model_that_writes_rubbish(make, server, tmp_path, tiny):
     """A model that never learned anything does not pass its trial."""
     settings = make(server.add(NAME, tiny_model.make(tmp_path / "random", steps=0, width=64)))
-    with pytest.raises(ModelTrouble, match="of 4 statements"):
+    with pytest.raises(ModelError, match="of 4 statements"):
         update(settings)
-    with pytest.raises(ModelTrouble, match="not downloaded"):
+    with pytest.raises(ModelError, match="not downloaded"):
         choose.locate(settings)
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from src import config
 from src.db_manager import Hold, Usage
-from src.domain.posts import Exit, RateLimit, Status
+from src.domain.answers import RateLimit
+from src.domain.posts import Status
+from src.domain.runs import Exit
 from src.posting.due import hold_until, not_due
 from tests.world import START
 

@@ -16,7 +16,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from src import db_manager
-from src.domain.posts import Exit
+from src.domain.errors import StorageError
+from src.domain.runs import Exit
 from src.system import files
 from src.system.log import sanitise
 from src.watch.report import measures as report
@@ -212,7 +213,7 @@ def test_a_file_is_whole_or_as_it_was(tmp_path):
     assert target.read_text() == "ours"
     folder = tmp_path / "folder"
     folder.mkdir()
-    with pytest.raises(files.FileTrouble) as trouble:
+    with pytest.raises(StorageError) as trouble:
         files.write_whole(folder, "x")
     assert trouble.value.exit_code is Exit.IO
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "other", "page"]

@@ -15,7 +15,7 @@ import pytest
 
 from src import config
 from src.db_manager import open_database
-from src.domain.posts import Outcome
+from src.domain.answers import Outcome
 from src.model import client as model_process
 from src.posting.run import Clock
 from src.system import log

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from src.db_manager import Attempt, Run
+from src.db_manager import Attempt, RunRecord
 from src.domain.posts import Status
 from src.watch.slot_history import NO_RUN, Fate, Gap, Rate, Slot, gaps, rate, slot_history
 
@@ -15,7 +15,7 @@ HOUR = timedelta(hours=1)
 
 def ran(outcome, message="", *, minute=7, finished=True):
     at = NOON + timedelta(minutes=minute)
-    return Run(SLOT, at, at if finished else None, 0 if finished else None, outcome, message, {})
+    return RunRecord(SLOT, at, at if finished else None, 0 if finished else None, outcome, message, {})
 
 
 def tried(outcome, reason=""):

@@ -10,7 +10,8 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError,
 
 from src import twitter_manager
 from src.db_manager import Database
-from src.domain.posts import Exit, Outcome
+from src.domain.answers import Outcome
+from src.domain.runs import Exit
 from src.twitter_handler import read_failure
 from tests import fake_x
 from tests.world import new_world
@@ -160,13 +161,13 @@ def test_main_in_a_terminal(world, monkeypatch, capsys):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(twitter_manager, "run", stop)
+    monkeypatch.setattr(twitter_manager, "carry_out", stop)
     assert twitter_manager.main([]) == 130
 
     def broken(*_):
         raise ZeroDivisionError(world.x.credentials.api_key)
 
-    monkeypatch.setattr(twitter_manager, "run", broken)
+    monkeypatch.setattr(twitter_manager, "carry_out", broken)
     assert twitter_manager.main([]) == 70
     said = capsys.readouterr().err
     assert "a bug: ZeroDivisionError: ***" in said

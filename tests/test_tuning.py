@@ -6,8 +6,8 @@ import pytest
 
 from src import config
 from src.content import gates, library
+from src.domain.errors import TuningError
 from src.model import tune
-from src.model.tune import TuningTrouble
 
 LIBRARY = library.load([config.ROOT / "data" / "library"])
 STATEMENTS = {s.id: s for s in LIBRARY.statements}
@@ -65,7 +65,7 @@ def test_examples_that_cannot_be_used(tmp_path, line):
     """Broken examples are named by their line, all at once."""
     file = tmp_path / "mine.jsonl"
     file.write_text(json.dumps({"statement": "A fact that is true.", "opening": "Is it?"}) + "\n\n" + line + "\n")
-    with pytest.raises(TuningTrouble, match=rf"{file}:3: "):
+    with pytest.raises(TuningError, match=rf"{file}:3: "):
         tune.read_examples(file)
 
 
@@ -74,7 +74,7 @@ def test_examples_of_one_statement_are_one_lesson(tmp_path):
     file = tmp_path / "mine.jsonl"
     file.write_text("".join(json.dumps({"statement": "A fact that is true.", "opening": o}) + "\n" for o in ("Is it?", "True or not?")))
     assert tune.read_examples(file) == [("A fact that is true.", ("Is it?", "True or not?"))]
-    with pytest.raises(TuningTrouble, match="cannot be read"):
+    with pytest.raises(TuningError, match="cannot be read"):
         tune.read_examples(tmp_path / "none.jsonl")
 
 

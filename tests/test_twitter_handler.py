@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from src.domain.posts import Outcome
+from src.domain.answers import Outcome
 from src.twitter_handler import (
     MAX_BODY_BYTES,
     clock_is_off,

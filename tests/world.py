@@ -21,7 +21,8 @@ from typing import Any
 import time_machine
 
 from src import config
-from src.domain.posts import Composition, Draft, TickResult
+from src.domain.runs import TickResult
+from src.domain.texts import Composition, Draft
 from src.posting.run import Clock, with_login
 from src.system import failpoints, log
 from src.twitter_manager import run_tick

@@ -12,7 +12,8 @@ from src import content_generator, db_manager
 from src.config import Settings
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
 from src.db_manager import Database
-from src.domain.posts import Post, Status, UsageTrouble
+from src.domain.errors import UsageError
+from src.domain.posts import Post, Status
 from src.system.lock import writer_lock
 from src.system.log import sanitise
 from src.x.claim import named
@@ -21,11 +22,11 @@ SECONDS_A_DRAFT = 10.0
 
 
 def run(options: argparse.Namespace, settings: Settings, now: datetime) -> tuple[object, str]:
-    """Carry out `drafts ACTION`: (data for JSON, text for people). Raises `UsageTrouble`."""
+    """Carry out `drafts ACTION`: (data for JSON, text for people). Raises `UsageError`."""
     with writer_lock(settings.database) as ours:
         if not ours:
             message = "another run is in progress"
-            raise UsageTrouble(message, "wait for it to end")
+            raise UsageError(message, "wait for it to end")
         with contextlib.closing(db_manager.open_database(settings.database, now)) as db:
             return _ACTIONS[options.action](options, settings, db, now)
 
@@ -80,13 +81,13 @@ def _refuse_bad(settings: Settings, db: Database, text: str, now: datetime, *, o
     verdict = content_generator.judge_by_hand(settings, text, others)
     if not verdict.passed:
         message = f"this text is refused: {', '.join(verdict.reasons)}"
-        raise UsageTrouble(message, "the same gates hold for every text; `drafts edit ID TEXT` changes it")
+        raise UsageError(message, "the same gates hold for every text; `drafts edit ID TEXT` changes it")
 
 
 def _moved(db: Database, post: Post, *, done: bool, words: str) -> tuple[object, str]:
     if not done:
         message = f"post {post.id} is {post.status}, that cannot be done to it"
-        raise UsageTrouble(message, "`drafts list` shows what waits")
+        raise UsageError(message, "`drafts list` shows what waits")
     return _data(db.post(post.id)), f"draft {post.id} {words}"
 
 
@@ -94,7 +95,7 @@ def _find(db: Database, post_id: int) -> Post:
     post = db.find_post(post_id)
     if post is None or post.status not in {Status.DRAFT, Status.APPROVED, Status.REJECTED}:
         message = f"there is no draft {post_id}"
-        raise UsageTrouble(message, "`drafts list` shows what waits")
+        raise UsageError(message, "`drafts list` shows what waits")
     return post
 
 

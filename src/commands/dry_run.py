@@ -7,7 +7,8 @@ import json
 
 from src.config import Settings
 from src.content.tweet_text import MAX_WEIGHT, find_links, weighted_length
-from src.domain.posts import Post, TickResult
+from src.domain.posts import Post
+from src.domain.runs import TickResult
 from src.system import log
 from src.x.claim import named, title
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from src.config import Settings
 from src.content import library as sources
+from src.domain.errors import StorageError
 from src.model import choose, tune
 from src.model import versions as model_versions
 from src.model.versions import Version
-from src.system.files import FileTrouble
 from src.upkeep import model_update
 from src.x.claim import named
 
@@ -19,12 +19,12 @@ Shown = tuple[object, str]
 
 
 def run(options: argparse.Namespace, settings: Settings) -> Shown:
-    """Carry out `model ACTION`. Raises `Trouble`; the model in use stays then."""
+    """Carry out `model ACTION`. Raises `ProgramError`; the model in use stays then."""
     try:
         data, text = _ACTIONS[options.action](options, settings)
     except OSError as error:
         message = f"the models folder cannot be used: {error}"
-        raise FileTrouble(message, f"make room and let this user write there: df -h {settings.models_dir}; ls -ld {settings.models_dir}") from error
+        raise StorageError(message, f"make room and let this user write there: df -h {settings.models_dir}; ls -ld {settings.models_dir}") from error
     return data, named(text, settings.profile)
 
 

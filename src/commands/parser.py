@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from src import __version__
-from src.domain.posts import MAX_TWEET_ID, Exit
+from src.domain.answers import MAX_TWEET_ID
+from src.domain.runs import Exit
 
 MOST_EPOCHS = 100
 DESCRIPTION = "Write one verified tweet with a local model and post it to X, at most once per slot. Made for cron."

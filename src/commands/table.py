@@ -16,22 +16,14 @@ from src import db_manager
 from src.config import Settings
 from src.content import library as sources
 from src.content import safety
-from src.domain.posts import (
-    ConfigTrouble,
-    DatabaseTrouble,
-    Exit,
-    Outcome,
-    Post,
-    RenewableLogin,
-    Status,
-    Trouble,
-    Tweet,
-    UsageTrouble,
-    tweet_url,
-)
+from src.domain.answers import Outcome, Tweet, tweet_url
+from src.domain.errors import AccountError, ConfigError, ModelError, ProgramError, StorageError, UsageError
+from src.domain.logins import RenewableLogin
+from src.domain.posts import Post, Status
+from src.domain.runs import Exit
 from src.model import choose
 from src.posting.reconcile import reconcile as reconcile_open
-from src.posting.run import App, Clock, LazyAccount, no_text, require_credentials
+from src.posting.run import Clock, LazyAccount, Run, no_text, require_credentials
 from src.system import log
 from src.system.lock import writer_lock
 from src.watch.health import exit_code
@@ -57,7 +49,7 @@ def check(options: argparse.Namespace, settings: Settings, clock: Clock, _run: s
     for name, probe in _probes(options, settings, clock):
         try:
             rows.append({"part": name, "ok": True, "says": probe(), "exit_code": 0})
-        except Trouble as error:
+        except ProgramError as error:
             fix = named(error.fix, settings.profile)
             rows.append({"part": name, "ok": False, "says": str(error), "fix": fix, "exit_code": int(error.exit_code)})
     lines = []
@@ -88,7 +80,7 @@ def _check_credentials(settings: Settings, now: datetime) -> str:
 
     if end := credentials.lapses_at(settings.login, now):
         message = f"the login at X ends on {end:%F} unless a run renews it"
-        raise Trouble(message, credentials.FIX_LOGIN)
+        raise ProgramError(message, credentials.FIX_LOGIN)
     return credentials.described(settings)
 
 
@@ -98,10 +90,10 @@ def _check_folders(settings: Settings) -> str:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             message = f"{folder} cannot be made: {error.strerror}"
-            raise DatabaseTrouble(message, "name a folder on a disk of this machine in .env (DATA_DIR, LOG_DIR)") from error
+            raise StorageError(message, "name a folder on a disk of this machine in .env (DATA_DIR, LOG_DIR)") from error
         if not os.access(folder, os.W_OK | os.X_OK):
             message = f"{folder} is not writable"
-            raise DatabaseTrouble(message, f"type: chmod u+wx {folder}")
+            raise StorageError(message, f"type: chmod u+wx {folder}")
     return f"{settings.data_dir} and {settings.log_dir} are writable"
 
 
@@ -118,14 +110,14 @@ def _check_library(settings: Settings) -> str:
     safety.read_words(settings.blocklist_file)
     if not library.statements or library.problems:
         message = f"{len(library.statements)} statements, {len(library.problems)} broken records"
-        raise Trouble(message, "type: python -m src.twitter_manager sources check")
+        raise ProgramError(message, "type: python -m src.twitter_manager sources check")
     return f"{len(library.statements)} statements in {len(library.topics)} topics"
 
 
 def _check_model(settings: Settings) -> str:
     found = choose.locate(settings)
     if found.note:
-        raise choose.ModelTrouble(*found.note.rsplit("; ", 1))
+        raise ModelError(*found.note.rsplit("; ", 1))
     return f"{found.name} is installed and its files are sound"
 
 
@@ -135,19 +127,13 @@ def _check_online(settings: Settings, clock: Clock) -> str:
     with contextlib.ExitStack() as stack:
         if isinstance(settings.login, RenewableLogin) and not stack.enter_context(writer_lock(settings.database)):
             message = "another run is in progress, and it may be renewing the login"
-            raise UsageTrouble(message, "wait for it to end")
+            raise UsageError(message, "wait for it to end")
         result, level = XClient(settings, clock.now).access_level()
     if result.outcome is not Outcome.POSTED:
-        raise AccountTrouble(f"X answered {result.http_status or result.reason}: {result.detail or result.reason}", result.fix)
+        raise AccountError(f"X answered {result.http_status or result.reason}: {result.detail or result.reason}", result.fix)
     if level and "write" not in level:
-        raise AccountTrouble(f"the access token may only {level}", FIX_WRITE)
+        raise AccountError(f"the access token may only {level}", FIX_WRITE)
     return f"X accepts the keys; access level {level or 'not told'}"
-
-
-class AccountTrouble(Trouble):
-    """X refuses the account, the app or the token."""
-
-    exit_code = Exit.BLOCKED
 
 
 # ---- status, report, history -----------------------------------------------------------------------------------
@@ -198,9 +184,9 @@ def reconcile(options: argparse.Namespace, settings: Settings, clock: Clock, run
     with writer_lock(settings.database) as ours:
         if not ours:
             message = "another run is in progress"
-            raise UsageTrouble(message, "wait for it to end")
+            raise UsageError(message, "wait for it to end")
         with contextlib.closing(db_manager.open_database(settings.database, clock.now())) as db:
-            app = App(settings, db, LazyAccount(settings, clock), no_text, run_id, clock)
+            app = Run(settings, db, LazyAccount(settings, clock), no_text, run_id, clock)
             db.recover(app.slot)
             settled = _settle_by_hand(app, options) if options.id else _settle_all(app)
             left = [p.id for state in (Status.UNKNOWN, Status.UNCONFIRMED) for p in db.with_status(state)]
@@ -209,7 +195,7 @@ def reconcile(options: argparse.Namespace, settings: Settings, clock: Clock, run
     return int(Exit.UNKNOWN) if left else 0
 
 
-def _settle_all(app: App) -> list[str]:
+def _settle_all(app: Run) -> list[str]:
     before = app.db.with_status(Status.UNKNOWN)
     if before:
         require_credentials(app.settings)
@@ -217,16 +203,16 @@ def _settle_all(app: App) -> list[str]:
     return [f"post {p.id}: {app.db.post(p.id).status}" for p in before if app.db.post(p.id).status is not Status.UNKNOWN]
 
 
-def _settle_by_hand(app: App, options: argparse.Namespace) -> list[str]:
+def _settle_by_hand(app: Run, options: argparse.Namespace) -> list[str]:
     post = app.db.find_post(options.id)
     if post is None or post.status not in {Status.UNKNOWN, Status.UNCONFIRMED, Status.FAILED}:
         message = f"post {options.id} is {post.status if post else 'not there'}; only an unknown one can be settled"
-        raise UsageTrouble(message, "type: python -m src.twitter_manager history")
+        raise UsageError(message, "type: python -m src.twitter_manager history")
     if options.not_posted:
         app.db.prove_absent(post, "operator", free_slot=False)
     elif not app.db.confirm_posted(post, Tweet(options.posted, post.content), "operator", app.clock.now()):
         message = f"tweet {options.posted} belongs to another post already"
-        raise UsageTrouble(message, "look again at x.com: the last digits of the address are the tweet's id")
+        raise UsageError(message, "look again at x.com: the last digits of the address are the tweet's id")
     return [f"post {post.id}: {app.db.post(post.id).status}"]
 
 
@@ -249,7 +235,7 @@ def evaluate(options: argparse.Namespace, settings: Settings, _clock: Clock, _ru
     library = sources.load(paths)
     if not library.statements:
         message = f"no sound statement in {', '.join(map(str, paths))}"
-        raise UsageTrouble(message, "`sources check` lists what is wrong")
+        raise UsageError(message, "`sources check` lists what is wrong")
     report = evaluation.evaluate(settings, library.statements, options.n)
     show(report.as_data(), evaluation.as_text(report), as_json=options.json)
     return 0
@@ -261,7 +247,7 @@ def try_alerts(options: argparse.Namespace, settings: Settings, _clock: Clock, _
 
     if not (settings.alert_urls or settings.ping_url):
         message = "neither ALERT_URLS nor PING_URL is set"
-        raise ConfigTrouble(message, "set one in .env; https://github.com/caronc/apprise lists the addresses")
+        raise ConfigError(message, "set one in .env; https://github.com/caronc/apprise lists the addresses")
     told = {}
     if settings.alert_urls:
         alert = alerts.Alert("new", "test", "twitter_manager: test", "This is a test. All is well.")
@@ -279,19 +265,19 @@ def undo(options: argparse.Namespace, settings: Settings, clock: Clock, _run: st
     with writer_lock(settings.database) as ours:
         if not ours:
             message = "another run is in progress"
-            raise UsageTrouble(message, "wait for it to end")
+            raise UsageError(message, "wait for it to end")
         with contextlib.closing(db_manager.open_database(settings.database, clock.now())) as db:
             post = db.find_post(options.id)
             if post is None or post.tweet_id is None:
                 message = f"post {options.id} is not on X"
-                raise UsageTrouble(message, "`history` shows the posts and their ids")
+                raise UsageError(message, "`history` shows the posts and their ids")
             if not options.yes and not _confirmed(post):
                 show({"deleted": False}, "nothing was deleted", as_json=options.json)
                 return 0
             result = LazyAccount(settings, clock).delete(post.tweet_id)
             if result.outcome is not Outcome.POSTED:
                 reason = result.detail or result.reason
-                raise AccountTrouble(f"X did not delete {post.tweet_id}: {reason}", result.fix or "try again later")
+                raise AccountError(f"X did not delete {post.tweet_id}: {reason}", result.fix or "try again later")
             db.stamp_deleted(post, clock.now())
     show({"deleted": True, "tweet_id": str(post.tweet_id)}, f"deleted {tweet_url(post.tweet_id)}", as_json=options.json)
     return 0

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from src.config import Settings
 from src.content.library import Statement
-from src.domain.posts import History
+from src.domain.texts import History
 
 HORIZON_DAYS = 366
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from src.content import safety
 from src.content.library import MAX_OPENING, Statement
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
-from src.domain.posts import Verdict
+from src.domain.texts import Verdict
 
 NEAR_DUPLICATE = 88.0  # similarity of the sorted words, 0 to 100 (rapidfuzz)
 STALE_OPENING = 82.0

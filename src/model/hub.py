@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from src.config import Settings
-from src.domain.posts import ConfigTrouble, DatabaseTrouble, Exit, Trouble
-from src.model.choose import ModelTrouble
+from src.domain.errors import ConfigError, HubError, ModelError, StorageError
 from src.model.versions import sync_folder
 from src.system import failpoints, progress
 
@@ -33,12 +32,6 @@ _WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
 _NEEDED = ("config.json", "tokenizer.json")
 _WANTED = (*_NEEDED, "tokenizer_config.json", "generation_config.json", "special_tokens_map.json", "model.safetensors.index.json")
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
-
-
-class HubTrouble(Trouble):
-    """The hub cannot be reached or does not answer as it should; later may be better. The model in use stays."""
-
-    exit_code = Exit.TEMPORARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +53,7 @@ class Source:
 
 
 def listing(settings: Settings, source: Source) -> tuple[RemoteFile, ...]:
-    """The files to fetch, the weights last. Raises `ConfigTrouble` for a model that may not be used, `HubTrouble`."""
+    """The files to fetch, the weights last. Raises `ConfigError` for a model that may not be used, `HubError`."""
     from huggingface_hub import HfApi  # noqa: PLC0415 (0.4 s that only an update pays)
 
     with _understood(settings, source):
@@ -69,7 +62,7 @@ def listing(settings: Settings, source: Source) -> tuple[RemoteFile, ...]:
         found = [_remote_file(sibling) for sibling in info.siblings or ()]
     if info.sha != source.revision:
         message = f"{settings.hf_endpoint} answered with commit {info.sha} of {source.name}, not {source.revision}"
-        raise HubTrouble(message, "pin the 40-digit commit, not a tag; if it is, try again later")
+        raise HubError(message, "pin the 40-digit commit, not a tag; if it is, try again later")
     return tuple(sorted(_chosen(source, found), key=lambda file: (bool(_WEIGHTS.fullmatch(file.name)), file.size)))
 
 
@@ -77,7 +70,7 @@ def _remote_file(sibling: Any) -> RemoteFile:
     lfs = sibling.lfs
     if sibling.size is None or not (lfs or sibling.blob_id):
         message = f"the hub tells neither size nor checksum of {sibling.rfilename}"
-        raise HubTrouble(message, "use a hub that does: unset HF_ENDPOINT")
+        raise HubError(message, "use a hub that does: unset HF_ENDPOINT")
     return RemoteFile(sibling.rfilename, int(sibling.size), lfs.sha256 if lfs else "", "" if lfs else sibling.blob_id)
 
 
@@ -89,18 +82,18 @@ def _chosen(source: Source, files: Sequence[RemoteFile]) -> list[RemoteFile]:
         pickled = sorted(n for n in names if n.endswith(_PICKLED))
         message = f"{source.name} has no safetensors weights" + (
             f", only pickled ones ({pickled[0]}), which can run code" if pickled else "")
-        raise ConfigTrouble(message, "set MODEL_REVISION to a commit that ships model.safetensors, or choose another MODEL")
+        raise ConfigError(message, "set MODEL_REVISION to a commit that ships model.safetensors, or choose another MODEL")
     if lacking := [n for n in _NEEDED if n not in names]:
         message = f"{source.name} has no {' and no '.join(lacking)}"
-        raise ConfigTrouble(message, "choose a whole model with a fast tokenizer (not an adapter or a part of one)")
+        raise ConfigError(message, "choose a whole model with a fast tokenizer (not an adapter or a part of one)")
     return [file for file in files if file.name in weights or file.name in _WANTED]
 
 
 def fetch(settings: Settings, source: Source, files: Sequence[RemoteFile], folder: Path) -> None:
     """Bring all files into `folder`, verified; what is there already is kept, what broke off goes on where it stopped.
 
-    Raises `ConfigTrouble` for a model that wants its own code run, before its weights are fetched; `DatabaseTrouble` when
-    the disk is too small; `ModelTrouble` for a wrong checksum; `HubTrouble`.
+    Raises `ConfigError` for a model that wants its own code run, before its weights are fetched; `StorageError` when
+    the disk is too small; `ModelError` for a wrong checksum; `HubError`.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for file in files:
@@ -120,15 +113,15 @@ def fetch(settings: Settings, source: Source, files: Sequence[RemoteFile], folde
 
 
 def refuse_full_disk(folder: Path, needed: int) -> None:
-    """Raise `DatabaseTrouble` unless `needed` bytes and some room to work fit on the disk of `folder`."""
+    """Raise `StorageError` unless `needed` bytes and some room to work fit on the disk of `folder`."""
     free = shutil.disk_usage(folder).free
     if needed * ROOM + SPARE_BYTES > free:
         message = f"the download needs {needed * ROOM / 1e9 + SPARE_BYTES / 1e9:.1f} GB, {folder} has {free / 1e9:.1f} GB free"
-        raise DatabaseTrouble(message, "make room on that disk, or choose a smaller MODEL")
+        raise StorageError(message, "make room on that disk, or choose a smaller MODEL")
 
 
 def refuse_code(file: Path, source: Source) -> None:
-    """Raise `ConfigTrouble` for a configuration that names code of its own, needs a quantizer, or is of no known kind."""
+    """Raise `ConfigError` for a configuration that names code of its own, needs a quantizer, or is of no known kind."""
     text = file.read_text(encoding="utf-8", errors="replace") if file.stat().st_size <= MAX_JSON_BYTES else ""
     try:
         data = json.loads(text)
@@ -136,10 +129,10 @@ def refuse_code(file: Path, source: Source) -> None:
         data = None
     if not isinstance(data, dict):
         message = f"{file.name} of {source.name} is not JSON"
-        raise ConfigTrouble(message, "choose another MODEL or MODEL_REVISION")
+        raise ConfigError(message, "choose another MODEL or MODEL_REVISION")
     if "auto_map" in (text if file.name in {"config.json", "tokenizer_config.json"} else data):
         message = f"{source.name} wants to run code of its own ({file.name}: auto_map)"
-        raise ConfigTrouble(message, "choose a model that transformers knows by itself")
+        raise ConfigError(message, "choose a model that transformers knows by itself")
     if file.name == "config.json":
         _refuse_kind(data, source)
 
@@ -149,10 +142,10 @@ def _refuse_kind(config: dict[str, Any], source: Source) -> None:
 
     if config.get("model_type") not in CONFIG_MAPPING_NAMES:
         message = f"{source.name} is of the kind {config.get('model_type')!r}, which this transformers does not know"
-        raise ConfigTrouble(message, "choose a causal language model such as a Llama, Qwen or Gemma")
+        raise ConfigError(message, "choose a causal language model such as a Llama, Qwen or Gemma")
     if "quantization_config" in config:
         message = f"the weights of {source.name} are quantized and need a library of their own"
-        raise ConfigTrouble(message, "choose the unquantized model")
+        raise ConfigError(message, "choose the unquantized model")
 
 
 def _fetch_one(settings: Settings, source: Source, file: RemoteFile, folder: Path, shown: progress.Bar) -> None:
@@ -165,7 +158,7 @@ def _fetch_one(settings: Settings, source: Source, file: RemoteFile, folder: Pat
     if not _is_right(part, file):
         part.unlink()
         message = f"{file.name} of {source.name} is not the file that the hub promised (checksum)"
-        raise ModelTrouble(message, "nothing was changed; type the command again, and mistrust the network if it repeats")
+        raise ModelError(message, "nothing was changed; type the command again, and mistrust the network if it repeats")
     part.replace(folder / file.name)
     sync_folder(folder)
 
@@ -255,35 +248,35 @@ def _understood(settings: Settings, source: Source) -> Iterator[None]:
         yield
     except errors.GatedRepoError as error:
         message = f"{source.name} is behind a licence: the hub refuses to hand it out"
-        raise ConfigTrouble(message, f"accept the licence at {page}, then set HF_TOKEN to a read token of that account") from error
+        raise ConfigError(message, f"accept the licence at {page}, then set HF_TOKEN to a read token of that account") from error
     except errors.RepositoryNotFoundError as error:
         message = f"there is no model {source.name} at {settings.hf_endpoint}, or it is private"
-        raise ConfigTrouble(message, "see that MODEL is owner/name as on its page; a private one needs HF_TOKEN") from error
+        raise ConfigError(message, "see that MODEL is owner/name as on its page; a private one needs HF_TOKEN") from error
     except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError) as error:
         message = f"{source.name} has no commit {source.revision}"
-        raise ConfigTrouble(message, f"copy a 40-digit commit from {page}/commits/main into MODEL_REVISION") from error
+        raise ConfigError(message, f"copy a 40-digit commit from {page}/commits/main into MODEL_REVISION") from error
     except errors.HFValidationError as error:
         message = f"MODEL={source.name} is no hub id"
-        raise ConfigTrouble(message, "give owner/name as on the model's page, or a folder") from error
+        raise ConfigError(message, "give owner/name as on the model's page, or a folder") from error
     except errors.OfflineModeIsEnabled as error:
         message = "HF_HUB_OFFLINE forbids downloads"
-        raise ConfigTrouble(message, "type: env -u HF_HUB_OFFLINE python -m src.twitter_manager model update") from error
+        raise ConfigError(message, "type: env -u HF_HUB_OFFLINE python -m src.twitter_manager model update") from error
     except errors.HfHubHTTPError as error:
         status = error.response.status_code
         message = f"{settings.hf_endpoint} answered {status}"
         if status in {401, 403}:
-            raise ConfigTrouble(message, f"see that HF_TOKEN is a valid read token and may read {page}") from error
-        raise HubTrouble(message, "the model in use stays; type the command again later, it goes on where it stopped") from error
+            raise ConfigError(message, f"see that HF_TOKEN is a valid read token and may read {page}") from error
+        raise HubError(message, "the model in use stays; type the command again later, it goes on where it stopped") from error
     except (HTTPError, ValueError, TypeError, KeyError, AttributeError) as error:
         message = f"{settings.hf_endpoint} cannot be reached or broke off: {type(error).__name__}"
-        raise HubTrouble(message, "see the network and HF_ENDPOINT, then type the command again: it goes on where it stopped") from error
+        raise HubError(message, "see the network and HF_ENDPOINT, then type the command again: it goes on where it stopped") from error
     except OSError as error:
         if error.errno is None:  # huggingface_hub's word for a length that is wrong
             message = f"{settings.hf_endpoint} sent another length than it promised"
-            raise HubTrouble(message, "type the command again") from error
+            raise HubError(message, "type the command again") from error
         full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
         message = f"cannot write the model: {error.strerror}"
-        raise DatabaseTrouble(message, "make room on the disk" if full else f"see that {settings.models_dir} is writable") from error
+        raise StorageError(message, "make room on the disk" if full else f"see that {settings.models_dir} is writable") from error
 
 
 def checksums(folder: Path, files: Iterable[RemoteFile]) -> dict[str, str]:

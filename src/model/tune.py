@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from src.config import ROOT
 from src.content.gates import judge_opening
 from src.content.library import MAX_OPENING, Statement, text_problems
-from src.domain.posts import Exit, Trouble
+from src.domain.errors import TuningError
 from src.model import gguf_weights
 from src.model.choose import GGUF_SHA256, packaged_gguf, sha256
 from src.model.worker import isolate, prompt_for
@@ -40,12 +40,6 @@ VERDICTS = ROOT / "data" / "verdicts"
 BASE = "SmolLM2-135M-Instruct"
 END = "<|im_end|>"
 TUNE_SECONDS = 4 * 3600  # fifteen minutes on two cores; an owner's machine may be slower
-
-
-class TuningTrouble(Trouble):
-    """The examples or the training cannot be used; the model in use stays as it is."""
-
-    exit_code = Exit.CONFIG
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +111,14 @@ def is_held_out(statement_id: str) -> bool:
 
 
 def read_examples(path: Path) -> list[Lesson]:
-    """The owner's examples, one JSON object a line with `statement` and `opening`. Raises `TuningTrouble` naming lines."""
+    """The owner's examples, one JSON object a line with `statement` and `opening`. Raises `TuningError` naming lines."""
     found: dict[str, list[str]] = {}
     problems = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         message = f"{path} cannot be read: {error}"
-        raise TuningTrouble(message) from error
+        raise TuningError(message) from error
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -140,7 +134,7 @@ def read_examples(path: Path) -> list[Lesson]:
             found.setdefault(text, []).append(opening)
     if problems or not found:
         message = "\n".join(["the examples cannot be used:", *(problems or [f"{path}: there are none"])])
-        raise TuningTrouble(message, "mend these lines")
+        raise TuningError(message, "mend these lines")
     return [(text, tuple(openings)) for text, openings in found.items()]
 
 
@@ -253,13 +247,13 @@ def _loss(model: Any, batch: list[Row]) -> torch.Tensor:
 
 def tune(statements: Sequence[Statement], examples: Sequence[Lesson],
          target: Path, recipe: Recipe) -> dict[str, Any]:
-    """Train in a process of its own, with a progress bar on a terminal. The adapter's card. Raises `TuningTrouble`."""
+    """Train in a process of its own, with a progress bar on a terminal. The adapter's card. Raises `TuningError`."""
     data = [*lessons(statements), *examples, *examples]  # the owner's own voice counts twice
     request = json.dumps({"lessons": data, "target": str(target), "recipe": asdict(recipe)})
     status, complaint = progress.follow("tuning", "src.model.tune", request=request, seconds=TUNE_SECONDS, patient=False)
     if status != 0:
         message = f"the training ended with {status}: {complaint}" if status is not None else "the training took too long and was stopped"
-        raise TuningTrouble(message, "see that 7 GB of memory are free")
+        raise TuningError(message, "see that 7 GB of memory are free")
     return dict(json.loads((target / "card.json").read_text(encoding="utf-8")))
 
 

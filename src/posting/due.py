@@ -9,7 +9,10 @@ from zoneinfo import ZoneInfo
 
 from src.config import Settings
 from src.db_manager import Hold, Usage
-from src.domain.posts import Exit, RateLimit, Status, next_slot
+from src.domain.answers import RateLimit
+from src.domain.posts import Status
+from src.domain.runs import Exit
+from src.domain.slots import next_slot
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(hours=24)

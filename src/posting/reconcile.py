@@ -10,8 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from src.domain.posts import Exit, Outcome, Post, SendResult, Status, TickResult, TimelineRead, next_slot, same_text
-from src.posting.run import App
+from src.domain.answers import Outcome, SendResult, TimelineRead
+from src.domain.posts import Post, Status
+from src.domain.runs import Exit, TickResult
+from src.domain.slots import next_slot
+from src.domain.texts import same_text
+from src.posting.run import Run
 from src.system.failpoints import reach
 from src.system.log import logger
 
@@ -33,156 +37,156 @@ class Look:
     canary: bool
 
 
-def reconcile(app: App) -> None:
+def reconcile(run: Run) -> None:
     """Settle every `unknown` post that the timeline can settle. No request unless there is one."""
-    open_posts = app.db.with_status(Status.UNKNOWN)
+    open_posts = run.db.with_status(Status.UNKNOWN)
     if not open_posts:
         return
-    look = _look(app, min(post.since_id for post in open_posts))
+    look = _look(run, min(post.since_id for post in open_posts))
     for post in open_posts:
-        _settle(app, post, look)
-    absorb(app, look)
+        _settle(run, post, look)
+    absorb(run, look)
     reach("reconcile.settled")
 
 
-def audit(app: App) -> None:
+def audit(run: Run) -> None:
     """Once a day, compare all since the last audit both ways: ours but gone is stamped, on X but unknown is recorded."""
-    now = app.clock.now()
-    last = app.db.get_time("audited_at") or datetime.fromtimestamp(0, UTC)
+    now = run.clock.now()
+    last = run.db.get_time("audited_at") or datetime.fromtimestamp(0, UTC)
     if abs(now - last) < AUDIT_EVERY:
         return
-    if app.db.newest_tweet_id():
+    if run.db.newest_tweet_id():
         longest = now - LONGEST_AUDIT
         since = last if longest < last < now else longest  # later than now: a clock that was wrong wrote it
-        look = _look(app, app.db.newest_tweet_before(since - AUDIT_OVERLAP))
+        look = _look(run, run.db.newest_tweet_before(since - AUDIT_OVERLAP))
         if not look.canary:
             return
-        absorb(app, look)
-    app.db.put(audited_at=str(now.timestamp()))
+        absorb(run, look)
+    run.db.put(audited_at=str(now.timestamp()))
 
 
-def _look(app: App, since_id: int) -> Look:
+def _look(run: Run, since_id: int) -> Look:
     """Read from the newest known tweet at or below `since_id`; a little further back if that one is gone."""
-    known = app.db.known_tweet_ids(CANARIES, newest=since_id)
+    known = run.db.known_tweet_ids(CANARIES, newest=since_id)
     starts = dict.fromkeys([known[0] - 1, known[-1] - 1] if known else [0])
     look = Look(TimelineRead(), canary=False)
     for start in starts:
-        read = read_timeline(app, start)
-        look = Look(read, bool(read.healthy and app.db.known_among(t.id for t in read.tweets)))
+        read = read_timeline(run, start)
+        look = Look(read, bool(read.healthy and run.db.known_among(t.id for t in read.tweets)))
         if look.canary or not read.healthy:
             break
     return look
 
 
-def read_timeline(app: App, since_id: int, until_id: int = 0) -> TimelineRead:
+def read_timeline(run: Run, since_id: int, until_id: int = 0) -> TimelineRead:
     """One owned read, entered in the ledger and the log."""
-    read = app.x.timeline(since_id, until_id=until_id)
-    app.add("reads")
-    app.add("read_ms", read.result.latency_ms)
+    read = run.account.timeline(since_id, until_id=until_id)
+    run.add("reads")
+    run.add("read_ms", read.result.latency_ms)
     if read.tweets:
-        usd = len(read.tweets) * app.settings.price_read_usd
-        app.db.spend(app.clock.now(), "read", len(read.tweets), usd)
-        app.add("cost_usd", usd)
+        usd = len(read.tweets) * run.settings.price_read_usd
+        run.db.spend(run.clock.now(), "read", len(read.tweets), usd)
+        run.add("cost_usd", usd)
     logger.info("timeline.read", extra={"tweets": len(read.tweets), "healthy": read.healthy,
                                         "http_status": read.result.http_status, "reason": read.result.reason})
     reach("reconcile.read")
     return read
 
 
-def _settle(app: App, post: Post, look: Look) -> None:
-    now = app.clock.now()
-    recorded = app.db.known_among(t.id for t in look.read.tweets)
+def _settle(run: Run, post: Post, look: Look) -> None:
+    now = run.clock.now()
+    recorded = run.db.known_among(t.id for t in look.read.tweets)
     for tweet in sorted(look.read.tweets, key=lambda t: t.id):
         if tweet.id > post.since_id and tweet.id not in recorded and same_text(tweet.text, post.content):
-            app.db.confirm_posted(post, tweet, "timeline", now)
+            run.db.confirm_posted(post, tweet, "timeline", now)
             logger.info("post.found", extra={"post_id": post.id, "tweet_id": tweet.id})
             return
     sent = post.sent_at or now
     if look.canary and look.read.complete:
-        post = app.db.record_absence(post, now)
+        post = run.db.record_absence(post, now)
         waited = now - min(sent, post.absent_at or now)
         if post.absent >= ABSENT_READS and waited >= ABSENT_AFTER:
-            app.db.prove_absent(post, "absent", free_slot=False)
+            run.db.prove_absent(post, "absent", free_slot=False)
             logger.warning("post.absent", extra={"post_id": post.id})
             return
     if abs(now - sent) > GIVE_UP_AFTER:
-        app.db.give_up(post)
+        run.db.give_up(post)
         logger.error("post.unconfirmed", extra={"post_id": post.id})
 
 
-def absorb(app: App, look: Look, *, ours: bool = False) -> None:
+def absorb(run: Run, look: Look, *, ours: bool = False) -> None:
     """Take over what a read shows: unknown tweets are recorded, known ones stamped, missing ones marked as gone.
 
     With `ours` (after a restore) unknown tweets are taken for our own: each takes its slot and is in the ledger.
     """
-    read, now = look.read, app.clock.now()
+    read, now = look.read, run.clock.now()
     if not read.healthy or not read.tweets:
         return
     shown = {t.id for t in read.tweets}
-    strangers = [t for t in read.tweets if t.id not in app.db.known_among(shown)]
+    strangers = [t for t in read.tweets if t.id not in run.db.known_among(shown)]
     for tweet in strangers:
-        lost = app.db.lost_post(tweet.text)
-        if lost and tweet.id > lost.since_id and app.db.confirm_posted(lost, tweet, "audit", now):
+        lost = run.db.lost_post(tweet.text)
+        if lost and tweet.id > lost.since_id and run.db.confirm_posted(lost, tweet, "audit", now):
             logger.warning("post.found_late", extra={"post_id": lost.id, "tweet_id": tweet.id})
-    waiting = app.db.with_status(Status.UNKNOWN)
+    waiting = run.db.with_status(Status.UNKNOWN)
     new = [t for t in strangers if not any(same_text(t.text, p.content) for p in waiting)]
-    minutes, usd = (app.settings.post_interval_minutes, app.settings.price_post_usd) if ours else (None, 0.0)
-    if imported := app.db.import_tweets(new, now, slot_minutes=minutes, usd=usd):
+    minutes, usd = (run.settings.post_interval_minutes, run.settings.price_post_usd) if ours else (None, 0.0)
+    if imported := run.db.import_tweets(new, now, slot_minutes=minutes, usd=usd):
         logger.warning("timeline.unrecorded", extra={"tweets": imported})
-    gone = [i for i in app.db.known_tweet_ids(200) if min(shown) < i <= max(shown) and i not in shown]
-    app.db.stamp_seen(shown, gone if look.canary else [], now)
+    gone = [i for i in run.db.known_tweet_ids(200) if min(shown) < i <= max(shown) and i not in shown]
+    run.db.stamp_seen(shown, gone if look.canary else [], now)
 
 
-def settle_now(app: App, post: Post, result: SendResult) -> Post:
+def settle_now(run: Run, post: Post, result: SendResult) -> Post:
     """After a send without a trustworthy answer: look a few times, with pauses, in this run.
 
     A duplicate refusal that no look explains is a definite no: nothing was made, and the slot is free again.
     """
     absences = 0
-    for pause in app.settings.reconcile_delays_seconds:
-        if app.seconds_left() < pause:
+    for pause in run.settings.reconcile_delays_seconds:
+        if run.seconds_left() < pause:
             break
-        app.clock.sleep(pause)
-        look = _look(app, post.since_id)
+        run.clock.sleep(pause)
+        look = _look(run, post.since_id)
         before = post.absent
-        _settle(app, post, look)
-        post = app.db.post(post.id)
+        _settle(run, post, look)
+        post = run.db.post(post.id)
         if post.status is not Status.UNKNOWN:
-            absorb(app, look)
+            absorb(run, look)
             return post
         absences += post.absent > before
-    if result.outcome is Outcome.DUPLICATE and absences == len(app.settings.reconcile_delays_seconds) > 0:
-        app.db.prove_absent(post, "duplicate-refused", free_slot=True)
-    return app.db.post(post.id)
+    if result.outcome is Outcome.DUPLICATE and absences == len(run.settings.reconcile_delays_seconds) > 0:
+        run.db.prove_absent(post, "duplicate-refused", free_slot=True)
+    return run.db.post(post.id)
 
 
-def second_look(app: App, post: Post) -> tuple[Post, SendResult | None]:
+def second_look(run: Run, post: Post) -> tuple[Post, SendResult | None]:
     """Before anything else is sent for a slot in which X said no: was the text made all the same?
 
     A refusal is X's word, and X has answered errors for requests that it carried out. One owned read settles it.
     Returns the post as it stands, and the read's result if the timeline could not be read: then nothing may be sent.
     """
-    look = _look(app, post.since_id)
-    recorded = app.db.known_among(t.id for t in look.read.tweets)
+    look = _look(run, post.since_id)
+    recorded = run.db.known_among(t.id for t in look.read.tweets)
     for tweet in sorted(look.read.tweets, key=lambda t: t.id):
         if tweet.id > post.since_id and tweet.id not in recorded and same_text(tweet.text, post.content):
-            app.db.confirm_posted(post, tweet, "second look", app.clock.now())
+            run.db.confirm_posted(post, tweet, "second look", run.clock.now())
             logger.warning("post.made_although_refused", extra={"post_id": post.id, "tweet_id": tweet.id})
-            return app.db.post(post.id), None
+            return run.db.post(post.id), None
     return post, None if look.read.healthy else look.read.result
 
 
-def cold_start(app: App) -> TickResult | None:
+def cold_start(run: Run) -> TickResult | None:
     """A new or restored database does not know the latest tweets: read them first. Not healthy: do not post (fail closed).
 
     None when it is done or was done before. After a damaged database was replaced or a backup restored, this slot
     is given up as well: a tweet of this very slot may not be on the timeline yet.
     """
-    kind = app.db.get("cold_start")
-    if kind is None or app.preview:
+    kind = run.db.get("cold_start")
+    if kind is None or run.preview:
         return None
-    now = app.clock.now()
-    read = _since_the_backup(app) if kind == "restored" else read_timeline(app, 0)
+    now = run.clock.now()
+    read = _since_the_backup(run) if kind == "restored" else read_timeline(run, 0)
     usable = read.healthy and (bool(read.tweets) or kind == "new")
     if not usable:
         result = read.result
@@ -191,34 +195,34 @@ def cold_start(app: App) -> TickResult | None:
         return TickResult(code, "cold-start", f"the database is {'restored' if kind == 'restored' else 'new'} and the timeline could not be read first: {what}",
                           result.fix or "the next run tries again; nothing is posted until then")
     if kind == "restored":  # texts that are open are left to `reconcile`, which comes next
-        absorb(app, Look(read, bool(app.db.known_among(t.id for t in read.tweets))), ours=True)
+        absorb(run, Look(read, bool(run.db.known_among(t.id for t in read.tweets))), ours=True)
     else:
-        app.db.import_tweets(read.tweets, now, slot_minutes=app.settings.post_interval_minutes)
+        run.db.import_tweets(read.tweets, now, slot_minutes=run.settings.post_interval_minutes)
     logger.info("cold_start.imported", extra={"tweets": len(read.tweets), "kind": kind})
     if kind != "new":
-        app.db.hold("wait", "new-database", next_slot(now, app.settings.post_interval_minutes), "", now)
-    app.db.put(cold_start=None, audited_at=str(now.timestamp()))
+        run.db.hold("wait", "new-database", next_slot(now, run.settings.post_interval_minutes), "", now)
+    run.db.put(cold_start=None, audited_at=str(now.timestamp()))
     return None
 
 
-def _since_the_backup(app: App) -> TimelineRead:
+def _since_the_backup(run: Run) -> TimelineRead:
     """Every tweet since the newest on record, that one included; if that was deleted, from a little further back."""
-    known = app.db.known_tweet_ids(CANARIES)
+    known = run.db.known_tweet_ids(CANARIES)
     read = TimelineRead()
     for start in dict.fromkeys([known[0] - 1, known[-1] - 1, 0] if known else [0]):
-        read = _pages(app, start, MOST_PAGES if start else 1)
+        read = _pages(run, start, MOST_PAGES if start else 1)
         if read.tweets or not read.healthy:
             break
     return read
 
 
-def _pages(app: App, since_id: int, most: int) -> TimelineRead:
+def _pages(run: Run, since_id: int, most: int) -> TimelineRead:
     """Up to `most` pages as one read, newest first; healthy only if each is."""
-    page = read_timeline(app, since_id)
+    page = read_timeline(run, since_id)
     tweets = page.tweets
     for _ in range(most - 1):
         if page.complete or not page.healthy or not page.tweets:
             break
-        page = read_timeline(app, since_id, min(t.id for t in page.tweets))
+        page = read_timeline(run, since_id, min(t.id for t in page.tweets))
         tweets += page.tweets
     return replace(page, tweets=tweets)

@@ -11,16 +11,11 @@ from typing import Protocol
 
 from src.config import Settings
 from src.db_manager import Database
-from src.domain.posts import (
-    Composition,
-    ConfigTrouble,
-    History,
-    Outcome,
-    RenewableLogin,
-    SendResult,
-    TimelineRead,
-    slot_of,
-)
+from src.domain.answers import Outcome, SendResult, TimelineRead
+from src.domain.errors import ConfigError
+from src.domain.logins import RenewableLogin
+from src.domain.slots import slot_of
+from src.domain.texts import Composition, History
 
 
 class Account(Protocol):
@@ -52,12 +47,12 @@ Compose = Callable[[Settings, History, datetime, float], Composition]
 
 
 @dataclass(slots=True)
-class App:
+class Run:
     """One run. `slot` is fixed at the start; `preview` is a dry run, which does not ask whether a post is due."""
 
     settings: Settings
     db: Database
-    x: Account
+    account: Account
     compose: Compose
     run_id: str
     clock: Clock = field(default_factory=Clock)
@@ -118,7 +113,7 @@ class LazyAccount:
         return self._client.delete(tweet_id)
 
 
-class Printer:
+class DryRunAccount:
     """The account of a dry run: it posts nothing and knows nothing."""
 
     def ready(self) -> SendResult | None:
@@ -139,20 +134,20 @@ class Printer:
 
 
 def require_credentials(settings: Settings) -> None:
-    """Raise `ConfigTrouble` that names every credential that is missing."""
+    """Raise `ConfigError` that names every credential that is missing."""
     missing = settings.missing_credentials
     if not missing:
         return
     message = f"{', '.join(missing)}: not set"
     if settings.login:
-        raise ConfigTrouble(message, "fill it in in .env: the login was made with it")
-    raise ConfigTrouble(message, "copy .env.example to .env, chmod 600 .env, and fill in the four keys of your X app;"
+        raise ConfigError(message, "fill it in in .env: the login was made with it")
+    raise ConfigError(message, "copy .env.example to .env, chmod 600 .env, and fill in the four keys of your X app;"
                                  " `login` fetches the access token if you only have the app's two"
                                  " (keys that systemd hands to its service are not seen from a shell)")
 
 
 def with_login(settings: Settings) -> Settings:
-    """The settings with the tokens that `login` fetched, if it did. Raises `ConfigTrouble` for a file that cannot be used."""
+    """The settings with the tokens that `login` fetched, if it did. Raises `ConfigError` for a file that cannot be used."""
     if not settings.credentials_file.exists():
         return settings
     from src.x import credentials  # noqa: PLC0415 (a run on the keys of .env need not load it)

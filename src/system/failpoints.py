@@ -10,6 +10,8 @@ import os
 import signal
 import time
 
+from src.domain.errors import InjectedFault
+
 NAMES = (
     "tick.locked",
     "tick.recovered",
@@ -51,10 +53,6 @@ NAMES = (
 
 _plan: dict[str, str] = {}
 _seen: list[str] = []
-
-
-class InjectedFault(Exception):
-    """Raised by a failpoint whose action is `raise`."""
 
 
 def arm(plan: str) -> None:

@@ -6,17 +6,11 @@ import contextlib
 import os
 from pathlib import Path
 
-from src.domain.posts import Exit, Trouble
-
-
-class FileTrouble(Trouble):
-    """A file or a folder that the owner named cannot be written."""
-
-    exit_code = Exit.IO
+from src.domain.errors import StorageError
 
 
 def write_whole(path: Path, text: str, mode: int = 0o600) -> None:
-    """Put `text` into `path`: temporary file beside it, fsync, rename, fsync of the folder. Raises `FileTrouble`."""
+    """Put `text` into `path`: temporary file beside it, fsync, rename, fsync of the folder. Raises `StorageError`."""
     path = path.expanduser().absolute()
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -34,7 +28,7 @@ def write_whole(path: Path, text: str, mode: int = 0o600) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         message = f"cannot write {path}: {error.strerror}"
-        raise FileTrouble(message, f"name a file in a folder that exists and is writable: mkdir -p {path.parent}") from error
+        raise StorageError(message, f"name a file in a folder that exists and is writable: mkdir -p {path.parent}") from error
 
 
 def _sync_folder(folder: Path) -> None:

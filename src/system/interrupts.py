@@ -7,9 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 
-
-class DeadlineError(Exception):
-    """A piece of work took longer than its limit as a whole."""
+from src.domain.errors import DeadlineError
 
 
 @contextlib.contextmanager

@@ -8,8 +8,8 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from src.domain.posts import DatabaseTrouble
-from src.system.interrupts import DeadlineError, hard_limit
+from src.domain.errors import DeadlineError, StorageError
+from src.system.interrupts import hard_limit
 
 _POLL_SECONDS = 0.5
 
@@ -26,7 +26,7 @@ def writer_lock(path: Path) -> Iterator[bool]:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         message = f"cannot make {lock}: {error.strerror}"
-        raise DatabaseTrouble(message, f"make the folder writable: chmod u+wx {lock.parent}") from error
+        raise StorageError(message, f"make the folder writable: chmod u+wx {lock.parent}") from error
     try:
         yield _lock(descriptor, lock)
     finally:
@@ -40,7 +40,7 @@ def _lock(descriptor: int, lock: Path) -> bool:
         return False
     except OSError as error:  # a network disk without locks, a disk that fails
         message = f"cannot lock {lock}: {error.strerror}"
-        raise DatabaseTrouble(message, "put DATA_DIR on a disk of this machine whose file system has locks") from error
+        raise StorageError(message, "put DATA_DIR on a disk of this machine whose file system has locks") from error
     return True
 
 

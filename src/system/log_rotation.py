@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 
 from src.config import Settings
-from src.domain.posts import Trouble
+from src.domain.errors import ProgramError
 from src.system.lock import writer_lock
 from src.system.log import FILES
 
@@ -50,7 +50,7 @@ def rotate(folder: Path, rules: Rules, now: datetime) -> str:
                     if _due(folder / name, rules, now):
                         _set_aside(folder / name, now)
                 drop_old(folder, rules, now)
-    except (OSError, Trouble) as error:
+    except (OSError, ProgramError) as error:
         return f"log files cannot be rotated in {folder}: {error}"
     return ""
 

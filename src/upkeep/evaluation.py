@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from src import content_generator
 from src.config import Settings
 from src.content.library import Statement
-from src.domain.posts import Candidate, History
+from src.domain.texts import Candidate, History
 from src.model import choose
 from src.model.choose import Model
 from src.model.client import mode_for, write
@@ -52,7 +52,7 @@ class Report:
 
 
 def evaluate(settings: Settings, statements: Sequence[Statement], count: int, seed: int = 1, model: Model | None = None) -> Report:
-    """Write for `count` statements (spread over the topics at random) and judge as a tick would. Raises `ModelTrouble`.
+    """Write for `count` statements (spread over the topics at random) and judge as a tick would. Raises `ModelError`.
 
     `model` is another than the one in use, to try it.
     """

@@ -22,7 +22,8 @@ from requests_oauthlib.oauth1_session import TokenRequestDenied
 
 from src import db_manager
 from src.config import Settings
-from src.domain.posts import ConfigTrouble, Exit, PinLogin, RenewableLogin, Trouble, UsageTrouble
+from src.domain.errors import AccountError, ConfigError, ProgramError, TemporaryError, UsageError
+from src.domain.logins import PinLogin, RenewableLogin
 from src.posting.run import Clock
 from src.system import log
 from src.system.interrupts import hard_limit
@@ -43,20 +44,8 @@ _FIX_AGAIN = "start `login` again; what X shows is good for a few minutes and fo
 _FIX_CODE = f"{_FIX_AGAIN}; if it said 401, {FIX_CLIENT}"
 
 
-class RefusedTrouble(Trouble):
-    """X does not give tokens."""
-
-    exit_code = Exit.BLOCKED
-
-
-class LaterTrouble(Trouble):
-    """X could not be reached, or made no sense. Nothing was changed."""
-
-    exit_code = Exit.TEMPORARY
-
-
 def run(options: argparse.Namespace, settings: Settings, clock: Clock) -> tuple[object, str]:
-    """Carry out one login; (data, text) for `show`. Raises `Trouble`; then the tokens are as they were."""
+    """Carry out one login; (data, text) for `show`. Raises `ProgramError`; then the tokens are as they were."""
     def tell(words: str) -> None:
         print(words, file=sys.stderr if options.json else sys.stdout, flush=True)
 
@@ -72,12 +61,12 @@ def _keep(settings: Settings, login: credentials.Login, clock: Clock) -> None:
     account = settings.with_login(login)
     if settings.account_id not in {"", account.account_id} and settings.database.exists():
         message = "that is another account than the one this database has posts of"
-        raise UsageTrouble(message, "log in at x.com with the right account first, or give the other one a profile: --profile NAME")
+        raise UsageError(message, "log in at x.com with the right account first, or give the other one a profile: --profile NAME")
     claim_account(account)
     with writer_lock_within(settings.database, LOCK_SECONDS, clock.sleep) as ours:
         if not ours:
             message = "another run is in progress; the tokens were not kept"
-            raise LaterTrouble(message, "wait for it to end, then start `login` again")
+            raise TemporaryError(message, "wait for it to end, then start `login` again")
         credentials.reserve(settings.credentials_file)
         credentials.save(settings.credentials_file, login)
         log.logger.info("login.made", extra={"kind": "oauth2" if isinstance(login, RenewableLogin) else "oauth1"})
@@ -94,7 +83,7 @@ def _asked(question: str, tell: Callable[[str], None]) -> str:
     answer = sys.stdin.readline(8192).strip() if sys.stdin else ""
     if not answer:
         message = "nothing was typed; nothing was changed"
-        raise UsageTrouble(message, _FIX_AGAIN)
+        raise UsageError(message, _FIX_AGAIN)
     return answer
 
 
@@ -116,7 +105,7 @@ def _pin(settings: Settings, clock: Clock, tell: Callable[[str], None]) -> PinLo
     key, secret = settings.twitter_api_key, settings.twitter_api_secret
     if not (key and secret):
         message = "TWITTER_API_KEY and TWITTER_API_SECRET: not set"
-        raise ConfigTrouble(message, "fill in the two keys of your X app in .env (https://developer.x.com, Keys and tokens)")
+        raise ConfigError(message, "fill in the two keys of your X app in .env (https://developer.x.com, Keys and tokens)")
     handler = _PinHandler(settings.x_api_base_url, key.get_secret_value(), secret.get_secret_value())
     with _understood(settings, "X does not know this app", _FIX_APP):
         address = handler.get_authorization_url()
@@ -124,7 +113,7 @@ def _pin(settings: Settings, clock: Clock, tell: Callable[[str], None]) -> PinLo
     pin = _asked("Then type the number that X shows:", tell)
     if not (pin.isascii() and pin.isalnum() and len(pin) <= 64):
         message = "that is not the number that X shows; nothing was changed"
-        raise UsageTrouble(message, _FIX_AGAIN)
+        raise UsageError(message, _FIX_AGAIN)
     with _understood(settings, "X does not take this number", _FIX_AGAIN):
         token, token_secret = handler.get_access_token(pin)
         return PinLogin(credentials.checked(token), credentials.checked(token_secret), clock.now())
@@ -156,7 +145,7 @@ class _CodeHandler(tweepy.OAuth2UserHandler):  # type: ignore[misc]
 def _oauth2(settings: Settings, clock: Clock, tell: Callable[[str], None]) -> RenewableLogin:
     if not settings.twitter_client_id:
         message = "TWITTER_CLIENT_ID: not set"
-        raise ConfigTrouble(message, "fill it in in .env; it is at https://developer.x.com (your app, Keys and tokens, OAuth 2.0),"
+        raise ConfigError(message, "fill it in in .env; it is at https://developer.x.com (your app, Keys and tokens, OAuth 2.0),"
                                      f" where {settings.twitter_redirect_uri} has to be a callback address of the app")
     handler = _CodeHandler(settings)
     asked = urlsplit(handler.get_authorization_url())
@@ -166,7 +155,7 @@ def _oauth2(settings: Settings, clock: Clock, tell: Callable[[str], None]) -> Re
     pasted = urlsplit(_asked("Copy that whole address from the browser's address line and paste it here:", tell))
     if not pasted.query:
         message = "that is not the whole address (it holds `state=` and `code=`); nothing was changed"
-        raise UsageTrouble(message, _FIX_AGAIN)
+        raise UsageError(message, _FIX_AGAIN)
     before = clock.now()
     handler.scope = None  # otherwise rights that X left out end in a Warning that is raised; they are counted below
     with _understood(settings, "X does not take this code", _FIX_CODE):
@@ -174,7 +163,7 @@ def _oauth2(settings: Settings, clock: Clock, tell: Callable[[str], None]) -> Re
     scopes = tuple(given.get("scope") or credentials.SCOPES)
     if missing := set(credentials.SCOPES) - set(scopes):
         message = f"X did not allow {', '.join(sorted(missing))}; nothing was changed"
-        raise RefusedTrouble(message, "give the app Read and write permission at https://developer.x.com, then start `login --oauth2` again")
+        raise AccountError(message, "give the app Read and write permission at https://developer.x.com, then start `login --oauth2` again")
     with _understood(settings, "X does not tell which account this is", _FIX_AGAIN):
         user = _user_id(settings, credentials.checked(given["access_token"]))
         return RenewableLogin(given["access_token"], credentials.checked(given["refresh_token"]),
@@ -194,12 +183,12 @@ def _user_id(settings: Settings, access: str) -> str:
 
 @contextlib.contextmanager
 def _understood(settings: Settings, refused: str, fix: str) -> Iterator[None]:
-    """Bound one half of a login in time, and turn what the libraries raise into `Trouble`. No words of X's are repeated: they may hold tokens."""
+    """Bound one half of a login in time, and turn what the libraries raise into `ProgramError`. No words of X's are repeated: they may hold tokens."""
     limit = settings.connect_timeout_seconds + 2 * settings.read_timeout_seconds
     try:
         with hard_limit(limit):
             yield
-    except Trouble:
+    except ProgramError:
         raise
     except Exception as error:  # noqa: BLE001 (three libraries, each with its own kinds)
         raise _trouble(_inner(error), refused, fix) from None
@@ -212,23 +201,23 @@ def _inner(error: BaseException) -> BaseException:
     return error
 
 
-def _trouble(error: BaseException, refused: str, fix: str) -> Trouble:
+def _trouble(error: BaseException, refused: str, fix: str) -> ProgramError:
     kind = type(error).__name__
     if isinstance(error, AccessDeniedError):
-        return RefusedTrouble("the app was not allowed on x.com; nothing was changed", "start `login --oauth2` again and allow it")
+        return AccountError("the app was not allowed on x.com; nothing was changed", "start `login --oauth2` again and allow it")
     if isinstance(error, MismatchingStateError):
-        return RefusedTrouble("that address is not of this login (its `state` is another); nothing was changed",
+        return AccountError("that address is not of this login (its `state` is another); nothing was changed",
                               "open the address printed last, and paste where that one led you")
     if isinstance(error, MissingCodeError):
-        return UsageTrouble("there is no `code=` in that address; nothing was changed", _FIX_AGAIN)
+        return UsageError("there is no `code=` in that address; nothing was changed", _FIX_AGAIN)
     status = _status(error)
     if isinstance(error, OAuth2Error) and error.error in {"unauthorized_client", "invalid_client"}:
-        return RefusedTrouble(f"X does not know this client ({error.error}); nothing was changed", FIX_CLIENT)
+        return AccountError(f"X does not know this client ({error.error}); nothing was changed", FIX_CLIENT)
     answered = isinstance(error, OAuth2Error) and error.error in {"invalid_request", "invalid_grant", "invalid_scope"}
     if answered or status in {400, 401, 403}:
-        return RefusedTrouble(f"{refused} ({status or kind}); nothing was changed", fix)
+        return AccountError(f"{refused} ({status or kind}); nothing was changed", fix)
     said = f"X answered {status}" if status else f"X gave no usable answer ({kind})"
-    return LaterTrouble(f"{said}; nothing was changed", "check the network, and start `login` again in a few minutes")
+    return TemporaryError(f"{said}; nothing was changed", "check the network, and start `login` again in a few minutes")
 
 
 def _status(error: BaseException) -> int:

@@ -20,8 +20,9 @@ from typing import Any
 
 from src import __version__, db_manager
 from src.config import Settings
-from src.db_manager import DamagedError, Database
-from src.domain.posts import DatabaseTrouble, Exit, Trouble, UsageTrouble
+from src.db_manager import Database
+from src.domain.errors import DamagedError, ProgramError, StorageError, UsageError
+from src.domain.runs import Exit
 from src.model import choose
 from src.posting.run import Clock
 from src.system import log_rotation
@@ -44,7 +45,7 @@ class Report:
 
     words: dict[str, str] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
-    trouble: Trouble | None = None
+    trouble: ProgramError | None = None
 
     def as_data(self) -> dict[str, Any]:
         """For `--json`."""
@@ -61,7 +62,7 @@ class Report:
 
 
 def maintain(settings: Settings, clock: Clock, run_id: str) -> Report:
-    """Look after everything. Safe at any time and as often as you like; never raises `Trouble`, it is in the report.
+    """Look after everything. Safe at any time and as often as you like; never raises `ProgramError`, it is in the report.
 
     1. the lock: wait a minute for a tick that is running, then leave it alone
     2. drop log files past keeping, unfinished files of dead runs, and models that nothing points to
@@ -80,7 +81,7 @@ def maintain(settings: Settings, clock: Clock, run_id: str) -> Report:
             reach("maintain.locked")
             _tidy(settings, clock.now(), report)
             _look_after_database(settings, clock, run_id, report)
-    except Trouble as trouble:
+    except ProgramError as trouble:
         report.trouble = trouble
     report.data["disk"] = use = disk_use(settings)
     report.words["disk"] = ", ".join(f"{name.replace('_', ' ')} {_size(used)}" for name, used in use.items())
@@ -89,7 +90,7 @@ def maintain(settings: Settings, clock: Clock, run_id: str) -> Report:
     return report
 
 
-def _causes(trouble: Trouble | None) -> Iterator[alerts.Cause]:
+def _causes(trouble: ProgramError | None) -> Iterator[alerts.Cause]:
     if isinstance(trouble, DamagedError):
         yield alerts.Cause("damage", str(trouble), trouble.fix)
     elif trouble:
@@ -109,8 +110,8 @@ def _look_after_database(settings: Settings, clock: Clock, run_id: str, report: 
         db.begin_run(run_id, "maintain", "", __version__, started)
         try:
             _back_up_and_prune(db, settings, clock, report)
-        except Trouble as trouble:
-            with contextlib.suppress(Trouble):
+        except ProgramError as trouble:
+            with contextlib.suppress(ProgramError):
                 db.finish_run(run_id, trouble.exit_code, "trouble", str(trouble), {}, clock.now())
             raise
         figures = {name: float(value) for name, value in report.data.items() if name.endswith("seconds")}
@@ -137,7 +138,7 @@ def _open_sound(path: Path, now: datetime) -> Database:
 
 def _way_out(path: Path) -> str:
     for file in backups(path.parent):
-        with contextlib.suppress(DatabaseTrouble):
+        with contextlib.suppress(StorageError):
             sound = db_manager.read_contents(file)
             return f"type: python -m src.twitter_manager restore {file}   (it holds {sound.posts} posts and is sound)"
     return "there is no sound backup; the next run sets the file aside and starts anew: it first reads your timeline on X"
@@ -150,10 +151,10 @@ def _back_up_and_prune(db: Database, settings: Settings, clock: Clock, report: R
         dropped, fuller = _drop_old_backups(made, settings.backups_keep)
     except DamagedError:
         raise
-    except (OSError, DatabaseTrouble) as error:
+    except (OSError, StorageError) as error:
         message = f"the backup could not be written, the older ones stay: {error}"
         fix = f"make room and see that the folder is writable: df -h {settings.data_dir / db_manager.BACKUPS}"
-        raise DatabaseTrouble(message, getattr(error, "fix", "") or fix) from error
+        raise StorageError(message, getattr(error, "fix", "") or fix) from error
     kept = len(backups(settings.data_dir))
     report.words["backup"] = f"{made}, opened and compared; {kept} kept, {len(dropped)} dropped"
     report.data |= {"backup": str(made), "backups": kept, "backups_dropped": dropped, "backup_seconds": _seconds(started, clock)}
@@ -229,7 +230,7 @@ def _day(backup: Path) -> str:
 
 
 def _tidy(settings: Settings, now: datetime, report: Report) -> None:
-    """Logs past keeping, unfinished files of dead runs, models that nothing points to. Trouble is told, not raised."""
+    """Logs past keeping, unfinished files of dead runs, models that nothing points to. ProgramError is told, not raised."""
     removed: list[str] = []
     with _told():
         removed += log_rotation.drop_old(settings.log_dir, log_rotation.rules_of(settings), now)
@@ -294,7 +295,7 @@ def _unfinished(target: Path) -> Path:
 
 
 def restore(source: Path, settings: Settings, clock: Clock) -> tuple[dict[str, Any], str]:
-    """Put a backup in the place of the database. Raises `Trouble`; then the database is the one it was.
+    """Put a backup in the place of the database. Raises `ProgramError`; then the database is the one it was.
 
     1. the lock, and the backup checked whole
     2. a copy of it, made fit to go on from, beside the database
@@ -305,7 +306,7 @@ def restore(source: Path, settings: Settings, clock: Clock) -> tuple[dict[str, A
     with writer_lock(path) as ours:
         if not ours:
             message = "another run is in progress"
-            raise UsageTrouble(message, "take the program's lines out of the crontab (crontab -e), wait a little, and type this again")
+            raise UsageError(message, "take the program's lines out of the crontab (crontab -e), wait a little, and type this again")
         _refuse_wrong_file(source, path)
         contents = db_manager.read_contents(source)
         copy = _unfinished(path)
@@ -320,7 +321,7 @@ def restore(source: Path, settings: Settings, clock: Clock) -> tuple[dict[str, A
             db_manager.mark_in_use(path)
         except OSError as error:
             message = f"{source} could not be restored: {error.strerror or error}"
-            raise DatabaseTrouble(message, f"make room and see that the folder is writable: df -h {path.parent}") from error
+            raise StorageError(message, f"make room and see that the folder is writable: df -h {path.parent}") from error
         finally:
             for left in (copy, copy.with_name(f"{copy.name}-journal")):
                 left.unlink(missing_ok=True)
@@ -342,10 +343,10 @@ def _restored_words(source: Path, posts: int, kept: Path | None, waiting: dict[s
 def _refuse_wrong_file(source: Path, path: Path) -> None:
     if not source.is_file():
         known = backups(path.parent)
-        raise UsageTrouble(f"{source} is not a file", f"the newest backup is {known[0]}" if known else f"there is none in {path.parent / db_manager.BACKUPS}")
+        raise UsageError(f"{source} is not a file", f"the newest backup is {known[0]}" if known else f"there is none in {path.parent / db_manager.BACKUPS}")
     if path.exists() and source.samefile(path):
         message = f"{source} is the database itself"
-        raise UsageTrouble(message, f"name a backup: ls {path.parent / db_manager.BACKUPS}")
+        raise UsageError(message, f"name a backup: ls {path.parent / db_manager.BACKUPS}")
 
 
 def _keep_replaced(path: Path, now: datetime) -> Path | None:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from src.config import Settings
 from src.content.library import Statement
-from src.domain.posts import ConfigTrouble, UsageTrouble
+from src.domain.errors import ConfigError, ModelError, UsageError
 from src.model import choose, hub, versions
-from src.model.choose import EMBEDDED_NAME, GGUF_SHA256, Model, ModelTrouble
+from src.model.choose import EMBEDDED_NAME, GGUF_SHA256, Model
 from src.model.hub import Source
 from src.model.tune import is_held_out
 from src.model.versions import EMBEDDED, MANIFEST, is_installed, manifest
@@ -36,14 +36,14 @@ def alone(settings: Settings) -> Iterator[None]:
     with writer_lock(settings.models_dir / "models") as ours:
         if not ours:
             message = "another `model` command is at work"
-            raise UsageTrouble(message, "wait for it to end")
+            raise UsageError(message, "wait for it to end")
         yield
 
 
 def update(settings: Settings, revision: str, statements: Sequence[Statement]) -> tuple[Path, str]:
     """Bring what MODEL names and switch to it: (the folder in use now, words). `revision` stands in for MODEL_REVISION.
 
-    Raises `Trouble`; the model in use stays then.
+    Raises `ProgramError`; the model in use stays then.
     """
     with alone(settings):
         own = choose.own_folder(settings)
@@ -55,18 +55,18 @@ def update(settings: Settings, revision: str, statements: Sequence[Statement]) -
 
 
 def smoke_test(settings: Settings, model: Model, statements: Sequence[Statement]) -> None:
-    """Let a model write for a few statements it has not seen. Raises `ModelTrouble` unless half get a text that passes."""
+    """Let a model write for a few statements it has not seen. Raises `ModelError` unless half get a text that passes."""
     held_out = [s for s in statements if is_held_out(s.id)]
     sample = held_out if len(held_out) >= SMOKE_STATEMENTS else list(statements)
     if not sample:
         message = "there is no statement to try the model with"
-        raise ModelTrouble(message, "`sources check` lists what is wrong with the library")
+        raise ModelError(message, "`sources check` lists what is wrong with the library")
     asked = settings.model_copy(update={"candidates": SMOKE_CANDIDATES})
     report = evaluation.evaluate(asked, sample, SMOKE_STATEMENTS, model=model)
     good = sum(any(c.verdict.passed for c in result.candidates) for result in report.results)
     if good * 2 < report.statements:
         message = f"{model.name} wrote a usable text for {good} of {report.statements} statements, so it is not used"
-        raise ModelTrouble(message, "the model in use stays; choose another model, or tune with more or better examples")
+        raise ModelError(message, "the model in use stays; choose another model, or tune with more or better examples")
 
 
 def adopt(settings: Settings, folder: Path, statements: Sequence[Statement]) -> None:
@@ -83,7 +83,7 @@ def adopt_tuned(settings: Settings, adapter: Path, statements: Sequence[Statemen
     folder = choose.install_embedded(settings.models_dir, adapter)
     try:
         adopt(settings, folder, statements)
-    except ModelTrouble:
+    except ModelError:
         if folder != choose.folder_in_use(settings):
             shutil.rmtree(folder)
         raise
@@ -118,10 +118,10 @@ def _source(settings: Settings, revision: str) -> Source:
     wanted = revision or settings.model_revision
     if "/" not in settings.model:
         message = f"MODEL={settings.model} is neither `embedded` nor a folder nor a hub id"
-        raise ConfigTrouble(message, "give owner/name as on the model's page, or a folder")
+        raise ConfigError(message, "give owner/name as on the model's page, or a folder")
     if not _REVISION.fullmatch(wanted):
         message = f"{wanted!r} is not a commit" if wanted else f"no commit of {settings.model} is pinned"
-        raise ConfigTrouble(message, f"set MODEL_REVISION to 40 hex digits from {settings.hf_endpoint}/{settings.model}/commits/main")
+        raise ConfigError(message, f"set MODEL_REVISION to 40 hex digits from {settings.hf_endpoint}/{settings.model}/commits/main")
     return Source(settings.model, wanted)
 
 
@@ -169,6 +169,6 @@ def _is_chosen(settings: Settings, folder: Path) -> bool:
 def _is_sound(settings: Settings, folder: Path) -> bool:
     try:
         choose.verify(folder, settings.models_dir)
-    except ModelTrouble:
+    except ModelError:
         return False
     return True

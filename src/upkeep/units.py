@@ -14,7 +14,7 @@ import zlib
 from pathlib import Path
 
 from src.config import FILE_SECRETS, ROOT, SECRETS, Settings, env_path, from_environment
-from src.domain.posts import UsageTrouble
+from src.domain.errors import UsageError
 from src.x.claim import folders, title
 
 STOP_SECONDS = 60  # TERM, and so much later KILL
@@ -57,12 +57,12 @@ UMask=0077"""
 
 
 def run(options: argparse.Namespace, settings: Settings) -> tuple[object, str]:
-    """What was asked for: (data for JSON, text for people). Raises `UsageTrouble` for a unit that does not exist."""
+    """What was asked for: (data for JSON, text for people). Raises `UsageError` for a unit that does not exist."""
     lines, files = cron(settings), units(settings)
     if options.unit:
         if options.unit not in files:
             message = f"there is no unit {options.unit}"
-            raise UsageTrouble(message, f"choose one of {', '.join(files)}")
+            raise UsageError(message, f"choose one of {', '.join(files)}")
         return {"units": {options.unit: files[options.unit]}}, files[options.unit]
     parts = [] if options.systemd else [lines]
     if not options.cron:

@@ -16,9 +16,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from src.config import Settings
-from src.domain.posts import Exit, TickResult
+from src.domain.errors import DeadlineError
+from src.domain.runs import Exit, TickResult
 from src.posting.due import is_quiet
-from src.system.interrupts import DeadlineError, hard_limit
+from src.system.interrupts import hard_limit
 from src.system.log import logger, sanitise
 from src.x.claim import named, title
 

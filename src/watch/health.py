@@ -13,8 +13,10 @@ from datetime import datetime, timedelta
 
 from src.config import Settings
 from src.content.freshness import Supply
-from src.db_manager import Hold, Run, Usage
-from src.domain.posts import Exit, Post, RateLimit, TickResult
+from src.db_manager import Hold, RunRecord, Usage
+from src.domain.answers import RateLimit
+from src.domain.posts import Post
+from src.domain.runs import Exit, TickResult
 from src.posting.due import BREAKER_AFTER, Wait
 from src.watch import alerts
 from src.watch.slot_history import Rate
@@ -59,7 +61,7 @@ class Facts:
     wait: Wait | None
     hold: Hold | None
     limits: tuple[RateLimit, ...]
-    last_run: Run | None
+    last_run: RunRecord | None
     last_tweet: Post | None
     unknown: tuple[int, ...]
     failures: int

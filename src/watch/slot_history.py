@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
-from src.db_manager import Attempt, Run
-from src.domain.posts import Outcome, Status, slot_start
+from src.db_manager import Attempt, RunRecord
+from src.domain.answers import Outcome
+from src.domain.posts import Status
+from src.domain.slots import slot_start
 
 T = TypeVar("T")
 NO_RUN = "no run on record: the machine was off, cron stopped, or the disk was full"
@@ -82,7 +84,7 @@ _SAYS_NOTHING = {"nothing-due:slot-used", "nothing-due:too-soon"}
 
 
 def slot_history(
-    posts: Mapping[str, Status], runs: Iterable[Run], attempts: Iterable[Attempt], *, since: datetime, now: datetime, minutes: int
+    posts: Mapping[str, Status], runs: Iterable[RunRecord], attempts: Iterable[Attempt], *, since: datetime, now: datetime, minutes: int
 ) -> list[Slot]:
     """Every slot from `since` to `now`, oldest first; the one that goes on only if it has its post.
 
@@ -116,7 +118,7 @@ def _by_slot(items: Iterable[tuple[datetime, T]], minutes: int) -> dict[datetime
     return found
 
 
-def _judge(start: datetime, held: Sequence[Status], tried: Sequence[Attempt], ran: Sequence[Run]) -> Slot:
+def _judge(start: datetime, held: Sequence[Status], tried: Sequence[Attempt], ran: Sequence[RunRecord]) -> Slot:
     if Status.POSTED in held:
         return Slot(start, Fate.POSTED)
     if {Status.UNKNOWN, Status.UNCONFIRMED, Status.SENDING} & set(held):
@@ -130,7 +132,7 @@ def _judge(start: datetime, held: Sequence[Status], tried: Sequence[Attempt], ra
     return Slot(start, *_from_runs(ran))
 
 
-def _from_runs(ran: Sequence[Run]) -> tuple[Fate, str]:
+def _from_runs(ran: Sequence[RunRecord]) -> tuple[Fate, str]:
     if not ran:
         return Fate.MISSED, NO_RUN
     run = next((r for r in reversed(ran) if r.outcome not in _SAYS_NOTHING), ran[-1])

@@ -11,7 +11,9 @@ from src import db_manager
 from src.config import Settings
 from src.content import library
 from src.content.freshness import Supply, supply
-from src.domain.posts import RateLimit, Status, slot_of, tweet_url
+from src.domain.answers import RateLimit, tweet_url
+from src.domain.posts import Status
+from src.domain.slots import slot_of
 from src.posting import due
 from src.watch import health
 from src.watch.health import Facts, Reason, Spend
@@ -22,7 +24,7 @@ WINDOWS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta
 
 
 def look(settings: Settings, now: datetime) -> tuple[Facts | None, tuple[Reason, ...]]:
-    """What there is to know, and what is wrong. No facts where nothing has run yet. Raises `DatabaseTrouble`."""
+    """What there is to know, and what is wrong. No facts where nothing has run yet. Raises `StorageError`."""
     db = db_manager.open_for_reading(settings.database)
     if db is None:
         return None, ()

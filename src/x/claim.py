@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from src.config import ROOT, Settings, profile_file
-from src.domain.posts import ConfigTrouble, DatabaseTrouble
+from src.domain.errors import ConfigError, StorageError
 
 MARKS = ".accounts"
 _PROGRAM = "python -m src.twitter_manager"
@@ -53,7 +53,7 @@ def folders(settings: Settings) -> tuple[Path, ...]:
 
 
 def claim_account(settings: Settings) -> None:
-    """Hold the account for this profile, for good. Raises `ConfigTrouble` if another profile holds it.
+    """Hold the account for this profile, for good. Raises `ConfigError` if another profile holds it.
 
     Two databases that post to one account cannot know of each other, so each would post in every slot. The mark is
     a link to the profile's folder: making one is atomic, and that of a profile that is gone points to nothing. It is
@@ -73,7 +73,7 @@ def claim_account(settings: Settings) -> None:
         _refuse_other(mark, home)
     except OSError as error:
         message = f"cannot make {mark}: {error.strerror}"
-        raise DatabaseTrouble(message, f"make the folder writable: chmod u+wx {profiles}") from error
+        raise StorageError(message, f"make the folder writable: chmod u+wx {profiles}") from error
 
 
 def _replace(mark: Path, home: Path) -> None:
@@ -89,5 +89,5 @@ def _refuse_other(mark: Path, home: Path) -> None:
         return
     name = f"profile {holder.name}" if holder.parent == mark.parent.parent.resolve() else "the account without a profile"
     message = f"{name} already posts to the account of these keys"
-    raise ConfigTrouble(
+    raise ConfigError(
         message, f"put the keys of another account into .env; if this profile takes the other's place, type: rm {shown_path(mark)}")

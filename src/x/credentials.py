@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from src.config import Settings
-from src.domain.posts import ConfigTrouble, DatabaseTrouble, PinLogin, RenewableLogin
+from src.domain.errors import ConfigError, StorageError
+from src.domain.logins import PinLogin, RenewableLogin
 from src.system.failpoints import reach
 
 Login = PinLogin | RenewableLogin
@@ -35,30 +36,30 @@ _LONGEST_LIFE = timedelta(days=366)
 
 
 def applied(settings: Settings) -> Settings:
-    """The settings with the tokens of the file, if there is one: a login is newer than `.env`. Raises `ConfigTrouble`."""
+    """The settings with the tokens of the file, if there is one: a login is newer than `.env`. Raises `ConfigError`."""
     return settings.with_login(load(settings.credentials_file))
 
 
 def load(file: Path) -> Login | None:
-    """What the file holds, None where there is none. Raises `ConfigTrouble` for one that is open to others or not whole."""
+    """What the file holds, None where there is none. Raises `ConfigError` for one that is open to others or not whole."""
     try:
         with file.open(encoding="utf-8") as opened:
             status = os.fstat(opened.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_uid not in {os.geteuid(), 0} or status.st_mode & 0o077:
                 message = f"{file} can be read or changed by others"
-                raise ConfigTrouble(message, f"type: chmod 600 {file}; if it is not yours, remove it and `login` again")
+                raise ConfigError(message, f"type: chmod 600 {file}; if it is not yours, remove it and `login` again")
             return _from_json(json.load(opened))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         message = f"{file} cannot be used: {type(error).__name__}"
-        raise ConfigTrouble(message, f"`login` again, or remove it to go on with the keys in .env: rm {file}") from None
+        raise ConfigError(message, f"`login` again, or remove it to go on with the keys in .env: rm {file}") from None
 
 
 def load_for_writing(file: Path) -> Login | None:
     """The same, with the writer lock held: first finish what a run that died had written whole."""
     new = _new(file)
-    with contextlib.suppress(ConfigTrouble, OSError):
+    with contextlib.suppress(ConfigError, OSError):
         written = load(new)
         if written is not None:
             _put_in_place(new, file)
@@ -66,7 +67,7 @@ def load_for_writing(file: Path) -> Login | None:
 
 
 def reserve(file: Path) -> None:
-    """Take room on the disk for new tokens, before X is asked for them. Raises `DatabaseTrouble`."""
+    """Take room on the disk for new tokens, before X is asked for them. Raises `StorageError`."""
     new = _new(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -78,11 +79,11 @@ def reserve(file: Path) -> None:
         with contextlib.suppress(OSError):
             new.unlink(missing_ok=True)
         message = f"no tokens can be written beside {file}: {error.strerror}"
-        raise DatabaseTrouble(message, f"make room and let the program write there: df -h {file.parent}; ls -ld {file.parent}") from error
+        raise StorageError(message, f"make room and let the program write there: df -h {file.parent}; ls -ld {file.parent}") from error
 
 
 def save(file: Path, login: Login) -> None:
-    """Put tokens on the disk for good, in the room taken by `reserve`; the file before is kept. Raises `DatabaseTrouble`."""
+    """Put tokens on the disk for good, in the room taken by `reserve`; the file before is kept. Raises `StorageError`."""
     new = _new(file)
     try:
         with _private(new, 0) as descriptor:
@@ -93,7 +94,7 @@ def save(file: Path, login: Login) -> None:
         _put_in_place(new, file)
     except OSError as error:
         message = f"new tokens cannot be kept in {file}: {error.strerror}"
-        raise DatabaseTrouble(message, f"make room (df -h {file.parent}), then log in again: `login`") from error
+        raise StorageError(message, f"make room (df -h {file.parent}), then log in again: `login`") from error
     reach("tokens.saved")
 
 

@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 
 from src import db_manager
 from src.config import Settings
-from src.db_manager import Attempt, Run
-from src.domain.posts import Outcome, Post, tweet_url
+from src.db_manager import Attempt, RunRecord
+from src.domain.answers import Outcome, tweet_url
+from src.domain.posts import Post
 from src.system import log
 from src.system.files import write_whole
 from src.watch import health, status
@@ -89,7 +90,7 @@ class Report:
 
 
 def run(options: argparse.Namespace, settings: Settings, now: datetime) -> int:
-    """The command: write the files asked for, print what else was asked for. Raises `DatabaseTrouble`, `FileTrouble`."""
+    """The command: write the files asked for, print what else was asked for. Raises `StorageError`, `StorageError`."""
     found = read(settings, now, options.days)
     written = []
     if options.prometheus:
@@ -115,7 +116,7 @@ def run(options: argparse.Namespace, settings: Settings, now: datetime) -> int:
 
 
 def read(settings: Settings, now: datetime, days: int) -> Report:
-    """Count the last `days` days. Without a database: all of nothing. Raises `DatabaseTrouble`."""
+    """Count the last `days` days. Without a database: all of nothing. Raises `StorageError`."""
     db = db_manager.open_for_reading(settings.database) or db_manager.empty_database(now)
     with contextlib.closing(db):
         return count(db, settings, now, days)
@@ -157,15 +158,15 @@ def _answer(attempt: Attempt) -> str:
     return f"{attempt.http_status} {said}" if attempt.http_status else said
 
 
-def _phase(run: Run, names: Iterable[str]) -> float:
+def _phase(run: RunRecord, names: Iterable[str]) -> float:
     return sum(run.metrics.get(name, 0.0) for name in names)
 
 
-def _measures(runs: Sequence[Run], attempts: Sequence[Attempt]) -> Measures:
+def _measures(runs: Sequence[RunRecord], attempts: Sequence[Attempt]) -> Measures:
     posted = [r for r in runs if r.outcome == "posted"]
     phases = {name: spread(_phase(r, metrics) for r in posted if metrics[-1] in r.metrics) for name, metrics in PHASES.items()}
 
-    def of(metric: str, among: Sequence[Run]) -> Spread | None:
+    def of(metric: str, among: Sequence[RunRecord]) -> Spread | None:
         return spread(r.metrics[metric] for r in among if metric in r.metrics)
 
     return Measures(
@@ -179,7 +180,7 @@ def _measures(runs: Sequence[Run], attempts: Sequence[Attempt]) -> Measures:
 
 
 def _by_day(
-    slots: Sequence[Slot], runs: Sequence[Run], attempts: Sequence[Attempt], spending: Sequence[tuple[str, str, int, float]]
+    slots: Sequence[Slot], runs: Sequence[RunRecord], attempts: Sequence[Attempt], spending: Sequence[tuple[str, str, int, float]]
 ) -> list[Day]:
     """One entry for each day from the first slot to the last, whether anything happened or not."""
     if not slots:
@@ -201,7 +202,7 @@ def _grouped(items: Iterable[T], day: Callable[[T], date]) -> dict[date, list[T]
 
 
 def _day(
-    day: date, slots: Sequence[Slot], runs: Sequence[Run], sent: Sequence[Attempt], spending: Sequence[tuple[str, str, int, float]]
+    day: date, slots: Sequence[Slot], runs: Sequence[RunRecord], sent: Sequence[Attempt], spending: Sequence[tuple[str, str, int, float]]
 ) -> Day:
     posted = [r for r in runs if r.outcome == "posted"]
     limits: dict[str, float] = {}

@@ -12,7 +12,7 @@ from typing import Any
 
 from src import __version__
 from src.config import Settings
-from src.domain.posts import tweet_url
+from src.domain.answers import tweet_url
 from src.system.log import sanitise
 from src.watch import health, status
 from src.watch.report import charts

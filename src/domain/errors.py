@@ -1,0 +1,93 @@
+"""Every error that the program raises on purpose.
+
+Exception
+|-- DeadlineError            a piece of work took longer than its limit
+|-- InjectedFault            a failpoint of a test
+'-- ProgramError             reaches a person: an exit code, and a fix
+|-- ConfigError          78  settings, files or permissions
+|   '-- TuningError      78  examples or training that cannot be used
+|-- UsageError            2  a command that cannot be carried out as typed
+|-- StorageError         74  the database, a file, or the disk under them
+|   |-- DamagedError     74  the database file is corrupt or incomplete
+|   '-- LockedError      75  another program holds the database
+|-- AccountError         77  X refuses the account, the app or the token
+|-- TemporaryError       75  X could not be reached or made no sense
+|   '-- HubError         75  the model hub could not be reached or made no sense
+'-- ModelError           69  the model cannot be used
+"""
+
+from __future__ import annotations
+
+from src.domain.runs import Exit
+
+
+class DeadlineError(Exception):
+    """A piece of work took longer than its limit as a whole."""
+
+
+class InjectedFault(Exception):
+    """Raised by a failpoint whose action is `raise`."""
+
+
+class ProgramError(Exception):
+    """A failure with an exit code and, in `fix`, words that tell the owner what to do."""
+
+    exit_code = Exit.BUG
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
+class ConfigError(ProgramError):
+    """Settings, files or permissions that only the owner can change."""
+
+    exit_code = Exit.CONFIG
+
+
+class TuningError(ConfigError):
+    """The examples or the training cannot be used; the model in use stays as it is."""
+
+
+class UsageError(ProgramError):
+    """A command that cannot be carried out as typed."""
+
+    exit_code = Exit.USAGE
+
+
+class StorageError(ProgramError):
+    """The database, a file, or the disk under them. The database file is never deleted."""
+
+    exit_code = Exit.IO
+
+
+class DamagedError(StorageError):
+    """The database file is corrupt or incomplete. This run reports it; the next run moves the file aside."""
+
+
+class LockedError(StorageError):
+    """Another program holds the database for longer than the busy timeout. It passes when that program lets go."""
+
+    exit_code = Exit.TEMPORARY
+
+
+class AccountError(ProgramError):
+    """X refuses the account, the app or the token."""
+
+    exit_code = Exit.BLOCKED
+
+
+class TemporaryError(ProgramError):
+    """X could not be reached, or its answer made no sense. Nothing was changed."""
+
+    exit_code = Exit.TEMPORARY
+
+
+class HubError(TemporaryError):
+    """The model hub could not be reached or does not answer as it should. The model in use stays."""
+
+
+class ModelError(ProgramError):
+    """The model cannot be used. Never a reason to stop a run: vetted text is posted without it."""
+
+    exit_code = Exit.NO_CONTENT

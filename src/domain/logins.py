@@ -1,0 +1,38 @@
+"""The tokens of a login at X."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PinLogin:
+    """What `login` brought: an OAuth 1.0a token pair, which does not expire. `at` is when (UTC)."""
+
+    token: str = field(repr=False)
+    token_secret: str = field(repr=False)
+    at: datetime
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return self.token, self.token_secret
+
+
+@dataclass(frozen=True, slots=True)
+class RenewableLogin:
+    """What `login --oauth2` brought, or X gave in exchange since: OAuth 2.0 tokens of one account. Times UTC.
+
+    The access token ends at `expires_at`. The refresh token is good for one renewal, which gives two new tokens.
+    """
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    expires_at: datetime
+    issued_at: datetime
+    user_id: str = field(repr=False)
+    scopes: tuple[str, ...] = ()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return self.access, self.refresh

@@ -1,0 +1,92 @@
+"""Texts on their way to a post: candidates with their verdicts, drafts, and what they must be fresh against."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gates say of a text: the reason codes of those that refused it, empty when it may go out."""
+
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return not self.reasons
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One opening the model wrote for one statement, its score (higher is better) and its verdict."""
+
+    source_id: str
+    opening: str
+    score: float
+    verdict: Verdict
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A text that passed every gate and waits for its slot. `origin` is model, wording or person."""
+
+    content: str
+    origin: str
+    source_id: str = ""
+    topic: str = ""
+    opening: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a new text must be fresh against. `texts` and `openings` of the cool-down and `topics`, newest first.
+
+    `last_used` is when each statement last ran, `sent` the texts of each statement over all of history: those that
+    are or may be on X, and those that wait to go there.
+    """
+
+    texts: tuple[str, ...] = ()
+    openings: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    last_used: dict[str, datetime] = field(default_factory=dict)
+    sent: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def with_draft(self, draft: Draft, now: datetime) -> History:
+        """Return the history as it will be once this draft is out."""
+        openings = (draft.opening, *self.openings) if draft.opening else self.openings
+        sent, used = dict(self.sent), dict(self.last_used)
+        if draft.source_id:
+            sent[draft.source_id] = sent.get(draft.source_id, frozenset()) | {draft.content}
+            used[draft.source_id] = now
+        return History((draft.content, *self.texts), openings, (draft.topic, *self.topics), used, sent)
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """What `compose` brings back: the draft, if any, every candidate it judged, and words for the log."""
+
+    draft: Draft | None
+    candidates: tuple[Candidate, ...] = ()
+    notes: tuple[str, ...] = ()
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+def same_text(shown: str, sent: str) -> bool:
+    """Whether a timeline shows the text we sent: X escapes HTML, normalises to NFC and folds white space."""
+    return _normal(html.unescape(shown)) == _normal(sent)
+
+
+def _normal(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def fingerprint(text: str) -> str:
+    """A short hash under which texts that differ only in case, punctuation or spacing are the same (hex, 32 digits)."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    words = "".join(c if c.isalnum() else " " for c in folded).split()
+    return hashlib.sha256(" ".join(words).encode("utf-8", "surrogatepass")).hexdigest()[:32]
