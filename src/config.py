@@ -60,66 +60,120 @@ class Settings(BaseModel):
     twitter_api_secret: SecretStr | None = Field(None, description="API key secret of your X app")
     twitter_access_token: SecretStr | None = Field(None, description="access token of the posting account")
     twitter_access_token_secret: SecretStr | None = Field(None, description="access token secret")
-    twitter_client_id: str = Field("", pattern=r"^[!-~]*$", description="client ID of your X app, for `login --oauth2`")
-    twitter_client_secret: SecretStr | None = Field(None, description="client secret, if your X app has one (a confidential client)")
-    twitter_redirect_uri: str = Field("http://127.0.0.1/callback", pattern=r"^https?://[!-~]+$",
-                                      description="callback address of your X app, for `login --oauth2`; nothing needs to listen there")
-    x_api_base_url: str = Field("https://api.x.com", description="address of the X API; plain http only to loopback")
+    twitter_client_id: str = Field(
+        "", pattern=r"^[!-~]*$", description="client ID of your X app, for `login --oauth2`"
+    )
+    twitter_client_secret: SecretStr | None = Field(
+        None, description="client secret, if your X app has one (a confidential client)"
+    )
+    twitter_redirect_uri: str = Field(
+        "http://127.0.0.1/callback",
+        pattern=r"^https?://[!-~]+$",
+        description="callback address of your X app, for `login --oauth2`; nothing needs to listen there",
+    )
+    x_api_base_url: str = Field(
+        "https://api.x.com", description="address of the X API; plain http only to loopback"
+    )
 
     data_dir: Path = Field(ROOT / "data", description="folder of the database and the models")
-    models_dir: Path = Field(ROOT / "data" / "models", description="folder of the models: `models` in DATA_DIR if not set")
+    models_dir: Path = Field(
+        ROOT / "data" / "models", description="folder of the models: `models` in DATA_DIR if not set"
+    )
     log_dir: Path = Field(ROOT / "logs", description="folder of the log files")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much the log files hold")
-    log_max_mb: float = Field(2, gt=0, le=1000, description="size at which a log file is set aside and a new one begun, MB")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="how much the log files hold"
+    )
+    log_max_mb: float = Field(
+        2, gt=0, le=1000, description="size at which a log file is set aside and a new one begun, MB"
+    )
     log_rotate_days: int = Field(7, ge=1, le=366, description="age at which it is set aside, days")
-    log_keep_days: int = Field(60, ge=1, le=3660, description="days that a log file set aside is kept; at most ten of each are")
+    log_keep_days: int = Field(
+        60, ge=1, le=3660, description="days that a log file set aside is kept; at most ten of each are"
+    )
 
-    post_interval_minutes: int = Field(60, ge=5, le=1440, description="length of a slot; each slot gets one tweet")
-    quiet_hours: str = Field("", pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$",
-                             description="no posts in this span, as 22:00-07:00 in TIME_ZONE")
+    post_interval_minutes: int = Field(
+        60, ge=5, le=1440, description="length of a slot; each slot gets one tweet"
+    )
+    quiet_hours: str = Field(
+        "",
+        pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$",
+        description="no posts in this span, as 22:00-07:00 in TIME_ZONE",
+    )
     time_zone: str = Field("UTC", description="IANA name of the time zone of QUIET_HOURS")
     require_approval: bool = Field(False, description="post only drafts that a person approved")
     max_posts_per_day: int = Field(24, ge=1, le=100, description="most tweets in any 24 hours")
     deadline_seconds: int = Field(480, ge=30, le=3000, description="time one run may take, all told")
 
     model: str = Field("embedded", min_length=1, description="`embedded`, a hub id (owner/name), or a folder")
-    model_revision: str = Field("", pattern=r"^([0-9a-f]{40})?$", description="the commit of a hub model, 40 hex digits")
-    hf_endpoint: str = Field("https://huggingface.co", description="where `model update` downloads: the hub or a mirror")
-    hf_token: SecretStr | None = Field(None, description="access token for a hub model behind a licence or a login")
+    model_revision: str = Field(
+        "", pattern=r"^([0-9a-f]{40})?$", description="the commit of a hub model, 40 hex digits"
+    )
+    hf_endpoint: str = Field(
+        "https://huggingface.co", description="where `model update` downloads: the hub or a mirror"
+    )
+    hf_token: SecretStr | None = Field(
+        None, description="access token for a hub model behind a licence or a login"
+    )
     mode: Literal["auto", "hook", "rewrite", "free"] = Field(
-        "auto", description="what the model writes: hook (an opening), rewrite, free (unchecked facts!), or by its size")
-    candidates: int = Field(16, ge=0, le=64, description="openings the model writes for each tweet; 0 leaves it out")
+        "auto",
+        description="what the model writes: hook (an opening), rewrite, free (unchecked facts!), or by its size",
+    )
+    candidates: int = Field(
+        16, ge=0, le=64, description="openings the model writes for each tweet; 0 leaves it out"
+    )
     generate_seconds: int = Field(240, ge=5, le=1800, description="time limit of the model's process")
-    generate_memory_mb: int = Field(0, ge=0, le=262144, description="address-space limit of the model, MB; 0 for none")
-    sources: CommaList = Field((), description="your own library files or folders, beside the built-in library")
-    builtin_library: bool = Field(True, description="whether the statements that ship with the program are used")
+    generate_memory_mb: int = Field(
+        0, ge=0, le=262144, description="address-space limit of the model, MB; 0 for none"
+    )
+    sources: CommaList = Field(
+        (), description="your own library files or folders, beside the built-in library"
+    )
+    builtin_library: bool = Field(
+        True, description="whether the statements that ship with the program are used"
+    )
     cooldown_days: int = Field(30, ge=0, le=3650, description="days before a statement may come back")
     blocklist_file: Path | None = Field(None, description="words that must never appear, one a line")
     hashtags: int = Field(0, ge=0, le=2, description="most hashtags added from the statement's list")
 
     connect_timeout_seconds: float = Field(5, gt=0, le=60, description="time to reach X")
     read_timeout_seconds: float = Field(30, gt=0, le=120, description="time to wait for X's answer")
-    reconcile_delays_seconds: Seconds = Field((2.0, 10.0, 30.0), description="pauses before looking for a lost tweet")
-    retry_wait_seconds: float = Field(8, ge=0, le=60, description="longest first pause before an unsent text is retried")
+    reconcile_delays_seconds: Seconds = Field(
+        (2.0, 10.0, 30.0), description="pauses before looking for a lost tweet"
+    )
+    retry_wait_seconds: float = Field(
+        8, ge=0, le=60, description="longest first pause before an unsent text is retried"
+    )
 
     daily_budget_usd: float = Field(1.0, ge=0, description="most to spend on the X API in 24 hours")
-    monthly_budget_usd: float = Field(20.0, ge=0, description="most to spend on the X API in a calendar month (UTC)")
+    monthly_budget_usd: float = Field(
+        20.0, ge=0, description="most to spend on the X API in a calendar month (UTC)"
+    )
     price_post_usd: float = Field(0.015, ge=0, description="what X bills for a post")
     price_link_post_usd: float = Field(0.2, ge=0, description="what X bills for a post with a link")
     price_read_usd: float = Field(0.001, ge=0, description="what X bills for one of your own posts read")
 
-    alert_urls: SecretStr | None = Field(None, description="where alerts go: Apprise addresses, comma-separated")
-    ping_url: SecretStr | None = Field(None, description="dead-man's switch (healthchecks.io style), pinged every run")
+    alert_urls: SecretStr | None = Field(
+        None, description="where alerts go: Apprise addresses, comma-separated"
+    )
+    ping_url: SecretStr | None = Field(
+        None, description="dead-man's switch (healthchecks.io style), pinged every run"
+    )
     alert_after_failures: int = Field(3, ge=1, le=100, description="failed runs in a row before an alert")
     alert_no_post_hours: int = Field(6, ge=1, le=720, description="hours without a post before an alert")
-    alert_low_library_days: int = Field(5, ge=0, le=60, description="days that the library still lasts when an alert is due")
+    alert_low_library_days: int = Field(
+        5, ge=0, le=60, description="days that the library still lasts when an alert is due"
+    )
 
     backups_keep: int = Field(7, ge=1, le=366, description="days of backups that `maintain` keeps, one a day")
     candidates_keep_days: int = Field(90, ge=7, le=3660, description="days that rejected openings are kept")
     runs_keep_days: int = Field(400, ge=35, le=3660, description="days that the figures of each run are kept")
-    attempts_keep_days: int = Field(400, ge=35, le=3660, description="days that X's answers are kept; posts are kept for ever")
+    attempts_keep_days: int = Field(
+        400, ge=35, le=3660, description="days that X's answers are kept; posts are kept for ever"
+    )
 
-    profile: str = Field("", pattern=rf"^({_PROFILE})?$", description="which account of several, as --profile NAME")
+    profile: str = Field(
+        "", pattern=rf"^({_PROFILE})?$", description="which account of several, as --profile NAME"
+    )
     failpoint: str = Field("", description="for tests only: where to break, see src/system/failpoints.py")
 
     _login: PinLogin | RenewableLogin | None = PrivateAttr(None)
@@ -127,7 +181,9 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _models_beside_data(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return {"models_dir": Path(values["data_dir"]) / "models", **values} if "data_dir" in values else values
+        return (
+            {"models_dir": Path(values["data_dir"]) / "models", **values} if "data_dir" in values else values
+        )
 
     @field_validator("x_api_base_url")
     @classmethod
@@ -240,8 +296,12 @@ def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Setting
     problems: list[str] = []
     values = _env_file(env_path(profile, environ), profile, problems)
     if values.pop("PROFILE", ""):
-        problems.append("PROFILE: cannot be set in .env, which is itself a profile's; use --profile NAME or the environment")
-    for name in sorted(set(values) - {_variable(k) for k in known} - {s + _FILE_SUFFIX for s in FILE_SECRETS}):
+        problems.append(
+            "PROFILE: cannot be set in .env, which is itself a profile's; use --profile NAME or the environment"
+        )
+    for name in sorted(
+        set(values) - {_variable(k) for k in known} - {s + _FILE_SUFFIX for s in FILE_SECRETS}
+    ):
         problems.append(f"{name}: unknown setting in .env{_nearest(name, known)}")
         del values[name]
     for name in FILE_SECRETS:
@@ -256,9 +316,14 @@ def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Setting
     if problems or settings is None:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         message = f"{count} with the settings:\n" + "\n".join(f"  {p}" for p in problems)
-        raise ConfigError(message, "mend them in .env (the file .env.example explains each) or in the environment")
+        raise ConfigError(
+            message, "mend them in .env (the file .env.example explains each) or in the environment"
+        )
     if profile:
-        folders = {"data_dir": settings.data_dir / "profiles" / profile, "log_dir": settings.log_dir / profile}
+        folders = {
+            "data_dir": settings.data_dir / "profiles" / profile,
+            "log_dir": settings.log_dir / profile,
+        }
         return settings.model_copy(update=folders)
     return settings
 
@@ -267,13 +332,17 @@ def as_written(environ: Mapping[str, str] | None = None, profile: str = "") -> t
     """(log folder, secrets) of settings that are not valid, as far as they can be read: for telling what is wrong."""
     environ = os.environ if environ is None else environ
     values = dict(environ)
-    with contextlib.suppress(ConfigError, UsageError):  # a profile that is not there has no folder of its own either
+    with contextlib.suppress(
+        ConfigError, UsageError
+    ):  # a profile that is not there has no folder of its own either
         values = {**_env_file(env_path(profile, environ), profile, []), **environ}
     for name in FILE_SECRETS:
         _read_secret_file(name, values, [])
     secrets = {values.get(_variable(name), "") for name in Settings.model_fields if _is_secret(name)}
     parts = {part.strip() for secret in secrets for part in secret.split(",")}
-    return (ROOT / Path(values.get("LOG_DIR") or "logs").expanduser()).absolute(), tuple(filter(None, secrets | parts))
+    return (ROOT / Path(values.get("LOG_DIR") or "logs").expanduser()).absolute(), tuple(
+        filter(None, secrets | parts)
+    )
 
 
 def colour_allowed(environ: Mapping[str, str] | None = None) -> bool:
@@ -299,7 +368,9 @@ def env_path(profile: str, environ: Mapping[str, str] | None = None) -> Path:
         return Path(chosen) if chosen else ROOT / ".env"
     if not re.fullmatch(_PROFILE, profile):
         message = f"{profile!r} cannot be the name of a profile"
-        raise UsageError(message, "use up to 32 small letters, digits, - and _, the first a letter or a digit")
+        raise UsageError(
+            message, "use up to 32 small letters, digits, - and _, the first a letter or a digit"
+        )
     if chosen:
         message = f"ENV_FILE={chosen} and the profile {profile} each name a .env"
         raise UsageError(message, "unset ENV_FILE: a profile has a .env of its own")
@@ -313,7 +384,10 @@ def profile_file(profile: str, environ: Mapping[str, str] | None = None) -> Path
 
 def profiles(environ: Mapping[str, str] | None = None) -> list[str]:
     """The names of all profiles: the folders that hold a `.env`."""
-    return sorted(file.parent.name for file in (_store(os.environ if environ is None else environ) / "profiles").glob("*/.env"))
+    return sorted(
+        file.parent.name
+        for file in (_store(os.environ if environ is None else environ) / "profiles").glob("*/.env")
+    )
 
 
 def _store(environ: Mapping[str, str]) -> Path:
@@ -323,7 +397,9 @@ def _store(environ: Mapping[str, str]) -> Path:
 def from_environment(environ: Mapping[str, str] | None = None) -> tuple[dict[str, str], tuple[str, ...]]:
     """(settings that come from the environment and may be shown, names of secrets that do): cron would not have them."""
     environ = os.environ if environ is None else environ
-    given = {_variable(name) for name in Settings.model_fields} & {name for name, value in environ.items() if value}
+    given = {_variable(name) for name in Settings.model_fields} & {
+        name for name, value in environ.items() if value
+    }
     secret = {name for name in given if _is_secret(name.lower())}
     shown = {name: environ[name] for name in sorted(given - secret - {"PROFILE"})}
     if environ.get("ENV_FILE"):
@@ -359,9 +435,13 @@ def _no_profile(profile: str, path: Path) -> ConfigError:
     """A profile without a `.env` is a typing error or one to be made: say how."""
     others = sorted(file.parent.name for file in path.parent.parent.glob("*/.env"))
     close = difflib.get_close_matches(profile, others, n=1)
-    message = f"there is no profile {profile}: {path} does not exist" + (f"; did you mean {close[0]}?" if close else "")
+    message = f"there is no profile {profile}: {path} does not exist" + (
+        f"; did you mean {close[0]}?" if close else ""
+    )
     return ConfigError(
-        message, f"type: mkdir -p -m 700 {path.parent} && install -m 600 {ROOT / '.env.example'} {path}, then fill in its keys")
+        message,
+        f"type: mkdir -p -m 700 {path.parent} && install -m 600 {ROOT / '.env.example'} {path}, then fill in its keys",
+    )
 
 
 def _read_private(path: Path) -> str:
@@ -375,7 +455,9 @@ def _read_private(path: Path) -> str:
             message = f"belongs to another user (uid {status.st_uid}); type: sudo chown $USER {path}"
             raise ConfigError(message)
         if status.st_mode & 0o077:
-            message = f"can be read by others (mode {stat.S_IMODE(status.st_mode):04o}); type: chmod 600 {path}"
+            message = (
+                f"can be read by others (mode {stat.S_IMODE(status.st_mode):04o}); type: chmod 600 {path}"
+            )
             raise ConfigError(message)
         return file.read()
 
@@ -408,7 +490,18 @@ def child_environment(extra: Mapping[str, str], *, patient: bool = True) -> dict
     Patient threads wait asleep: spinning ones slow each other down many times over as soon as anything else runs. Training
     has thousands of waits a second, which cost a third of its time that way.
     """
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
+        if name in os.environ
+    }
     offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    return {"PATH": "/usr/bin:/bin", **kept, **offline, "PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false",
-            **({"OMP_WAIT_POLICY": "passive"} if patient else {}), **extra}
+    return {
+        "PATH": "/usr/bin:/bin",
+        **kept,
+        **offline,
+        "PYTHONHASHSEED": "0",
+        "TOKENIZERS_PARALLELISM": "false",
+        **({"OMP_WAIT_POLICY": "passive"} if patient else {}),
+        **extra,
+    }

@@ -58,7 +58,11 @@ def _compose_many(
     settings: Settings, history: History, now: datetime, count: int, writer: Writer | None
 ) -> list[Composition]:
     library = sources.load(settings.library_paths)
-    notes = [f"{len(library.problems)} broken records in the library: `sources check` lists them"] if library.problems else []
+    notes = (
+        [f"{len(library.problems)} broken records in the library: `sources check` lists them"]
+        if library.problems
+        else []
+    )
     picked: list[tuple[Statement, str]] = []
     before = history
     while len(picked) < count and (choice := choose_statement(settings, library, before, now)):
@@ -84,10 +88,14 @@ def _compose_many(
 def _why_nothing(left: Supply) -> str:
     """Return why no text could be chosen, and what the owner can do."""
     if not left.texts:
-        return f"every text of the {left.total} statements has been sent: add statements or wordings (SOURCES)"
+        return (
+            f"every text of the {left.total} statements has been sent: add statements or wordings (SOURCES)"
+        )
     if not left.fresh:
         return "no fresh statement is left: add library files (SOURCES) or lower COOLDOWN_DAYS"
-    return "every text that could be sent now is too much like one of the last days: add library files (SOURCES)"
+    return (
+        "every text that could be sent now is too much like one of the last days: add library files (SOURCES)"
+    )
 
 
 def _write(
@@ -108,13 +116,22 @@ def _write(
         return {}, [f"the model wrote nothing ({error}); a vetted text goes out{fix}"], metrics, None
     tokens = sum(w.tokens for w in written.values())
     speed = tokens / max(sum(w.seconds for w in written.values()), 0.001)
-    metrics = {"generate_seconds": round(time.monotonic() - started, 3), "tokens": float(tokens),
-               "tokens_per_second": round(speed, 1), "model_peak_mb": peak_of_children_mb()}
+    metrics = {
+        "generate_seconds": round(time.monotonic() - started, 3),
+        "tokens": float(tokens),
+        "tokens_per_second": round(speed, 1),
+        "model_peak_mb": peak_of_children_mb(),
+    }
     return written, [model.note] if model.note else [], metrics, model
 
 
 def _compose_one(
-    settings: Settings, statement: Statement, text: str, written: Written | None, history: History, model: Model | None
+    settings: Settings,
+    statement: Statement,
+    text: str,
+    written: Written | None,
+    history: History,
+    model: Model | None,
 ) -> Composition:
     """Judge what the model wrote for one statement and make the draft: the best candidate's, or the wording alone."""
     vetted = vetted_opening(settings, statement, text, history)
@@ -138,13 +155,16 @@ def vetted_opening(settings: Settings, statement: Statement, text: str, history:
     """
     open_pairs = unsent(statement, history.sent.get(statement.id, ()))
     leads = [opening for opening, wording in open_pairs if wording == text]
-    judged = judge_all(settings, Written(tuple((lead, 0.0) for lead in leads if lead)), statement, text, history)
+    judged = judge_all(
+        settings, Written(tuple((lead, 0.0) for lead in leads if lead)), statement, text, history
+    )
     passed = next((c.opening for c in judged if c.verdict.passed), None)
     return "" if passed is None and "" in leads else passed
 
 
 def best_of(candidates: Sequence[Candidate], *, tuned: bool) -> Candidate | None:
     """The best candidate that passed every gate, if its score is good enough to be worth more than none."""
+
     def good(candidate: Candidate) -> bool:
         margin = PREMISE_MARGIN if candidate.opening.lower().startswith("why") else 0.0
         return candidate.verdict.passed and candidate.score >= GOOD_ENOUGH[tuned] + margin
@@ -156,7 +176,9 @@ def _vetted_draft(settings: Settings, statement: Statement, text: str, opening: 
     return None if opening is None else _draft(settings, statement, text, opening, "hook", origin="wording")
 
 
-def _draft(settings: Settings, statement: Statement, text: str, written: str, mode: str, *, origin: str) -> Draft:
+def _draft(
+    settings: Settings, statement: Statement, text: str, written: str, mode: str, *, origin: str
+) -> Draft:
     blocked = safety.read_words(settings.blocklist_file)
     allowed = [tag for tag in statement.hashtags if not sources.is_blocked_tag(tag, blocked)]
     content = tweet(text, written, mode, allowed[: settings.hashtags])
@@ -180,7 +202,12 @@ def assemble(opening: str, text: str, hashtags: Sequence[str] = ()) -> str:
 
 
 def judge_all(
-    settings: Settings, written: Written, statement: Statement, text: str, history: History, mode: str = "hook"
+    settings: Settings,
+    written: Written,
+    statement: Statement,
+    text: str,
+    history: History,
+    mode: str = "hook",
 ) -> tuple[Candidate, ...]:
     """Every candidate with its verdict: first the gates for what the model wrote, then those for the whole tweet."""
     blocked = safety.read_words(settings.blocklist_file)
@@ -195,7 +222,11 @@ def judge_all(
             verdict = gates.judge_rewrite(candidate, statement)
         if verdict.passed:
             whole = assemble(candidate, text) if mode == "hook" else candidate
-            verdict = Verdict(("near-duplicate",)) if whole in sent else gates.judge_tweet(whole, history.texts, blocked)
+            verdict = (
+                Verdict(("near-duplicate",))
+                if whole in sent
+                else gates.judge_tweet(whole, history.texts, blocked)
+            )
         judged.append(Candidate(statement.id, candidate, score, verdict))
     return tuple(judged)
 
@@ -218,10 +249,13 @@ def choose_statement(
     order = random.Random(int(now.timestamp()) // 3600)  # noqa: S311 (variety, not secrecy)
     order.shuffle(fresh)
     waited = {topic: index for index, topic in reversed(list(enumerate(history.topics)))}
-    fresh.sort(key=lambda s: (
-        -waited.get(s.topic, len(history.topics)),
-        s.id in history.last_used,
-        history.last_used[s.id].timestamp() if s.id in history.last_used else 0.0))
+    fresh.sort(
+        key=lambda s: (
+            -waited.get(s.topic, len(history.topics)),
+            s.id in history.last_used,
+            history.last_used[s.id].timestamp() if s.id in history.last_used else 0.0,
+        )
+    )
     return next(((s, text) for s in fresh if (text := _usable_wording(settings, s, history))), None)
 
 
@@ -229,5 +263,12 @@ def _usable_wording(settings: Settings, statement: Statement, history: History) 
     """Return the wording of a statement to use now: one from which an unsent text can be made that is like no recent one."""
     blocked = safety.read_words(settings.blocklist_file)
     wordings = dict.fromkeys(text for _, text in unsent(statement, history.sent.get(statement.id, ())))
-    return next((text for text in wordings if gates.judge_tweet(text, history.texts, blocked).passed
-                 and vetted_opening(settings, statement, text, history) is not None), None)
+    return next(
+        (
+            text
+            for text in wordings
+            if gates.judge_tweet(text, history.texts, blocked).passed
+            and vetted_opening(settings, statement, text, history) is not None
+        ),
+        None,
+    )

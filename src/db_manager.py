@@ -34,7 +34,9 @@ MIGRATIONS = tuple(sorted((Path(__file__).parent / "store" / "migrations").glob(
 APPLICATION_ID = 0x7477746D  # "twtm"
 BACKUPS = "backups"  # the folder beside the database
 TOPICS_LOOKED_AT = 2000  # of the newest texts: longer ago than these, every topic has waited equally long
-SMALL_DATABASE_BYTES = 8 * 1024 * 1024  # up to here a full check at every start costs milliseconds, indexes included
+SMALL_DATABASE_BYTES = (
+    8 * 1024 * 1024
+)  # up to here a full check at every start costs milliseconds, indexes included
 _PRAGMAS = {
     "busy_timeout": 10000,
     "foreign_keys": 1,
@@ -146,11 +148,18 @@ class Database:
             return []
         with self._transaction() as db:
             orphans = [row["id"] for row in db.execute("SELECT id FROM posts WHERE status = 'sending'")]
-            db.execute("UPDATE posts SET status = 'unknown', error_message = 'the run that sent it died'"
-                       " WHERE status = 'sending'")
-            db.execute("UPDATE attempts SET outcome = 'unknown', detail = 'the run died' WHERE outcome IS NULL")
-            db.execute("UPDATE posts SET status = 'approved', slot = NULL"
-                       " WHERE status = 'pending' AND slot <> ? AND approved_at IS NOT NULL", (slot,))
+            db.execute(
+                "UPDATE posts SET status = 'unknown', error_message = 'the run that sent it died'"
+                " WHERE status = 'sending'"
+            )
+            db.execute(
+                "UPDATE attempts SET outcome = 'unknown', detail = 'the run died' WHERE outcome IS NULL"
+            )
+            db.execute(
+                "UPDATE posts SET status = 'approved', slot = NULL"
+                " WHERE status = 'pending' AND slot <> ? AND approved_at IS NOT NULL",
+                (slot,),
+            )
             db.execute("UPDATE posts SET status = 'expired' WHERE status = 'pending' AND slot <> ?", (slot,))
         return [self.post(i) for i in orphans]
 
@@ -161,8 +170,16 @@ class Database:
                 cursor = db.execute(
                     "INSERT INTO posts(content, status, slot, fingerprint, origin, source_id, topic, opening, created_at)"
                     " VALUES (?, 'pending', ?, ?, ?, ?, ?, ?, ?)",
-                    (draft.content, slot, fingerprint(draft.content), draft.origin, draft.source_id or None,
-                     draft.topic or None, draft.opening or None, now.timestamp()),
+                    (
+                        draft.content,
+                        slot,
+                        fingerprint(draft.content),
+                        draft.origin,
+                        draft.source_id or None,
+                        draft.topic or None,
+                        draft.opening or None,
+                        now.timestamp(),
+                    ),
                 )
         except sqlite3.IntegrityError:
             return None
@@ -173,13 +190,15 @@ class Database:
         post_id = self._value(
             f"SELECT id FROM posts AS mine WHERE status = 'approved' AND NOT EXISTS (SELECT 1 FROM posts"  # noqa: S608
             f" WHERE fingerprint = mine.fingerprint AND (status = 'pending' OR status IN {_ON_X}))"
-            " ORDER BY approved_at, id LIMIT 1")
+            " ORDER BY approved_at, id LIMIT 1"
+        )
         if post_id is None:
             return None
         try:
             with self._transaction("claim") as db:
                 changed = db.execute(
-                    "UPDATE posts SET status = 'pending', slot = ? WHERE id = ? AND status = 'approved'", (slot, post_id)
+                    "UPDATE posts SET status = 'pending', slot = ? WHERE id = ? AND status = 'approved'",
+                    (slot, post_id),
                 ).rowcount
         except sqlite3.IntegrityError:
             return None
@@ -218,27 +237,47 @@ class Database:
             Outcome.DUPLICATE: Status.UNKNOWN,
             Outcome.UNKNOWN: Status.UNKNOWN,
         }.get(result.outcome, Status.PENDING)
-        made = snowflake_time(result.tweet_id) if result.outcome is Outcome.POSTED and result.tweet_id else None
+        made = (
+            snowflake_time(result.tweet_id) if result.outcome is Outcome.POSTED and result.tweet_id else None
+        )
         nothing_left = result.outcome in UNSENT or result.outcome is Outcome.REFUSED
         with self._transaction("settle") as db:
             db.execute(
                 "UPDATE attempts SET finished = ?, outcome = ?, http_status = ?, reason = ?, detail = ?,"
                 " transaction_id = ?, latency_ms = ? WHERE id = ?",
-                (now.timestamp(), result.outcome, result.http_status, result.reason, result.detail,
-                 result.transaction_id, result.latency_ms, attempt),
+                (
+                    now.timestamp(),
+                    result.outcome,
+                    result.http_status,
+                    result.reason,
+                    result.detail,
+                    result.transaction_id,
+                    result.latency_ms,
+                    attempt,
+                ),
             )
             changed = db.execute(
                 "UPDATE posts SET status = ?, tweet_id = ?, posted_at = ?, error_message = ?, duplicate = ?,"
                 " verified_at = ?, slot = CASE WHEN ? THEN NULL ELSE slot END,"
                 " sent_at = CASE WHEN ? THEN NULL ELSE coalesce(?, sent_at) END WHERE id = ? AND status = 'sending'",
-                (status, result.tweet_id if made else None, _iso(made) if made else None,
-                 None if made else f"{result.reason}: {result.detail}".strip(": "),
-                 result.outcome is Outcome.DUPLICATE, now.timestamp() if made else None,
-                 result.outcome is Outcome.REFUSED, nothing_left, made.timestamp() if made else None, post.id),
+                (
+                    status,
+                    result.tweet_id if made else None,
+                    _iso(made) if made else None,
+                    None if made else f"{result.reason}: {result.detail}".strip(": "),
+                    result.outcome is Outcome.DUPLICATE,
+                    now.timestamp() if made else None,
+                    result.outcome is Outcome.REFUSED,
+                    nothing_left,
+                    made.timestamp() if made else None,
+                    post.id,
+                ),
             ).rowcount
             if changed != 1:
                 message = f"post {post.id} was not 'sending' when its answer came"
-                raise StorageError(message, "another program writes to this database; stop it and run `reconcile`")
+                raise StorageError(
+                    message, "another program writes to this database; stop it and run `reconcile`"
+                )
             if not nothing_left:
                 _spend(db, now, "post", 1, usd)
         return self.post(post.id)
@@ -261,8 +300,10 @@ class Database:
     def record_absence(self, post: Post, now: datetime) -> Post:
         """A healthy read did not show it: counted, with the time of the first such read."""
         with self._transaction() as db:
-            db.execute("UPDATE posts SET absent = absent + 1, absent_at = coalesce(absent_at, ?) WHERE id = ? AND status = 'unknown'",
-                       (now.timestamp(), post.id))
+            db.execute(
+                "UPDATE posts SET absent = absent + 1, absent_at = coalesce(absent_at, ?) WHERE id = ? AND status = 'unknown'",
+                (now.timestamp(), post.id),
+            )
         return self.post(post.id)
 
     def prove_absent(self, post: Post, resolved_by: str, *, free_slot: bool) -> None:
@@ -278,7 +319,9 @@ class Database:
     def give_up(self, post: Post) -> None:
         """Neither found nor proven absent in time: `unconfirmed`; it still counts as posted."""
         with self._transaction() as db:
-            db.execute("UPDATE posts SET status = 'unconfirmed' WHERE id = ? AND status = 'unknown'", (post.id,))
+            db.execute(
+                "UPDATE posts SET status = 'unconfirmed' WHERE id = ? AND status = 'unknown'", (post.id,)
+            )
 
     def import_tweets(
         self, tweets: Iterable[Tweet], now: datetime, *, slot_minutes: int | None = None, usd: float = 0.0
@@ -299,11 +342,17 @@ class Database:
                     _spend(db, tweet.at, "post", 1, usd)
                 mark = fingerprint(html.unescape(tweet.text))
                 times = (_iso(tweet.at), tweet.at.timestamp(), now.timestamp())
-                seed = db.execute("SELECT id FROM posts WHERE fingerprint = ? AND origin = 'seed' AND tweet_id IS NULL"
-                                  " AND status IN ('posted', 'unconfirmed') LIMIT 1", (mark,)).fetchone()
+                seed = db.execute(
+                    "SELECT id FROM posts WHERE fingerprint = ? AND origin = 'seed' AND tweet_id IS NULL"
+                    " AND status IN ('posted', 'unconfirmed') LIMIT 1",
+                    (mark,),
+                ).fetchone()
                 if seed:
-                    db.execute("UPDATE posts SET status = 'posted', tweet_id = ?, posted_at = ?, sent_at = ?,"
-                               " verified_at = ? WHERE id = ?", (tweet.id, *times, seed["id"]))
+                    db.execute(
+                        "UPDATE posts SET status = 'posted', tweet_id = ?, posted_at = ?, sent_at = ?,"
+                        " verified_at = ? WHERE id = ?",
+                        (tweet.id, *times, seed["id"]),
+                    )
                     continue
                 slot = slot_of(tweet.at, slot_minutes) if slot_minutes else None
                 if slot and db.execute("SELECT 1 FROM posts WHERE slot = ?", (slot,)).fetchone():
@@ -311,23 +360,31 @@ class Database:
                 db.execute(
                     "INSERT INTO posts(content, status, slot, fingerprint, origin, tweet_id, posted_at, sent_at,"
                     " verified_at, created_at) VALUES (?, 'posted', ?, ?, 'import', ?, ?, ?, ?, ?)",
-                    (html.unescape(tweet.text), slot, mark, tweet.id, *times, now.timestamp()))
+                    (html.unescape(tweet.text), slot, mark, tweet.id, *times, now.timestamp()),
+                )
         return added
 
     def stamp_seen(self, shown: Iterable[int], gone: Iterable[int], now: datetime) -> None:
         """Stamp `verified_at` on the posts a healthy read showed and `vanished_at` on those it should have shown."""
         with self._transaction() as db:
             for tweet_id in shown:
-                db.execute("UPDATE posts SET verified_at = ?, vanished_at = NULL WHERE tweet_id = ?",
-                           (now.timestamp(), tweet_id))
+                db.execute(
+                    "UPDATE posts SET verified_at = ?, vanished_at = NULL WHERE tweet_id = ?",
+                    (now.timestamp(), tweet_id),
+                )
             for tweet_id in gone:
-                db.execute("UPDATE posts SET vanished_at = coalesce(vanished_at, ?) WHERE tweet_id = ?",
-                           (now.timestamp(), tweet_id))
+                db.execute(
+                    "UPDATE posts SET vanished_at = coalesce(vanished_at, ?) WHERE tweet_id = ?",
+                    (now.timestamp(), tweet_id),
+                )
 
     def stamp_deleted(self, post: Post, now: datetime) -> None:
         """The owner deleted this tweet with `undo`: it stays on record, with the time it went."""
         with self._transaction() as db:
-            db.execute("UPDATE posts SET vanished_at = ?, resolved_by = 'undo' WHERE id = ?", (now.timestamp(), post.id))
+            db.execute(
+                "UPDATE posts SET vanished_at = ?, resolved_by = 'undo' WHERE id = ?",
+                (now.timestamp(), post.id),
+            )
 
     # ---- drafts that a person looks at ------------------------------------------------------------------------
 
@@ -337,24 +394,41 @@ class Database:
             cursor = db.execute(
                 "INSERT INTO posts(content, status, fingerprint, origin, source_id, topic, opening, created_at)"
                 " VALUES (?, 'draft', ?, ?, ?, ?, ?, ?)",
-                (draft.content, fingerprint(draft.content), draft.origin, draft.source_id or None, draft.topic or None,
-                 draft.opening or None, now.timestamp()))
+                (
+                    draft.content,
+                    fingerprint(draft.content),
+                    draft.origin,
+                    draft.source_id or None,
+                    draft.topic or None,
+                    draft.opening or None,
+                    now.timestamp(),
+                ),
+            )
         return self.post(int(cursor.lastrowid or 0))
 
     def approve(self, post: Post, now: datetime) -> bool:
         """`draft` -> `approved`: it goes out before anything new. False if it is not a draft any more."""
-        return self._move("UPDATE posts SET status = 'approved', approved_at = ? WHERE id = ? AND status = 'draft'",
-                          now.timestamp(), post.id)
+        return self._move(
+            "UPDATE posts SET status = 'approved', approved_at = ? WHERE id = ? AND status = 'draft'",
+            now.timestamp(),
+            post.id,
+        )
 
     def reject(self, post: Post) -> bool:
         """`draft` or `approved` -> `rejected`: it never goes out. False if it is neither."""
-        return self._move("UPDATE posts SET status = 'rejected' WHERE id = ? AND status IN ('draft', 'approved')", post.id)
+        return self._move(
+            "UPDATE posts SET status = 'rejected' WHERE id = ? AND status IN ('draft', 'approved')", post.id
+        )
 
     def edit(self, post: Post, content: str) -> bool:
         """Put a person's text in the place of a draft's; it must be approved (again). False if it is not a draft."""
         return self._move(
             "UPDATE posts SET content = ?, fingerprint = ?, origin = 'person', opening = NULL, status = 'draft',"
-            " approved_at = NULL WHERE id = ? AND status IN ('draft', 'approved')", content, fingerprint(content), post.id)
+            " approved_at = NULL WHERE id = ? AND status IN ('draft', 'approved')",
+            content,
+            fingerprint(content),
+            post.id,
+        )
 
     def _move(self, sql: str, *values: object) -> bool:
         with self._transaction() as db:
@@ -372,7 +446,10 @@ class Database:
 
     def was_refused(self, post: Post) -> bool:
         """Whether X answered the last attempt with a refusal that leaves the text to be sent again (a limit, a block)."""
-        outcome = self._value("SELECT outcome FROM attempts WHERE post_id = ? AND kind = 'post' ORDER BY id DESC LIMIT 1", post.id)
+        outcome = self._value(
+            "SELECT outcome FROM attempts WHERE post_id = ? AND kind = 'post' ORDER BY id DESC LIMIT 1",
+            post.id,
+        )
         return outcome in {Outcome.LATER, Outcome.BLOCKED}
 
     def find_post(self, post_id: int) -> Post | None:
@@ -402,7 +479,9 @@ class Database:
         """A post we sent and gave up on (`failed`, `expired` or `unconfirmed`, with an attempt) with this text, newest first."""
         rows = self._rows(
             "SELECT * FROM posts WHERE fingerprint = ? AND status IN ('failed', 'expired', 'unconfirmed') AND attempts > 0"
-            " ORDER BY id DESC LIMIT 1", fingerprint(html.unescape(text)))
+            " ORDER BY id DESC LIMIT 1",
+            fingerprint(html.unescape(text)),
+        )
         return _post(rows[0]) if rows else None
 
     def known_among(self, tweet_ids: Iterable[int]) -> set[int]:
@@ -413,17 +492,31 @@ class Database:
         """Ids of our newest tweets that are not known to be gone, newest first."""
         rows = self._rows(
             "SELECT tweet_id FROM posts WHERE tweet_id IS NOT NULL AND tweet_id <= ? AND vanished_at IS NULL"
-            " ORDER BY tweet_id DESC LIMIT ?", newest if newest is not None else 2**63 - 1, count)
+            " ORDER BY tweet_id DESC LIMIT ?",
+            newest if newest is not None else 2**63 - 1,
+            count,
+        )
         return [row["tweet_id"] for row in rows]
 
     def newest_tweet_before(self, moment: datetime) -> int:
         """The newest tweet on record that was sent before `moment` and is not known to be gone, 0 for none."""
-        return int(self._value("SELECT tweet_id FROM posts WHERE sent_at <= ? AND tweet_id IS NOT NULL AND vanished_at IS NULL"
-                               " ORDER BY sent_at DESC LIMIT 1", moment.timestamp()) or 0)
+        return int(
+            self._value(
+                "SELECT tweet_id FROM posts WHERE sent_at <= ? AND tweet_id IS NOT NULL AND vanished_at IS NULL"
+                " ORDER BY sent_at DESC LIMIT 1",
+                moment.timestamp(),
+            )
+            or 0
+        )
 
     def newest_tweet_id(self) -> int:
         """The largest tweet id on record, 0 for none."""
-        return int(self._value("SELECT tweet_id FROM posts WHERE tweet_id IS NOT NULL ORDER BY tweet_id DESC LIMIT 1") or 0)
+        return int(
+            self._value(
+                "SELECT tweet_id FROM posts WHERE tweet_id IS NOT NULL ORDER BY tweet_id DESC LIMIT 1"
+            )
+            or 0
+        )
 
     def usage(self, slot: str, now: datetime) -> Usage:
         """What this slot, the last day and the month have used. Constant time in the number of posts."""
@@ -431,7 +524,9 @@ class Database:
         # A send without X's answer carries our own clock's time: more than a day ahead, that clock was wrong.
         last = self._value(
             f"SELECT sent_at FROM posts WHERE sent_at IS NOT NULL AND +status IN {_ON_X}"  # noqa: S608 (a constant)
-            " AND (tweet_id IS NOT NULL OR sent_at <= ?) ORDER BY sent_at DESC LIMIT 1", now.timestamp() + 86400)
+            " AND (tweet_id IS NOT NULL OR sent_at <= ?) ORDER BY sent_at DESC LIMIT 1",
+            now.timestamp() + 86400,
+        )
         day = now.timestamp() - 86400
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
         status = self._value("SELECT status FROM posts WHERE slot = ?", slot)
@@ -440,8 +535,14 @@ class Database:
         return Usage(
             slot_status=Status(status) if status else None,
             last_sent=_time(last),
-            sent_24h=int(self._value(f"SELECT count(*) FROM posts WHERE sent_at > ? AND +status IN {_ON_X}"  # noqa: S608
-                                     " AND (slot IS NULL OR slot > ?)", day, yesterday)),
+            sent_24h=int(
+                self._value(
+                    f"SELECT count(*) FROM posts WHERE sent_at > ? AND +status IN {_ON_X}"  # noqa: S608
+                    " AND (slot IS NULL OR slot > ?)",
+                    day,
+                    yesterday,
+                )
+            ),
             spent_24h=float(self._value("SELECT total(usd) FROM spending WHERE at > ?", day)),
             spent_month=float(self._value("SELECT total(usd) FROM spending WHERE at >= ?", month)),
         )
@@ -456,12 +557,19 @@ class Database:
         recent = self._rows(
             "SELECT content, opening FROM posts WHERE status NOT IN ('expired', 'rejected')"
             " AND (created_at > ? OR sent_at > ?) ORDER BY id DESC",
-            since := (now - timedelta(days=cooldown_days)).timestamp(), since)
-        topics = self._rows("SELECT topic FROM posts WHERE status NOT IN ('expired', 'rejected') ORDER BY id DESC LIMIT ?", TOPICS_LOOKED_AT)
+            since := (now - timedelta(days=cooldown_days)).timestamp(),
+            since,
+        )
+        topics = self._rows(
+            "SELECT topic FROM posts WHERE status NOT IN ('expired', 'rejected') ORDER BY id DESC LIMIT ?",
+            TOPICS_LOOKED_AT,
+        )
         used = self._rows(
             "SELECT source_id, max(coalesce(sent_at, created_at)) AS at FROM posts WHERE source_id IS NOT NULL"
             " AND status NOT IN ('expired', 'rejected') AND (created_at > ? OR sent_at > ?) GROUP BY source_id",
-            since := (now - timedelta(days=max(cooldown_days, 366))).timestamp(), since)
+            since := (now - timedelta(days=max(cooldown_days, 366))).timestamp(),
+            since,
+        )
         return History(
             texts=tuple(row["content"] for row in recent),
             openings=tuple(row["opening"] for row in recent if row["opening"]),
@@ -474,15 +582,19 @@ class Database:
         """Return the texts of each statement that are or may be on X or wait to go there, over all of history."""
         texts: dict[str, set[str]] = {}
         for source_id, content in self._rows(
-                "SELECT source_id, content FROM posts WHERE source_id IS NOT NULL AND status NOT IN ('failed', 'expired', 'rejected')"):
+            "SELECT source_id, content FROM posts WHERE source_id IS NOT NULL AND status NOT IN ('failed', 'expired', 'rejected')"
+        ):
             texts.setdefault(source_id, set()).add(content)
         return {source_id: frozenset(contents) for source_id, contents in texts.items()}
 
     def is_known_text(self, text: str) -> bool:
         """Whether a text with this fingerprint is or may be on X, or waits to be. One index look-up."""
-        return bool(self._value(
-            "SELECT 1 FROM posts WHERE fingerprint = ? AND status NOT IN ('failed', 'expired', 'rejected') LIMIT 1",
-            fingerprint(text)))
+        return bool(
+            self._value(
+                "SELECT 1 FROM posts WHERE fingerprint = ? AND status NOT IN ('failed', 'expired', 'rejected') LIMIT 1",
+                fingerprint(text),
+            )
+        )
 
     # ---- notes across runs --------------------------------------------------------------------------------
 
@@ -509,8 +621,14 @@ class Database:
         current = self.current_hold()
         again = current if current and current.kind == kind else None
         hold = Hold(kind, reason, until, fix, again.count + 1 if again else 1, again.since if again else now)
-        value = {"kind": kind, "reason": reason, "until": until.timestamp() if until else None, "fix": fix,
-                 "count": hold.count, "since": hold.since.timestamp()}
+        value = {
+            "kind": kind,
+            "reason": reason,
+            "until": until.timestamp() if until else None,
+            "fix": fix,
+            "count": hold.count,
+            "since": hold.since.timestamp(),
+        }
         self.put(hold=json.dumps(value))
         return hold
 
@@ -521,8 +639,14 @@ class Database:
             return None
         try:
             data = json.loads(value)
-            return Hold(data["kind"], data["reason"], _time(data["until"]), data["fix"], data["count"],
-                        _required_time(data["since"]))
+            return Hold(
+                data["kind"],
+                data["reason"],
+                _time(data["until"]),
+                data["fix"],
+                data["count"],
+                _required_time(data["since"]),
+            )
         except (ValueError, KeyError, TypeError, OverflowError, OSError):
             return None
 
@@ -534,7 +658,9 @@ class Database:
         """The rate-limit windows that X reported last."""
         try:
             noted = json.loads(self.get("limits") or "[]")
-            return tuple(RateLimit(n, int(limit), int(left), _required_time(at)) for n, limit, left, at in noted)
+            return tuple(
+                RateLimit(n, int(limit), int(left), _required_time(at)) for n, limit, left, at in noted
+            )
         except (ValueError, TypeError, OverflowError, OSError):
             return ()
 
@@ -551,24 +677,43 @@ class Database:
     def begin_run(self, run_id: str, command: str, slot: str, version: str, now: datetime) -> None:
         """Note that a run has started."""
         with self._transaction() as db:
-            db.execute("INSERT INTO runs(run_id, command, slot, started, version) VALUES (?, ?, ?, ?, ?)",
-                       (run_id, command, slot, now.timestamp(), version))
+            db.execute(
+                "INSERT INTO runs(run_id, command, slot, started, version) VALUES (?, ?, ?, ?, ?)",
+                (run_id, command, slot, now.timestamp(), version),
+            )
 
-    def finish_run(self, run_id: str, exit_code: int, outcome: str, message: str, metrics: Mapping[str, float],
-                   now: datetime) -> None:
+    def finish_run(
+        self,
+        run_id: str,
+        exit_code: int,
+        outcome: str,
+        message: str,
+        metrics: Mapping[str, float],
+        now: datetime,
+    ) -> None:
         """Note how a run ended and what it measured."""
         with self._transaction() as db:
-            db.execute("UPDATE runs SET finished = ?, exit_code = ?, outcome = ?, message = ?, metrics = ? WHERE run_id = ?",
-                       (now.timestamp(), exit_code, outcome, message, json.dumps(dict(metrics)), run_id))
+            db.execute(
+                "UPDATE runs SET finished = ?, exit_code = ?, outcome = ?, message = ?, metrics = ? WHERE run_id = ?",
+                (now.timestamp(), exit_code, outcome, message, json.dumps(dict(metrics)), run_id),
+            )
 
     def oldest_unknown(self) -> datetime | None:
         """When the oldest post whose outcome nobody knows was sent."""
-        return _time(self._value("SELECT min(sent_at) FROM posts WHERE status IN ('unknown', 'unconfirmed') AND origin <> 'seed'"))
+        return _time(
+            self._value(
+                "SELECT min(sent_at) FROM posts WHERE status IN ('unknown', 'unconfirmed') AND origin <> 'seed'"
+            )
+        )
 
     def last_posted(self) -> datetime | None:
         """When the newest tweet on record went out."""
-        return _time(self._value("SELECT sent_at FROM posts WHERE sent_at IS NOT NULL AND +status = 'posted'"
-                                 " ORDER BY sent_at DESC LIMIT 1"))
+        return _time(
+            self._value(
+                "SELECT sent_at FROM posts WHERE sent_at IS NOT NULL AND +status = 'posted'"
+                " ORDER BY sent_at DESC LIMIT 1"
+            )
+        )
 
     def made_at(self) -> datetime | None:
         """When this database was made or taken over."""
@@ -576,14 +721,22 @@ class Database:
 
     def failures_in_a_row(self, most: int = 100) -> int:
         """How many of the latest runs that had something to do ended badly, up to the last that did not."""
-        rows = self._rows("SELECT exit_code FROM runs WHERE finished IS NOT NULL AND command = 'tick'"
-                          " AND (exit_code <> 0 OR outcome = 'posted') ORDER BY id DESC LIMIT ?", most)
+        rows = self._rows(
+            "SELECT exit_code FROM runs WHERE finished IS NOT NULL AND command = 'tick'"
+            " AND (exit_code <> 0 OR outcome = 'posted') ORDER BY id DESC LIMIT ?",
+            most,
+        )
         return next((n for n, row in enumerate(rows) if row["exit_code"] == 0), len(rows))
 
     def model_failures_in_a_row(self, most: int = 100) -> int:
         """In how many of the latest runs that asked the model for a text it brought none, up to the last in which it did."""
-        rows = self._rows("SELECT metrics FROM runs WHERE finished IS NOT NULL AND command = 'tick' ORDER BY id DESC LIMIT ?", most)
-        asked = (metrics for row in rows if "generate_seconds" in (metrics := _numbers(row["metrics"])))  # read no further than needed
+        rows = self._rows(
+            "SELECT metrics FROM runs WHERE finished IS NOT NULL AND command = 'tick' ORDER BY id DESC LIMIT ?",
+            most,
+        )
+        asked = (
+            metrics for row in rows if "generate_seconds" in (metrics := _numbers(row["metrics"]))
+        )  # read no further than needed
         return sum(1 for _ in itertools.takewhile(lambda metrics: "model_failed" in metrics, asked))
 
     def add_candidates(self, run_id: str, candidates: Iterable[Candidate], now: datetime) -> None:
@@ -592,20 +745,36 @@ class Database:
             db.executemany(
                 "INSERT INTO candidates(run_id, created_at, source_id, opening, score, reasons, chosen)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(run_id, now.timestamp(), c.source_id, c.opening, c.score, ",".join(c.verdict.reasons), c.chosen)
-                 for c in candidates])
+                [
+                    (
+                        run_id,
+                        now.timestamp(),
+                        c.source_id,
+                        c.opening,
+                        c.score,
+                        ",".join(c.verdict.reasons),
+                        c.chosen,
+                    )
+                    for c in candidates
+                ],
+            )
 
     # ---- what status and report look at -----------------------------------------------------------------------
 
     def last_tweet(self) -> Post | None:
         """The newest post that is on X."""
-        rows = self._rows("SELECT * FROM posts WHERE sent_at IS NOT NULL AND +status = 'posted' ORDER BY sent_at DESC LIMIT 1")
+        rows = self._rows(
+            "SELECT * FROM posts WHERE sent_at IS NOT NULL AND +status = 'posted' ORDER BY sent_at DESC LIMIT 1"
+        )
         return _post(rows[0]) if rows else None
 
     def sent_posts(self, count: int) -> list[Post]:
         """The last `count` posts that are or may be on X, newest first."""
-        rows = self._rows(f"SELECT * FROM posts WHERE sent_at IS NOT NULL AND +status IN {_ON_X}"  # noqa: S608 (a constant)
-                          " ORDER BY sent_at DESC LIMIT ?", count)
+        rows = self._rows(
+            f"SELECT * FROM posts WHERE sent_at IS NOT NULL AND +status IN {_ON_X}"  # noqa: S608 (a constant)
+            " ORDER BY sent_at DESC LIMIT ?",
+            count,
+        )
         return [_post(row) for row in rows]
 
     def slots_since(self, since: datetime) -> dict[str, Status]:
@@ -615,7 +784,9 @@ class Database:
 
     def runs_since(self, since: datetime) -> list[RunRecord]:
         """The ticks that started since then, oldest first."""
-        rows = self._rows("SELECT * FROM runs WHERE started >= ? AND command = 'tick' ORDER BY started", since.timestamp())
+        rows = self._rows(
+            "SELECT * FROM runs WHERE started >= ? AND command = 'tick' ORDER BY started", since.timestamp()
+        )
         return [_run(row) for row in rows]
 
     def latest_run(self) -> RunRecord | None:
@@ -625,14 +796,29 @@ class Database:
 
     def attempts_since(self, since: datetime) -> list[Attempt]:
         """The requests to post that left since then, oldest first."""
-        rows = self._rows("SELECT * FROM attempts WHERE started >= ? AND kind = 'post' ORDER BY started", since.timestamp())
-        return [Attempt(row["slot"] or "", _required_time(row["started"]), row["outcome"] or "", row["http_status"],
-                        row["reason"] or "", row["detail"] or "", row["latency_ms"] or 0) for row in rows]
+        rows = self._rows(
+            "SELECT * FROM attempts WHERE started >= ? AND kind = 'post' ORDER BY started", since.timestamp()
+        )
+        return [
+            Attempt(
+                row["slot"] or "",
+                _required_time(row["started"]),
+                row["outcome"] or "",
+                row["http_status"],
+                row["reason"] or "",
+                row["detail"] or "",
+                row["latency_ms"] or 0,
+            )
+            for row in rows
+        ]
 
     def candidates_since(self, since: datetime) -> tuple[int, int, dict[str, int]]:
         """(openings judged, of these taken, how many each gate refused) since then."""
-        rows = self._rows("SELECT reasons, count(*) AS judged, sum(chosen) AS taken FROM candidates WHERE created_at >= ?"
-                          " GROUP BY reasons", since.timestamp())
+        rows = self._rows(
+            "SELECT reasons, count(*) AS judged, sum(chosen) AS taken FROM candidates WHERE created_at >= ?"
+            " GROUP BY reasons",
+            since.timestamp(),
+        )
         refused: dict[str, int] = {}
         for row in rows:
             for reason in filter(None, row["reasons"].split(",")):
@@ -641,21 +827,29 @@ class Database:
 
     def spending_by_day(self, since: datetime) -> list[tuple[str, str, int, float]]:
         """(day as 2026-11-22 in UTC, kind, units, US dollars) of the ledger since then."""
-        rows = self._rows("SELECT date(at, 'unixepoch') AS day, kind, sum(units) AS units, sum(usd) AS usd FROM spending"
-                          " WHERE at >= ? GROUP BY day, kind ORDER BY day", since.timestamp())
+        rows = self._rows(
+            "SELECT date(at, 'unixepoch') AS day, kind, sum(units) AS units, sum(usd) AS usd FROM spending"
+            " WHERE at >= ? GROUP BY day, kind ORDER BY day",
+            since.timestamp(),
+        )
         return [(row["day"], row["kind"], row["units"], row["usd"]) for row in rows]
 
     def count_by_status(self) -> dict[str, int]:
         """How many posts are in each state."""
-        return {row["status"]: row["posts"] for row in self._rows("SELECT status, count(*) AS posts FROM posts GROUP BY status")}
+        return {
+            row["status"]: row["posts"]
+            for row in self._rows("SELECT status, count(*) AS posts FROM posts GROUP BY status")
+        }
 
     # ---- upkeep -------------------------------------------------------------------------------------------
 
     def check_whole(self) -> None:
         """Every page, index and reference of the file. Raises `DamagedError` with what SQLite found."""
         found = [row[0] for row in self._rows("PRAGMA integrity_check(5)") if row[0] != "ok"]
-        found += [f"row {row['rowid']} of {row['table']} refers to a missing row of {row['parent']}"
-                  for row in self._rows("PRAGMA foreign_key_check")[:5]]
+        found += [
+            f"row {row['rowid']} of {row['table']} refers to a missing row of {row['parent']}"
+            for row in self._rows("PRAGMA foreign_key_check")[:5]
+        ]
         if found:
             raise DamagedError("; ".join(found))
 
@@ -693,11 +887,15 @@ class Database:
         """
         with self._transaction("maintain.prune") as db:
             return {
-                "candidates": db.execute("DELETE FROM candidates WHERE created_at < ?", (candidates.timestamp(),)).rowcount,
+                "candidates": db.execute(
+                    "DELETE FROM candidates WHERE created_at < ?", (candidates.timestamp(),)
+                ).rowcount,
                 "runs": db.execute("DELETE FROM runs WHERE started < ?", (runs.timestamp(),)).rowcount,
                 "attempts": db.execute(
                     "DELETE FROM attempts WHERE started < ? AND (SELECT status FROM posts WHERE id = post_id)"
-                    " IN ('posted', 'failed', 'expired', 'rejected')", (attempts.timestamp(),)).rowcount,
+                    " IN ('posted', 'failed', 'expired', 'rejected')",
+                    (attempts.timestamp(),),
+                ).rowcount,
             }
 
 
@@ -721,27 +919,38 @@ def read_contents(path: Path) -> Contents:
         ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if not ours or not 0 < version <= len(MIGRATIONS):
-            message = f"{path} is a database of " + ("a newer version of this program" if ours and version else "another program")
-            raise StorageError(message, "update this program" if ours and version else "name a backup that `maintain` made")
+            message = f"{path} is a database of " + (
+                "a newer version of this program" if ours and version else "another program"
+            )
+            raise StorageError(
+                message, "update this program" if ours and version else "name a backup that `maintain` made"
+            )
         Database(connection, path).check_whole()
         return _contents(connection)
 
 
 def newest_post_id(path: Path) -> int | None:
     """The largest id of a post in another database file, at no cost; None if it cannot be read or has none."""
-    with contextlib.suppress(StorageError), _readable_errors(path), contextlib.closing(_read_only(path)) as db:
+    with (
+        contextlib.suppress(StorageError),
+        _readable_errors(path),
+        contextlib.closing(_read_only(path)) as db,
+    ):
         newest: int | None = db.execute("SELECT max(id) FROM posts").fetchone()[0]
         return newest
     return None
 
 
 def _contents(db: sqlite3.Connection) -> Contents:
-    tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+    tables = [
+        row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+    ]
     newest = db.execute("SELECT id, status, tweet_id FROM posts ORDER BY id DESC LIMIT 1").fetchone()
     return Contents(
         db.execute("PRAGMA user_version").fetchone()[0],
         {table: db.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0] for table in tables},  # noqa: S608 (names from the schema)
-        tuple(newest) if newest else None)
+        tuple(newest) if newest else None,
+    )
 
 
 def prepare_restored(source: Path, target: Path, now: datetime) -> dict[str, int]:
@@ -758,7 +967,9 @@ def prepare_restored(source: Path, target: Path, now: datetime) -> dict[str, int
         db = Database(copy, target)
         with db._transaction() as changes:
             expired = changes.execute("UPDATE posts SET status = 'expired' WHERE status = 'pending'").rowcount
-            again = changes.execute("UPDATE posts SET status = 'draft', approved_at = NULL WHERE status = 'approved'").rowcount
+            again = changes.execute(
+                "UPDATE posts SET status = 'draft', approved_at = NULL WHERE status = 'approved'"
+            ).rowcount
             _put(changes, "cold_start", "restored")
             _put(changes, "restored_at", str(now.timestamp()))
         db.check_whole()
@@ -856,7 +1067,9 @@ def _readable_errors(path: Path | None) -> Iterator[None]:
         yield
     except sqlite3.IntegrityError:
         raise
-    except UnicodeDecodeError as error:  # the sqlite3 module cannot read SQLite's own words about a broken schema
+    except (
+        UnicodeDecodeError
+    ) as error:  # the sqlite3 module cannot read SQLite's own words about a broken schema
         message = "its schema is not readable"
         raise DamagedError(message, "run again: the damaged file is then set aside") from error
     except sqlite3.Error as error:
@@ -865,13 +1078,18 @@ def _readable_errors(path: Path | None) -> Iterator[None]:
             raise DamagedError(str(error), "run again: the damaged file is then set aside") from error
         message = f"the database {path} failed: {error} ({name or type(error).__name__})"
         if name.startswith("SQLITE_BUSY"):
-            raise LockedError(message, "another program holds the database; close it (a database browser, a copy in progress)") from error
+            raise LockedError(
+                message,
+                "another program holds the database; close it (a database browser, a copy in progress)",
+            ) from error
         fixes = {
             "SQLITE_FULL": "the disk is full; make room, the next run goes on from here",
             "SQLITE_READONLY": f"make the folder and the file writable: chmod u+w {path}",
             "SQLITE_CANTOPEN": f"check that the folder of {path} exists and is yours",
         }
-        fix = next((text for code, text in fixes.items() if name.startswith(code)), "look at the disk: dmesg, df -h")
+        fix = next(
+            (text for code, text in fixes.items() if name.startswith(code)), "look at the disk: dmesg, df -h"
+        )
         raise StorageError(message, fix) from error
 
 
@@ -884,7 +1102,9 @@ def _connect(path: Path) -> sqlite3.Connection:
         if taken is not None and str(taken[0]) != str(value):
             connection.close()
             message = f"the database refused {name}={value} (it has {taken[0]})"
-            raise StorageError(message, "the file system cannot hold this database safely; move DATA_DIR to a local disk")
+            raise StorageError(
+                message, "the file system cannot hold this database safely; move DATA_DIR to a local disk"
+            )
     return connection
 
 
@@ -910,7 +1130,9 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise DamagedError(found)
 
 
-def _migrate(connection: sqlite3.Connection, path: Path, now: datetime, *, fresh: bool, backup: bool = True) -> None:
+def _migrate(
+    connection: sqlite3.Connection, path: Path, now: datetime, *, fresh: bool, backup: bool = True
+) -> None:
     """Bring the schema up to date: ordered files, all in one transaction with the version re-read under its lock."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == len(MIGRATIONS):
@@ -989,7 +1211,9 @@ def _file_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         message = f"cannot use {path}: {error.strerror}"
-        raise StorageError(message, f"make room and the folder writable: df -h {path.parent}; chmod u+wx {path.parent}") from error
+        raise StorageError(
+            message, f"make room and the folder writable: df -h {path.parent}; chmod u+wx {path.parent}"
+        ) from error
 
 
 def _marker(path: Path) -> Path:
@@ -1022,12 +1246,16 @@ def _put(db: sqlite3.Connection, key: str, value: str | None) -> None:
     if value is None:
         db.execute("DELETE FROM meta WHERE key = ?", (key,))
     else:
-        db.execute("INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
-                   (key, value))
+        db.execute(
+            "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+            (key, value),
+        )
 
 
 def _spend(db: sqlite3.Connection, now: datetime, kind: str, units: int, usd: float) -> None:
-    db.execute("INSERT INTO spending(at, kind, units, usd) VALUES (?, ?, ?, ?)", (now.timestamp(), kind, units, usd))
+    db.execute(
+        "INSERT INTO spending(at, kind, units, usd) VALUES (?, ?, ?, ?)", (now.timestamp(), kind, units, usd)
+    )
 
 
 def _post(row: sqlite3.Row) -> Post:
@@ -1055,8 +1283,15 @@ def _post(row: sqlite3.Row) -> Post:
 
 
 def _run(row: sqlite3.Row) -> RunRecord:
-    return RunRecord(row["slot"] or "", _required_time(row["started"]), _time(row["finished"]), row["exit_code"],
-               row["outcome"] or "", row["message"] or "", _numbers(row["metrics"]))
+    return RunRecord(
+        row["slot"] or "",
+        _required_time(row["started"]),
+        _time(row["finished"]),
+        row["exit_code"],
+        row["outcome"] or "",
+        row["message"] or "",
+        _numbers(row["metrics"]),
+    )
 
 
 def _numbers(text: str | None) -> dict[str, float]:

@@ -22,7 +22,13 @@ from urllib.parse import urlsplit, urlunsplit
 import requests
 import tweepy
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError, ProxyError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+)
 from urllib3.util.retry import Retry
 
 from src.config import Settings
@@ -52,7 +58,9 @@ FIX_WRITE = "set the app to Read and write at https://developer.x.com, then rege
 FIX_ENROL = "attach the app to a project with a pay-per-use package at https://developer.x.com"
 FIX_USER_AUTH = "use the access token of the account (OAuth 1.0a), not an app-only bearer token"
 FIX_CLIENT = "compare TWITTER_CLIENT_ID and TWITTER_CLIENT_SECRET in .env with https://developer.x.com (your app, Keys and tokens)"
-FIX_ACCOUNT = "log in to x.com with this account and clear what it shows (locked, suspended, not labelled Automated)"
+FIX_ACCOUNT = (
+    "log in to x.com with this account and clear what it shows (locked, suspended, not labelled Automated)"
+)
 
 
 class XSession(requests.Session):
@@ -104,16 +112,28 @@ class XClient:
         self._refusal: SendResult | None = None
         self._redact = Redactor(settings.secret_values())
         self._session = XSession(
-            settings.x_api_base_url, settings.connect_timeout_seconds, settings.read_timeout_seconds)
-        secrets = [getattr(settings, name) for name in (
-            "twitter_api_key", "twitter_api_secret", "twitter_access_token", "twitter_access_token_secret")]
+            settings.x_api_base_url, settings.connect_timeout_seconds, settings.read_timeout_seconds
+        )
+        secrets = [
+            getattr(settings, name)
+            for name in (
+                "twitter_api_key",
+                "twitter_api_secret",
+                "twitter_access_token",
+                "twitter_access_token_secret",
+            )
+        ]
         key, secret, token, token_secret = (value.get_secret_value() if value else None for value in secrets)
         self.login = settings.login
         self.user_id = settings.account_id or (token or "").partition("-")[0]
         self._client = tweepy.Client(
             bearer_token=self.login.access if isinstance(self.login, RenewableLogin) else None,
-            consumer_key=key, consumer_secret=secret, access_token=token, access_token_secret=token_secret,
-            return_type=requests.Response, wait_on_rate_limit=False,
+            consumer_key=key,
+            consumer_secret=secret,
+            access_token=token,
+            access_token_secret=token_secret,
+            return_type=requests.Response,
+            wait_on_rate_limit=False,
         )
         self._client.session = self._session
 
@@ -155,14 +175,26 @@ class XClient:
                 result, fresh = self._exchange_tokens(login)
             if result.outcome is not Outcome.UNKNOWN:
                 break
-        log.logger.log(logging.INFO if fresh else logging.WARNING, "login.renewed" if fresh else "login.not_renewed",
-                       extra={"outcome": result.outcome, "http_status": result.http_status, "reason": result.reason, "detail": result.detail})
+        log.logger.log(
+            logging.INFO if fresh else logging.WARNING,
+            "login.renewed" if fresh else "login.not_renewed",
+            extra={
+                "outcome": result.outcome,
+                "http_status": result.http_status,
+                "reason": result.reason,
+                "detail": result.detail,
+            },
+        )
         if fresh:
             self._use(fresh)
             return None
         if result.outcome is not Outcome.BLOCKED and self._clock() < login.expires_at:
             return None
-        return replace(result, fix="nothing to do: the next run tries again") if result.outcome is Outcome.UNKNOWN else result
+        return (
+            replace(result, fix="nothing to do: the next run tries again")
+            if result.outcome is Outcome.UNKNOWN
+            else result
+        )
 
     def _exchange_tokens(self, login: RenewableLogin) -> tuple[SendResult, RenewableLogin | None]:
         """One request for new tokens; those that came are on the disk."""
@@ -187,8 +219,12 @@ class XClient:
         secret = self._settings.twitter_client_secret
         client_id = self._settings.twitter_client_id
         form = {"grant_type": "refresh_token", "refresh_token": login.refresh, "client_id": client_id}
-        return self._session.request("POST", "https://api.x.com/2/oauth2/token", data=form,
-                                     auth=(client_id, secret.get_secret_value()) if secret else None)
+        return self._session.request(
+            "POST",
+            "https://api.x.com/2/oauth2/token",
+            data=form,
+            auth=(client_id, secret.get_secret_value()) if secret else None,
+        )
 
     def send(self, text: str) -> SendResult:
         """POST one tweet, once. The only call in the program that can make one."""
@@ -200,7 +236,8 @@ class XClient:
             return refused
         return self._exchange(
             lambda: self._client.delete_tweet(tweet_id, user_auth=self._signed),
-            lambda status, headers, body, now: read_delete(tweet_id, status, headers, body, now))
+            lambda status, headers, body, now: read_delete(tweet_id, status, headers, body, now),
+        )
 
     def timeline(self, since_id: int, count: int = TIMELINE_PAGE, until_id: int = 0) -> TimelineRead:
         """Our own newest tweets with ids above `since_id` (and below `until_id`): an owned read, billed per tweet returned."""
@@ -216,8 +253,14 @@ class XClient:
         # exclude=None would still be sent; replies and retweets are ours too, so nothing is left out.
         result = self._exchange(
             lambda: self._client.get_users_tweets(
-                self.user_id, since_id=since_id or None, until_id=until_id or None, max_results=max(5, count),
-                user_auth=self._signed), keep)
+                self.user_id,
+                since_id=since_id or None,
+                until_id=until_id or None,
+                max_results=max(5, count),
+                user_auth=self._signed,
+            ),
+            keep,
+        )
         return replace(read, result=result)
 
     def access_level(self) -> tuple[SendResult, str]:
@@ -253,7 +296,9 @@ class XClient:
         if response is None:
             return replace(read_failure(failure), latency_ms=latency)
         body = (response.content or b"").decode("utf-8", "replace")
-        if response.status_code >= 400:  # only there are words kept, and a proxy may send our own headers back
+        if (
+            response.status_code >= 400
+        ):  # only there are words kept, and a proxy may send our own headers back
             body = self._redact(body)
         result = judge(response.status_code, response.headers, body, self._clock())
         return replace(
@@ -282,10 +327,18 @@ def read_failure(error: BaseException | None) -> SendResult:
     causes = [reason, *(getattr(reason, "args", ()) or ())]
     name = type(reason).__name__
     if isinstance(error, requests.ConnectTimeout) or any(isinstance(c, _NOTHING_LEFT) for c in causes):
-        return SendResult(Outcome.NOT_SENT, reason=name, detail=_clip(str(reason)),
-                          fix="check the network and the name server of this machine; the next run tries again")
-    return SendResult(Outcome.UNKNOWN, reason=name, detail=_clip(str(reason)),
-                      fix="nothing to do: the next run looks on the timeline")
+        return SendResult(
+            Outcome.NOT_SENT,
+            reason=name,
+            detail=_clip(str(reason)),
+            fix="check the network and the name server of this machine; the next run tries again",
+        )
+    return SendResult(
+        Outcome.UNKNOWN,
+        reason=name,
+        detail=_clip(str(reason)),
+        fix="nothing to do: the next run looks on the timeline",
+    )
 
 
 def read_send(status: int, headers: Mapping[str, str], body: str, now: datetime) -> SendResult:
@@ -301,7 +354,9 @@ def read_send(status: int, headers: Mapping[str, str], body: str, now: datetime)
     return _read_refusal(status, headers, data, now)
 
 
-def read_renewal(status: int, headers: Mapping[str, str], body: str, now: datetime, *, renewed: bool) -> SendResult:
+def read_renewal(
+    status: int, headers: Mapping[str, str], body: str, now: datetime, *, renewed: bool
+) -> SendResult:
     """X's answer to the exchange of tokens: POSTED stands for done, BLOCKED means that a person has to log in again."""
     data = _json_object(body)
     if renewed:
@@ -312,15 +367,22 @@ def read_renewal(status: int, headers: Mapping[str, str], body: str, now: dateti
         return read_send(status, headers, body, now)
     code = data.get("error")
     client = status == 401 or code in {"unauthorized_client", "invalid_client"}
-    return SendResult(Outcome.BLOCKED, http_status=status, reason="client-refused" if client else "login-ended", detail=_clip(_words(data)),
-                      fix=FIX_CLIENT if client else credentials.FIX_LOGIN)
+    return SendResult(
+        Outcome.BLOCKED,
+        http_status=status,
+        reason="client-refused" if client else "login-ended",
+        detail=_clip(_words(data)),
+        fix=FIX_CLIENT if client else credentials.FIX_LOGIN,
+    )
 
 
 def _read_refusal(status: int, headers: Mapping[str, str], data: dict[str, Any], now: datetime) -> SendResult:
     problem, words = _problem(data), _words(data)
 
     def answer(outcome: Outcome, reason: str, fix: str = "", until: datetime | None = None) -> SendResult:
-        return SendResult(outcome, http_status=status, reason=reason, detail=_clip(words), fix=fix, until=until)
+        return SendResult(
+            outcome, http_status=status, reason=reason, detail=_clip(words), fix=fix, until=until
+        )
 
     match status:
         case 400:
@@ -337,8 +399,12 @@ def _read_refusal(status: int, headers: Mapping[str, str], data: dict[str, Any],
             return answer(Outcome.BLOCKED, problem or "not-found", FIX_ACCOUNT)
         case 429:
             capped = "usage-capped" in problem or "usagecap" in words.lower().replace(" ", "")
-            return answer(Outcome.LATER, "usage-capped" if capped else "rate-limited", FIX_CREDITS if capped else "",
-                          retry_after(headers, now))
+            return answer(
+                Outcome.LATER,
+                "usage-capped" if capped else "rate-limited",
+                FIX_CREDITS if capped else "",
+                retry_after(headers, now),
+            )
         case _:
             return answer(Outcome.UNKNOWN, f"http-{status}")
 
@@ -361,7 +427,9 @@ def _read_forbidden(problem: str, words: str, answer: Callable[..., SendResult])
     return answer(Outcome.BLOCKED, problem or "forbidden", FIX_ACCOUNT)
 
 
-def read_delete(tweet_id: int, status: int, headers: Mapping[str, str], body: str, now: datetime) -> SendResult:
+def read_delete(
+    tweet_id: int, status: int, headers: Mapping[str, str], body: str, now: datetime
+) -> SendResult:
     """X's answer to a DELETE: POSTED means gone, 404 included."""
     data = _json_object(body)
     inner = data.get("data") if data else None
@@ -370,10 +438,16 @@ def read_delete(tweet_id: int, status: int, headers: Mapping[str, str], body: st
     if status == 404 and data is not None:
         return SendResult(Outcome.POSTED, tweet_id=tweet_id, http_status=status, reason="already-gone")
     result = read_send(status, headers, body, now)
-    return _unknown(status, "not-deleted", "no trustworthy answer") if result.outcome is Outcome.POSTED else result
+    return (
+        _unknown(status, "not-deleted", "no trustworthy answer")
+        if result.outcome is Outcome.POSTED
+        else result
+    )
 
 
-def read_timeline(status: int, headers: Mapping[str, str], body: str, now: datetime, count: int) -> TimelineRead:
+def read_timeline(
+    status: int, headers: Mapping[str, str], body: str, now: datetime, count: int
+) -> TimelineRead:
     """A timeline answer. Healthy: 200, a count that fits the tweets, nothing under `errors`, all ids numeric."""
     data = _json_object(body)
     if status != 200 or data is None:
@@ -386,8 +460,11 @@ def read_timeline(status: int, headers: Mapping[str, str], body: str, now: datet
     tweets = [_tweet(item) for item in items] if isinstance(items, list) else [None]
     good = tuple(t for t in tweets if t is not None)
     healthy = type(shown) is int and shown == len(tweets) == len(good) and not data.get("errors")
-    result = SendResult(Outcome.POSTED if healthy else Outcome.UNKNOWN, http_status=status,
-                        reason="" if healthy else "malformed-timeline")
+    result = SendResult(
+        Outcome.POSTED if healthy else Outcome.UNKNOWN,
+        http_status=status,
+        reason="" if healthy else "malformed-timeline",
+    )
     more = isinstance(meta, dict) and bool(meta.get("next_token"))
     return TimelineRead(good, healthy, healthy and not more and len(good) < max(5, count), result)
 
@@ -402,7 +479,9 @@ def rate_limits(headers: Mapping[str, str], now: datetime) -> tuple[RateLimit, .
     """The windows that X reported, those with unusable numbers left out. Resets are at most 24 hours away."""
     found = []
     for name in _WINDOWS:
-        limit, remaining, reset = (_number(headers.get(f"{name}-{part}")) for part in ("limit", "remaining", "reset"))
+        limit, remaining, reset = (
+            _number(headers.get(f"{name}-{part}")) for part in ("limit", "remaining", "reset")
+        )
         if limit is not None and remaining is not None and reset is not None:
             found.append(RateLimit(name, limit, remaining, _clamp(reset, now)))
     return tuple(found)
@@ -453,7 +532,11 @@ def _tweet_id(data: dict[str, Any] | None) -> int | None:
 def _problem(data: dict[str, Any]) -> str:
     """The last part of the problem's type URI (the host in it has changed before), lower case."""
     kind = data.get("type")
-    return _clip(kind.rstrip("/").rpartition("/")[2].lower(), 60) if isinstance(kind, str) and "/" in kind else ""
+    return (
+        _clip(kind.rstrip("/").rpartition("/")[2].lower(), 60)
+        if isinstance(kind, str) and "/" in kind
+        else ""
+    )
 
 
 def _words(data: dict[str, Any]) -> str:
@@ -462,7 +545,9 @@ def _words(data: dict[str, Any]) -> str:
     errors = data.get("errors")
     for item in errors if isinstance(errors, list) else []:
         parts += [item.get("message"), item.get("detail")] if isinstance(item, dict) else [item]
-        parts += [f"code {item['code']}"] if isinstance(item, dict) and isinstance(item.get("code"), int) else []
+        parts += (
+            [f"code {item['code']}"] if isinstance(item, dict) and isinstance(item.get("code"), int) else []
+        )
     return "; ".join(part for part in parts if isinstance(part, str) and part)
 
 
@@ -473,8 +558,13 @@ def _codes(data: dict[str, Any]) -> set[object]:
 
 
 def _unknown(status: int, reason: str, detail: str) -> SendResult:
-    return SendResult(Outcome.UNKNOWN, http_status=status, reason=reason, detail=detail,
-                      fix="nothing to do: the next run looks on the timeline")
+    return SendResult(
+        Outcome.UNKNOWN,
+        http_status=status,
+        reason=reason,
+        detail=detail,
+        fix="nothing to do: the next run looks on the timeline",
+    )
 
 
 def _clip(text: str, limit: int = 200) -> str:

@@ -110,7 +110,9 @@ def _new_post(run: Run) -> Post | None:
         if composition.draft is None:
             return None
         post = run.db.claim(composition.draft, run.slot, now)
-        if post or not run.db.is_known_text(composition.draft.content):  # otherwise another process took the slot
+        if post or not run.db.is_known_text(
+            composition.draft.content
+        ):  # otherwise another process took the slot
             return post
         logger.warning("claim.known_text", extra={"source_id": composition.draft.source_id})
         history = history.with_draft(composition.draft, now)
@@ -130,8 +132,12 @@ def send(run: Run, post: Post) -> tuple[Post, SendResult]:
             return post, SendResult(Outcome.POSTED, tweet_id=post.tweet_id)
     retrying = Retrying(
         stop=stop_after_attempt(SEND_TRIES),
-        wait=wait_random_exponential(multiplier=run.settings.retry_wait_seconds / 4, max=run.settings.retry_wait_seconds * 4),
-        retry=retry_if_result(lambda r: r.outcome is Outcome.NOT_SENT and run.seconds_left() > NETWORK_SECONDS / 2),
+        wait=wait_random_exponential(
+            multiplier=run.settings.retry_wait_seconds / 4, max=run.settings.retry_wait_seconds * 4
+        ),
+        retry=retry_if_result(
+            lambda r: r.outcome is Outcome.NOT_SENT and run.seconds_left() > NETWORK_SECONDS / 2
+        ),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         sleep=run.clock.sleep,
     )
@@ -146,8 +152,13 @@ def _not_sent(read: SendResult) -> SendResult:
     """The timeline had to be read before sending again and could not be: what that means for the text that waits."""
     if read.outcome in {Outcome.BLOCKED, Outcome.LATER}:
         return read
-    return SendResult(Outcome.NOT_SENT, http_status=read.http_status, reason=read.reason, detail=read.detail,
-                      fix="nothing to do: the next run tries again")
+    return SendResult(
+        Outcome.NOT_SENT,
+        http_status=read.http_status,
+        reason=read.reason,
+        detail=read.detail,
+        fix="nothing to do: the next run tries again",
+    )
 
 
 def _send_once(run: Run, post_id: int) -> SendResult:
@@ -161,13 +172,26 @@ def _send_once(run: Run, post_id: int) -> SendResult:
         result = run.account.send(post.content)
         reach("send.after")
         if result.tweet_id and run.db.known_among([result.tweet_id]):
-            result = SendResult(Outcome.UNKNOWN, http_status=result.http_status, reason="tweet-id-taken",
-                                detail=f"X named {result.tweet_id}, which another post holds")
+            result = SendResult(
+                Outcome.UNKNOWN,
+                http_status=result.http_status,
+                reason="tweet-id-taken",
+                detail=f"X named {result.tweet_id}, which another post holds",
+            )
         run.db.settle(post, attempt, result, run.clock.now(), run.settings.price_post_usd)
     level = logger.info if result.outcome is Outcome.POSTED else logger.warning
-    level("send", extra={"post_id": post.id, "outcome": result.outcome, "http_status": result.http_status,
-                         "reason": result.reason, "detail": result.detail, "latency_ms": result.latency_ms,
-                         "transaction_id": result.transaction_id})
+    level(
+        "send",
+        extra={
+            "post_id": post.id,
+            "outcome": result.outcome,
+            "http_status": result.http_status,
+            "reason": result.reason,
+            "detail": result.detail,
+            "latency_ms": result.latency_ms,
+            "transaction_id": result.transaction_id,
+        },
+    )
     _measure_send(run, result)
     if result.limits:
         run.db.put_limits(result.limits)
@@ -207,9 +231,13 @@ def _conclude(run: Run, post: Post, result: SendResult) -> TickResult:
     if result.outcome in UNSENT:
         return told(Exit.TEMPORARY, "not-sent", f"X could not be reached ({reason})", result.fix)
     if post.status is Status.FAILED:
-        return told(Exit.TEMPORARY, "refused", f"X refused the text ({reason})", "the next run writes another")
+        return told(
+            Exit.TEMPORARY, "refused", f"X refused the text ({reason})", "the next run writes another"
+        )
     return told(
-        Exit.UNKNOWN, "unknown", f"X gave no trustworthy answer ({reason}); post {post.id} is not sent again",
+        Exit.UNKNOWN,
+        "unknown",
+        f"X gave no trustworthy answer ({reason}); post {post.id} is not sent again",
         "nothing to do: the next runs look for it on the timeline",
     )
 
@@ -219,29 +247,46 @@ def _cannot_sign(run: Run, result: SendResult) -> TickResult:
     reason = f"{result.reason}: {result.detail}" if result.detail else result.reason
     if result.outcome is Outcome.BLOCKED:
         hold = _block(run, result)
-        return TickResult(Exit.BLOCKED, "blocked", f"X does not renew the login ({reason}), {hold.count} in a row", result.fix)
+        return TickResult(
+            Exit.BLOCKED,
+            "blocked",
+            f"X does not renew the login ({reason}), {hold.count} in a row",
+            result.fix,
+        )
     if result.outcome is Outcome.LATER:
         run.db.hold("wait", result.reason, result.until, result.fix, run.clock.now())
-    return TickResult(Exit.TEMPORARY, "not-sent", f"the login could not be renewed ({reason})",
-                      result.fix or "nothing to do: the next run tries again")
+    return TickResult(
+        Exit.TEMPORARY,
+        "not-sent",
+        f"the login could not be renewed ({reason})",
+        result.fix or "nothing to do: the next run tries again",
+    )
 
 
 def _block(run: Run, result: SendResult) -> db_manager.Hold:
     now, interval = run.clock.now(), run.settings.post_interval_minutes
     current = run.db.current_hold()
     count = current.count + 1 if current and current.kind == "blocked" else 1
-    return run.db.hold("blocked", result.reason, due.hold_until(result.reason, count, now, interval), result.fix, now)
+    return run.db.hold(
+        "blocked", result.reason, due.hold_until(result.reason, count, now, interval), result.fix, now
+    )
 
 
 def _no_content(run: Run) -> TickResult:
     if run.settings.require_approval:
         waiting = len(run.db.with_status(Status.DRAFT))
-        return TickResult(Exit.NO_CONTENT, "waiting-for-approval", f"no approved draft; {waiting} wait for you",
-                          "`drafts list`, then `drafts approve ID`; `drafts generate -n 10` writes more")
+        return TickResult(
+            Exit.NO_CONTENT,
+            "waiting-for-approval",
+            f"no approved draft; {waiting} wait for you",
+            "`drafts list`, then `drafts approve ID`; `drafts generate -n 10` writes more",
+        )
     if wait := None if run.preview else _wait(run):  # another process took the slot while the model wrote
         return TickResult(wait.exit_code, f"nothing-due:{wait.reason}", wait.message, wait.fix)
     said = "; ".join(run.notes) or "no text passed the gates"
-    return TickResult(Exit.NO_CONTENT, "no-content", said, "`sources check` shows the library", notes=tuple(run.notes))
+    return TickResult(
+        Exit.NO_CONTENT, "no-content", said, "`sources check` shows the library", notes=tuple(run.notes)
+    )
 
 
 # ---- wiring ----------------------------------------------------------------------------------------------------
@@ -276,7 +321,9 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
         locked = isinstance(trouble, LockedError)
         result = TickResult(trouble.exit_code, "locked" if locked else "trouble", str(trouble), trouble.fix)
         found = alerts.causes(alerts.Health(result), settings, clock.now())
-        seen = {"settings" if trouble.exit_code is Exit.CONFIG else "database"}  # of the rest this run saw nothing
+        seen = {
+            "settings" if trouble.exit_code is Exit.CONFIG else "database"
+        }  # of the rest this run saw nothing
         alerts.tell(found, settings, clock.now(), seen.__contains__)
         _ping(settings, result)
         raise
@@ -324,10 +371,15 @@ def _own_metrics() -> dict[str, float]:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     model_cpu = children.ru_utime + children.ru_stime
-    measured = {"program_peak_mb": round(usage.ru_maxrss / 1024, 1),
-                "cpu_seconds": round(usage.ru_utime + usage.ru_stime + model_cpu, 3)}
+    measured = {
+        "program_peak_mb": round(usage.ru_maxrss / 1024, 1),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime + model_cpu, 3),
+    }
     if children.ru_maxrss:
-        measured |= {"model_peak_mb": round(children.ru_maxrss / 1024, 1), "model_cpu_seconds": round(model_cpu, 3)}
+        measured |= {
+            "model_peak_mb": round(children.ru_maxrss / 1024, 1),
+            "model_cpu_seconds": round(model_cpu, 3),
+        }
     return measured
 
 
@@ -343,9 +395,13 @@ def _recorded(run: Run) -> TickResult:
         result = tick(run)
     except ProgramError as trouble:
         with contextlib.suppress(ProgramError):
-            run.db.finish_run(run.run_id, trouble.exit_code, "trouble", str(trouble), _measured(run), run.clock.now())
+            run.db.finish_run(
+                run.run_id, trouble.exit_code, "trouble", str(trouble), _measured(run), run.clock.now()
+            )
         raise
-    run.db.finish_run(run.run_id, result.exit_code, result.outcome, result.message, _measured(run), run.clock.now())
+    run.db.finish_run(
+        run.run_id, result.exit_code, result.outcome, result.message, _measured(run), run.clock.now()
+    )
     return result
 
 
@@ -371,14 +427,27 @@ def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run
 
         return dry_run.show(options, settings, *run_preview(settings, clock, run_id))
     result = run_tick(settings, clock, run_id)
-    result = replace(result, message=named(result.message, settings.profile), fix=named(result.fix, settings.profile))
+    result = replace(
+        result, message=named(result.message, settings.profile), fix=named(result.fix, settings.profile)
+    )
     level = logger.info if result.exit_code is Exit.OK else logger.error
-    level("tick", extra={"outcome": result.outcome, "exit_code": int(result.exit_code), "detail": result.message,
-                         "fix": result.fix, "post_id": result.post_id, "notes": list(result.notes)})
+    level(
+        "tick",
+        extra={
+            "outcome": result.outcome,
+            "exit_code": int(result.exit_code),
+            "detail": result.message,
+            "fix": result.fix,
+            "post_id": result.post_id,
+            "notes": list(result.notes),
+        },
+    )
     if options.json:
         print(json.dumps({**asdict(result), "exit_code": int(result.exit_code)}))
     elif result.exit_code is not Exit.OK:
-        log.say(f"{title(settings.profile)}: {result.message}" + (f"\n  fix: {result.fix}" if result.fix else ""))
+        log.say(
+            f"{title(settings.profile)}: {result.message}" + (f"\n  fix: {result.fix}" if result.fix else "")
+        )
     elif sys.stdout and sys.stdout.isatty() and not options.quiet:
         print(log.sanitise(result.message))
     return int(result.exit_code)
@@ -404,14 +473,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return carry_out(options, settings, Clock(), run_id)
     except ProgramError as error:
         message, fix = named(str(error), profile), named(error.fix, profile)
-        logger.error("trouble", extra={"message_text": message, "fix": fix, "exit_code": int(error.exit_code)})
+        logger.error(
+            "trouble", extra={"message_text": message, "fix": fix, "exit_code": int(error.exit_code)}
+        )
         log.say(f"{title(profile)}: {message}" + (f"\n  fix: {fix}" if fix else ""))
         return int(error.exit_code)
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 (the last line of defence: one line to the person, the story to the log)
         logger.error("bug", exc_info=error)
-        log.say(f"{title(profile)}: a bug: {type(error).__name__}: {error}\n  fix: see {log.ERROR_FILE} and report it")
+        log.say(
+            f"{title(profile)}: a bug: {type(error).__name__}: {error}\n  fix: see {log.ERROR_FILE} and report it"
+        )
         return int(Exit.BUG)
     finally:
         log.finish()
@@ -421,7 +494,9 @@ def _start(run_id: str, clock: Clock, profile: str, *, logging_in: bool = False)
     """Settings and logs. Settings that are not valid are told in the log files too, as far as these are known."""
     try:
         settings = config.load(profile=profile)
-        with contextlib.suppress(*(ConfigError,) * logging_in):  # tokens that cannot be read are what a login mends
+        with contextlib.suppress(
+            *(ConfigError,) * logging_in
+        ):  # tokens that cannot be read are what a login mends
             settings = with_login(settings)
     except ProgramError:
         folder, secret_values = config.as_written(profile=profile)

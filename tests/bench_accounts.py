@@ -66,12 +66,20 @@ def main() -> None:
             machine.add(name)
         print(f"{len(os.sched_getaffinity(0))} cores")
         single = [run(machine, [name]) for name in names[:5]]
-        print(f"5 accounts, one after another: {sum(s[0] for s in single):.1f} s, {max(s[1] for s in single):.0f} MB, {sum(s[2] for s in single) / 5:.1f} CPU seconds each")
+        print(
+            f"5 accounts, one after another: {sum(s[0] for s in single):.1f} s, {max(s[1] for s in single):.0f} MB, {sum(s[2] for s in single) / 5:.1f} CPU seconds each"
+        )
         wall, peak, cpu = run(machine, names[5:])
-        print(f"{count} accounts at once: the last posted after {wall:.1f} s, {peak:.0f} MB together at most, {cpu / count:.1f} CPU seconds each")
+        print(
+            f"{count} accounts at once: the last posted after {wall:.1f} s, {peak:.0f} MB together at most, {cpu / count:.1f} CPU seconds each"
+        )
         idle = run(machine, names[5:])
-        print(f"{count} idle runs at once: {idle[0]:.1f} s, {idle[1]:.0f} MB together at most, {idle[2] / count:.2f} CPU seconds each")
-        notes = "".join((machine.folder / "logs" / name / "twitter_manager.log").read_text() for name in names)
+        print(
+            f"{count} idle runs at once: {idle[0]:.1f} s, {idle[1]:.0f} MB together at most, {idle[2] / count:.2f} CPU seconds each"
+        )
+        notes = "".join(
+            (machine.folder / "logs" / name / "twitter_manager.log").read_text() for name in names
+        )
         print(f"{len(x.texts())} tweets, {notes.count('wrote nothing')} without the model")
 
 

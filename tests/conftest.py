@@ -9,7 +9,9 @@ from src.domain.errors import ModelError
 from src.model import choose
 from tests.world import new_world
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is loaded; why, see config.child_environment
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "passive"
+)  # before torch is loaded; why, see config.child_environment
 
 
 @pytest.fixture

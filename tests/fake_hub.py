@@ -76,7 +76,9 @@ class FakeHub:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def __enter__(self) -> FakeHub:
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -119,19 +121,31 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, *, body: bool) -> None:
         path = unquote(urlsplit(self.path).path)
         authorization = self.headers.get("Authorization") or ""
-        self.hub.seen.append(Seen(self.command, path, authorization, self.headers.get("Range") or "", self.headers.get("Host") or ""))
+        self.hub.seen.append(
+            Seen(
+                self.command,
+                path,
+                authorization,
+                self.headers.get("Range") or "",
+                self.headers.get("Host") or "",
+            )
+        )
         fault = self.hub.next_fault(path)
         if fault.until:
             fault.until.wait(30)
         if fault.status:
             return self._error(fault.status, "")
         if fault.html:
-            return self._send(200, b"<html>Please log in to the network</html>", {"Content-Type": "text/html"}, body=body)
+            return self._send(
+                200, b"<html>Please log in to the network</html>", {"Content-Type": "text/html"}, body=body
+            )
         parts = path.strip("/").split("/")
         if parts[:2] == ["api", "models"] and len(parts) == 6 and parts[4] == "revision":
             return self._info(f"{parts[2]}/{parts[3]}", parts[5], authorization)
         if len(parts) == 5 and parts[2] == "resolve":
-            return self._resolve(f"{parts[0]}/{parts[1]}", parts[3], parts[4], authorization, fault, body=body)
+            return self._resolve(
+                f"{parts[0]}/{parts[1]}", parts[3], parts[4], authorization, fault, body=body
+            )
         if parts[0] == "storage":
             return self._storage("/".join(parts[1:3]), parts[3], parts[4], fault, body=body)
         return self._error(404, "RepoNotFound")
@@ -154,13 +168,35 @@ class _Handler(BaseHTTPRequestHandler):
         for file, data in repo.files.items():
             entry: dict[str, Any] = {"rfilename": file, "size": len(data), "blobId": git_sha1(data)}
             if file.endswith(LARGE):
-                entry["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 134}
+                entry["lfs"] = {
+                    "sha256": hashlib.sha256(data).hexdigest(),
+                    "size": len(data),
+                    "pointerSize": 134,
+                }
             entry.update(repo.promised.get(file, {}))
             siblings.append(entry)
-        self._send(200, json.dumps({"_id": "1", "id": name, "modelId": name, "sha": repo.says or revision, "private": False, "gated": "manual" if repo.gated else False,
-                                    "tags": [], "downloads": 0, "likes": 0, "siblings": siblings}).encode(), {"Content-Type": "application/json"})
+        self._send(
+            200,
+            json.dumps(
+                {
+                    "_id": "1",
+                    "id": name,
+                    "modelId": name,
+                    "sha": repo.says or revision,
+                    "private": False,
+                    "gated": "manual" if repo.gated else False,
+                    "tags": [],
+                    "downloads": 0,
+                    "likes": 0,
+                    "siblings": siblings,
+                }
+            ).encode(),
+            {"Content-Type": "application/json"},
+        )
 
-    def _resolve(self, name: str, revision: str, file: str, authorization: str, fault: Fault, *, body: bool) -> None:
+    def _resolve(
+        self, name: str, revision: str, file: str, authorization: str, fault: Fault, *, body: bool
+    ) -> None:
         repo = self._find(name, revision, authorization)
         if repo is None:
             return
@@ -171,8 +207,11 @@ class _Handler(BaseHTTPRequestHandler):
             return self._error(404, "EntryNotFound")
         head = {"X-Repo-Commit": revision, "Accept-Ranges": "bytes"}
         if file.endswith(LARGE):
-            head |= {"X-Linked-Size": str(len(data)), "X-Linked-Etag": f'"{hashlib.sha256(data).hexdigest()}"',
-                     "Location": f"http://localhost:{self.server.server_port}/storage/{name}/{revision}/{file}"}
+            head |= {
+                "X-Linked-Size": str(len(data)),
+                "X-Linked-Etag": f'"{hashlib.sha256(data).hexdigest()}"',
+                "Location": f"http://localhost:{self.server.server_port}/storage/{name}/{revision}/{file}",
+            }
             return self._send(302, b"", head)
         return self._bytes(data, head | {"ETag": f'"{git_sha1(data)}"'}, fault, body=body)
 
@@ -192,9 +231,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _error(self, status: int, code: str, message: str = "") -> None:
         head = {"X-Error-Code": code} if code else {}
-        self._send(status, json.dumps({"error": message or code or "no"}).encode(), head | ({"X-Error-Message": message} if message else {}))
+        self._send(
+            status,
+            json.dumps({"error": message or code or "no"}).encode(),
+            head | ({"X-Error-Message": message} if message else {}),
+        )
 
-    def _send(self, status: int, data: bytes, head: dict[str, str], *, body: bool = True, cut: int | None = None) -> None:
+    def _send(
+        self, status: int, data: bytes, head: dict[str, str], *, body: bool = True, cut: int | None = None
+    ) -> None:
         try:
             self.send_response(status)
             for name, value in (head | {"Content-Length": str(len(data))}).items():

@@ -116,12 +116,16 @@ def dribble(accept: bool) -> Fault:
     return Fault("dribble", accept)
 
 
-def answer(status: int, body: str = "", accept: bool = False, *headers: tuple[str, str], late: float | None = None) -> Fault:
+def answer(
+    status: int, body: str = "", accept: bool = False, *headers: tuple[str, str], late: float | None = None
+) -> Fault:
     return Fault("answer", accept, status, body, headers, accept_late=late)
 
 
 def html_200(accept: bool) -> Fault:
-    return answer(200, "<html><body>Something went wrong</body></html>", accept, ("Content-Type", "text/html"))
+    return answer(
+        200, "<html><body>Something went wrong</body></html>", accept, ("Content-Type", "text/html")
+    )
 
 
 def empty_201(accept: bool) -> Fault:
@@ -145,7 +149,9 @@ def big(accept: bool) -> Fault:
 
 
 def server_error(status: int, accept: bool, body: str = "", late: float | None = None) -> Fault:
-    return answer(status, body or json.dumps({"title": "Service Unavailable", "status": status}), accept, late=late)
+    return answer(
+        status, body or json.dumps({"title": "Service Unavailable", "status": status}), accept, late=late
+    )
 
 
 def redirect(status: int = 307, accept: bool = False) -> Fault:
@@ -161,11 +167,23 @@ def unauthorized() -> Fault:
 
 
 def no_credits() -> Fault:
-    return refuse(402, title="CreditsDepleted", type=PROBLEMS + "credits", detail="Your enrolled account [1] does not have any credits to fulfill this request.")
+    return refuse(
+        402,
+        title="CreditsDepleted",
+        type=PROBLEMS + "credits",
+        detail="Your enrolled account [1] does not have any credits to fulfill this request.",
+    )
 
 
 def duplicate(accept: bool = False) -> Fault:
-    return refuse(403, accept, detail="You are not allowed to create a Tweet with duplicate content.", type="about:blank", title="Forbidden", status=403)
+    return refuse(
+        403,
+        accept,
+        detail="You are not allowed to create a Tweet with duplicate content.",
+        type="about:blank",
+        title="Forbidden",
+        status=403,
+    )
 
 
 def suspended() -> Fault:
@@ -173,11 +191,22 @@ def suspended() -> Fault:
 
 
 def read_only() -> Fault:
-    return refuse(403, title="Forbidden", type=PROBLEMS + "oauth1-permissions", detail="Your client app is not configured with the appropriate oauth1 app permissions for this endpoint.")
+    return refuse(
+        403,
+        title="Forbidden",
+        type=PROBLEMS + "oauth1-permissions",
+        detail="Your client app is not configured with the appropriate oauth1 app permissions for this endpoint.",
+    )
 
 
 def not_enrolled() -> Fault:
-    return refuse(403, title="Client Forbidden", reason="client-not-enrolled", type=PROBLEMS + "client-forbidden", detail="attach")
+    return refuse(
+        403,
+        title="Client Forbidden",
+        reason="client-not-enrolled",
+        type=PROBLEMS + "client-forbidden",
+        detail="attach",
+    )
 
 
 def bad_text() -> Fault:
@@ -185,19 +214,47 @@ def bad_text() -> Fault:
 
 
 def invalid_request() -> Fault:
-    return refuse(400, title="Invalid Request", type=PROBLEMS + "invalid-request", detail="One or more parameters to your request was invalid.")
+    return refuse(
+        400,
+        title="Invalid Request",
+        type=PROBLEMS + "invalid-request",
+        detail="One or more parameters to your request was invalid.",
+    )
 
 
 def rate_limited(reset_at: float | str | None, *more: tuple[str, str]) -> Fault:
-    headers = () if reset_at is None else (("x-rate-limit-reset", str(reset_at)), ("x-rate-limit-remaining", "0"), ("x-rate-limit-limit", "100"))
-    return answer(429, json.dumps({"title": "Too Many Requests", "detail": "Too Many Requests", "type": "about:blank", "status": 429}), False, *headers, *more)
+    headers = (
+        ()
+        if reset_at is None
+        else (
+            ("x-rate-limit-reset", str(reset_at)),
+            ("x-rate-limit-remaining", "0"),
+            ("x-rate-limit-limit", "100"),
+        )
+    )
+    return answer(
+        429,
+        json.dumps(
+            {
+                "title": "Too Many Requests",
+                "detail": "Too Many Requests",
+                "type": "about:blank",
+                "status": 429,
+            }
+        ),
+        False,
+        *headers,
+        *more,
+    )
 
 
 # ---- faults of the timeline -----------------------------------------------------------------------------------
 
 
 def not_found() -> Fault:
-    return refuse(404, title="Not Found Error", type=PROBLEMS + "resource-not-found", detail="Could not find user")
+    return refuse(
+        404, title="Not Found Error", type=PROBLEMS + "resource-not-found", detail="Could not find user"
+    )
 
 
 def stale() -> Fault:
@@ -238,8 +295,13 @@ class FakeX:
     """The server. Start it as a context manager; `url` is its address, `accepted` what it holds."""
 
     def __init__(
-        self, port: int = 0, *, credentials: Credentials | None = None, now: Callable[[], float] | None = None,
-        duplicate_filter: bool = False, log: Callable[[str], None] | None = None,
+        self,
+        port: int = 0,
+        *,
+        credentials: Credentials | None = None,
+        now: Callable[[], float] | None = None,
+        duplicate_filter: bool = False,
+        log: Callable[[str], None] | None = None,
     ) -> None:
         self.credentials = credentials or Credentials()
         self.now = now or (lambda: time.time())  # looked up at each call, so that tests can move time
@@ -257,7 +319,13 @@ class FakeX:
         self.pin = "1234567"
         self.accounts: dict[str, Credentials] = {self.credentials.access_token: self.credentials}
         self.owners: dict[int, str] = {}
-        self._faults: dict[str, deque[Fault]] = {"POST": deque(), "GET": deque(), "DELETE": deque(), "TOKEN": deque(), "ME": deque()}
+        self._faults: dict[str, deque[Fault]] = {
+            "POST": deque(),
+            "GET": deque(),
+            "DELETE": deque(),
+            "TOKEN": deque(),
+            "ME": deque(),
+        }
         self._nonces: set[str] = set()
         self._last_id = 0
         self._lock = threading.RLock()
@@ -342,7 +410,10 @@ class FakeX:
         """What a timeline shows now, newest first."""
         now = self.now()
         shown = [t for t in self.accepted if not t.deleted and t.visible_at + self.read_lag <= now]
-        return sorted((t for t in shown if self.owners[t.id] == (user_id or self.credentials.user_id)), key=lambda t: -t.id)
+        return sorted(
+            (t for t in shown if self.owners[t.id] == (user_id or self.credentials.user_id)),
+            key=lambda t: -t.id,
+        )
 
     def check_nonce(self, nonce: str) -> bool:
         with self._lock:
@@ -398,7 +469,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _route(self) -> None:
         path, method = self.parts.path, self.command
         if path == "/" and method == "GET":
-            return self._send(200, "\n\n".join(t.text for t in self.x.visible()), (("Content-Type", "text/plain; charset=utf-8"),))
+            return self._send(
+                200,
+                "\n\n".join(t.text for t in self.x.visible()),
+                (("Content-Type", "text/plain; charset=utf-8"),),
+            )
         if path.startswith("/oauth/"):
             return self._oauth1_flow(path)
         if path == "/2/oauth2/token":
@@ -421,7 +496,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._delete(int(path.rpartition("/")[2]))
         if path.startswith("/2/tweets/") and method == "GET":
             return self._single(int(path.rpartition("/")[2]))
-        return self._json(404, {"title": "Not Found", "status": 404, "type": "about:blank", "detail": "Not Found"})
+        return self._json(
+            404, {"title": "Not Found", "status": 404, "type": "about:blank", "detail": "Not Found"}
+        )
 
     # answers
 
@@ -443,9 +520,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _usual_headers(self) -> list[tuple[str, str]]:
         now = self.x.now()
         usual = {
-            "Date": formatdate(now, usegmt=True), "Content-Type": "application/json; charset=utf-8", "api-version": "2.167",
-            "x-access-level": self.x.access_level, "x-transaction-id": hashlib.md5(str(now).encode()).hexdigest()[:16],
-            "x-rate-limit-limit": "100", "x-rate-limit-remaining": "99", "x-rate-limit-reset": str(int(now) + 900), **self.x.limits,
+            "Date": formatdate(now, usegmt=True),
+            "Content-Type": "application/json; charset=utf-8",
+            "api-version": "2.167",
+            "x-access-level": self.x.access_level,
+            "x-transaction-id": hashlib.md5(str(now).encode()).hexdigest()[:16],
+            "x-rate-limit-limit": "100",
+            "x-rate-limit-remaining": "99",
+            "x-rate-limit-reset": str(int(now) + 900),
+            **self.x.limits,
         }
         return list(usual.items())
 
@@ -453,32 +536,58 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _authenticate(self) -> tuple[int, str] | None:
         header = self.headers.get("Authorization") or ""
-        unauthorized = (401, json.dumps({"title": "Unauthorized", "type": "about:blank", "status": 401, "detail": "Unauthorized"}))
+        unauthorized = (
+            401,
+            json.dumps(
+                {"title": "Unauthorized", "type": "about:blank", "status": 401, "detail": "Unauthorized"}
+            ),
+        )
         if header.startswith("Bearer "):
             self.user = self.x.credentials.user_id
             return None if self.x.oauth2.access_tokens.get(header[7:], 0) > self.x.now() else unauthorized
         if not header.startswith("OAuth "):
             return unauthorized
-        oauth = {k.strip(): unquote(v.strip('"')) for k, _, v in (part.strip().partition("=") for part in header[6:].split(","))}
+        oauth = {
+            k.strip(): unquote(v.strip('"'))
+            for k, _, v in (part.strip().partition("=") for part in header[6:].split(","))
+        }
         if abs(float(oauth.get("oauth_timestamp", 0)) - self.x.now()) > 300:
             return 401, json.dumps({"errors": [{"code": 135, "message": "Timestamp out of bounds."}]})
         account = self.x.accounts.get(oauth.get("oauth_token", ""))
-        if account is None or oauth.get("oauth_consumer_key") != account.api_key or not self.x.check_nonce(oauth.get("oauth_nonce", "")):
+        if (
+            account is None
+            or oauth.get("oauth_consumer_key") != account.api_key
+            or not self.x.check_nonce(oauth.get("oauth_nonce", ""))
+        ):
             return unauthorized
-        if not hmac.compare_digest(oauth.get("oauth_signature", ""), self._signature(oauth, account.api_secret, account.access_token_secret)):
+        if not hmac.compare_digest(
+            oauth.get("oauth_signature", ""),
+            self._signature(oauth, account.api_secret, account.access_token_secret),
+        ):
             return unauthorized
         self.user = account.user_id
         return None
 
     def _signature(self, oauth: dict[str, str], secret: str, token_secret: str) -> str:
         """HMAC-SHA1 over method, address and parameters, RFC 5849 section 3.4."""
-        form = parse_qsl(self.body, keep_blank_values=True) if "urlencoded" in (self.headers.get("Content-Type") or "") else []
-        pairs = [*self.query.items(), *form, *((k, v) for k, v in oauth.items() if k not in {"oauth_signature", "realm"})]
+        form = (
+            parse_qsl(self.body, keep_blank_values=True)
+            if "urlencoded" in (self.headers.get("Content-Type") or "")
+            else []
+        )
+        pairs = [
+            *self.query.items(),
+            *form,
+            *((k, v) for k, v in oauth.items() if k not in {"oauth_signature", "realm"}),
+        ]
+
         def escape(text: str) -> str:
             return quote(text, safe="~")
 
         normal = "&".join(f"{k}={v}" for k, v in sorted((escape(k), escape(v)) for k, v in pairs))
-        base = "&".join(map(escape, (self.command, f"http://{self.headers['Host']}{self.parts.path}", normal)))
+        base = "&".join(
+            map(escape, (self.command, f"http://{self.headers['Host']}{self.parts.path}", normal))
+        )
         key = f"{escape(secret)}&{escape(token_secret)}".encode()
         return base64.b64encode(hmac.new(key, base.encode(), hashlib.sha1).digest()).decode()
 
@@ -489,9 +598,19 @@ class _Handler(BaseHTTPRequestHandler):
             data = json.loads(self.body)
             text = data["text"]
         except (ValueError, KeyError, TypeError):
-            return self._json(400, {"title": "Invalid Request", "type": PROBLEMS + "invalid-request", "detail": "One or more parameters to your request was invalid."})
+            return self._json(
+                400,
+                {
+                    "title": "Invalid Request",
+                    "type": PROBLEMS + "invalid-request",
+                    "detail": "One or more parameters to your request was invalid.",
+                },
+            )
         if set(data) - {"text", "reply", "media", "poll"}:
-            return self._json(400, {"title": "Invalid Request", "type": PROBLEMS + "invalid-request", "detail": "unknown field"})
+            return self._json(
+                400,
+                {"title": "Invalid Request", "type": PROBLEMS + "invalid-request", "detail": "unknown field"},
+            )
         if "write" not in self.x.access_level:
             fault = read_only()
             return self._send(fault.status, fault.body)
@@ -501,12 +620,29 @@ class _Handler(BaseHTTPRequestHandler):
                 fault = duplicate()
                 return self._send(fault.status, fault.body)
             if len(text) > 280:
-                return self._json(403, {"detail": "You are not permitted to perform this action.", "title": "Forbidden", "status": 403, "type": "about:blank"})
+                return self._json(
+                    403,
+                    {
+                        "detail": "You are not permitted to perform this action.",
+                        "title": "Forbidden",
+                        "status": 403,
+                        "type": "about:blank",
+                    },
+                )
         if fault.accept_late is not None:
             self.x.store(text, late=fault.accept_late, owner=self.user)
         tweet = self.x.store(text, owner=self.user) if fault.accept else None
         if fault.kind == "ok" and tweet:
-            return self._json(201, {"data": {"id": str(tweet.id), "text": html.escape(text, quote=False), "edit_history_tweet_ids": [str(tweet.id)]}})
+            return self._json(
+                201,
+                {
+                    "data": {
+                        "id": str(tweet.id),
+                        "text": html.escape(text, quote=False),
+                        "edit_history_tweet_ids": [str(tweet.id)],
+                    }
+                },
+            )
         return self._misbehave(fault)
 
     def _misbehave(self, fault: Fault) -> None:
@@ -522,17 +658,24 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(fault.body.encode())
             case "truncate":
                 self.sent = 201
-                self.wfile.write(b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n" + fault.body.encode())
+                self.wfile.write(
+                    b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n"
+                    + fault.body.encode()
+                )
             case "dribble":
                 self.sent = 201
-                self.wfile.write(b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n")
+                self.wfile.write(
+                    b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n"
+                )
                 until = time.monotonic() + fault.seconds
                 while time.monotonic() < until and not self.x.stopping.wait(0.1):
                     self.wfile.write(b" ")
                     self.wfile.flush()
             case "redirect":
                 self.x._nonces.clear()  # so that a client that follows gets its second tweet
-                self._send(fault.status, "", (("Location", f"{self.x.url}/2/tweets"), ("Connection", "close")))  # it may not ask on this one
+                self._send(
+                    fault.status, "", (("Location", f"{self.x.url}/2/tweets"), ("Connection", "close"))
+                )  # it may not ask on this one
             case _:
                 self._send(fault.status, fault.body, fault.headers)
 
@@ -554,7 +697,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _timeline(self, user_id: str) -> None:
         count = int(self.query.get("max_results", "10"))
         if not 5 <= count <= 100:
-            return self._json(400, {"title": "Invalid Request", "type": PROBLEMS + "invalid-request", "detail": "max_results"})
+            return self._json(
+                400,
+                {"title": "Invalid Request", "type": PROBLEMS + "invalid-request", "detail": "max_results"},
+            )
         fault = self.x.next_fault("GET")
         if fault.kind not in {"ok", "stale"}:
             return self._misbehave(fault)
@@ -567,16 +713,34 @@ class _Handler(BaseHTTPRequestHandler):
         page = tweets[:count]
         if not page:
             return self._json(200, {"meta": {"result_count": 0}})
-        meta: dict[str, Any] = {"result_count": len(page), "newest_id": str(page[0].id), "oldest_id": str(page[-1].id)}
+        meta: dict[str, Any] = {
+            "result_count": len(page),
+            "newest_id": str(page[0].id),
+            "oldest_id": str(page[-1].id),
+        }
         if len(tweets) > count:
             meta["next_token"] = str(start + count)
-        data = [{"id": str(t.id), "text": html.escape(t.text, quote=False), "edit_history_tweet_ids": [str(t.id)]} for t in page]
+        data = [
+            {"id": str(t.id), "text": html.escape(t.text, quote=False), "edit_history_tweet_ids": [str(t.id)]}
+            for t in page
+        ]
         return self._json(200, {"data": data, "meta": meta})
 
     def _single(self, tweet_id: int) -> None:
         found = next((t for t in self.x.visible() if t.id == tweet_id), None)
         if found is None:
-            return self._json(200, {"errors": [{"title": "Not Found Error", "type": PROBLEMS + "resource-not-found", "value": str(tweet_id)}]})
+            return self._json(
+                200,
+                {
+                    "errors": [
+                        {
+                            "title": "Not Found Error",
+                            "type": PROBLEMS + "resource-not-found",
+                            "value": str(tweet_id),
+                        }
+                    ]
+                },
+            )
         return self._json(200, {"data": {"id": str(found.id), "text": html.escape(found.text, quote=False)}})
 
     def _delete(self, tweet_id: int) -> None:
@@ -593,28 +757,52 @@ class _Handler(BaseHTTPRequestHandler):
         c = self.x.credentials
         plain = (("Content-Type", "application/x-www-form-urlencoded"),)
         header = self.headers.get("Authorization") or ""
-        oauth = {k.strip(): unquote(v.strip('"')) for k, _, v in (part.strip().partition("=") for part in header[6:].split(","))}
+        oauth = {
+            k.strip(): unquote(v.strip('"'))
+            for k, _, v in (part.strip().partition("=") for part in header[6:].split(","))
+        }
         if path == "/oauth/authorize":
             return self._send(200, f"PIN {self.x.pin}", (("Content-Type", "text/plain"),))
         if oauth.get("oauth_consumer_key") != c.api_key:
             return self._send(401, '{"errors":[{"code":32,"message":"Could not authenticate you."}]}')
         token_secret = "" if path == "/oauth/request_token" else "requestSecret"
-        if not hmac.compare_digest(oauth.get("oauth_signature", ""), self._signature(oauth, c.api_secret, token_secret)):
+        if not hmac.compare_digest(
+            oauth.get("oauth_signature", ""), self._signature(oauth, c.api_secret, token_secret)
+        ):
             return self._send(401, '{"errors":[{"code":32,"message":"Could not authenticate you."}]}')
         fault = self.x.next_fault("TOKEN")
         if fault.kind != "ok":
             return self._misbehave(fault)
         if path == "/oauth/request_token":
-            return self._send(200, "oauth_token=requestToken&oauth_token_secret=requestSecret&oauth_callback_confirmed=true", plain)
+            return self._send(
+                200,
+                "oauth_token=requestToken&oauth_token_secret=requestSecret&oauth_callback_confirmed=true",
+                plain,
+            )
         form = dict(parse_qsl(self.body))
-        if (oauth.get("oauth_verifier") or form.get("oauth_verifier") or self.query.get("oauth_verifier")) != self.x.pin:
+        if (
+            oauth.get("oauth_verifier") or form.get("oauth_verifier") or self.query.get("oauth_verifier")
+        ) != self.x.pin:
             return self._send(401, '{"errors":[{"code":89,"message":"Invalid or expired token."}]}')
-        return self._send(200, f"oauth_token={quote(c.access_token)}&oauth_token_secret={c.access_token_secret}&user_id={c.user_id}&screen_name=fake", plain)
+        return self._send(
+            200,
+            f"oauth_token={quote(c.access_token)}&oauth_token_secret={c.access_token_secret}&user_id={c.user_id}&screen_name=fake",
+            plain,
+        )
 
     def _authorize2(self) -> None:
         state = self.x.oauth2
         if state.codes_denied:
-            return self._send(302, "", (("Location", f"{self.query.get('redirect_uri', '')}?error=access_denied&state={quote(self.query.get('state', ''))}"),))
+            return self._send(
+                302,
+                "",
+                (
+                    (
+                        "Location",
+                        f"{self.query.get('redirect_uri', '')}?error=access_denied&state={quote(self.query.get('state', ''))}",
+                    ),
+                ),
+            )
         code = f"code-{len(state.codes)}"
         state.codes[code] = self.query
         where = f"{self.query.get('redirect_uri', '')}?code={code}&state={quote(self.query.get('state', ''))}"
@@ -627,20 +815,46 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.kind != "ok" and not fault.accept:
             return self._misbehave(fault)
         basic = base64.b64encode(f"{state.client_id}:{state.client_secret}".encode()).decode()
-        if self.headers.get("Authorization", f"Basic {basic}") != f"Basic {basic}" or form.get("client_id") != state.client_id:
-            return self._json(401, {"error": "unauthorized_client", "error_description": "Missing valid authorization header"})
+        if (
+            self.headers.get("Authorization", f"Basic {basic}") != f"Basic {basic}"
+            or form.get("client_id") != state.client_id
+        ):
+            return self._json(
+                401,
+                {"error": "unauthorized_client", "error_description": "Missing valid authorization header"},
+            )
         if form.get("grant_type") == "refresh_token":
             if form.get("refresh_token") in state.used:
                 state.revoked = True  # a second use is taken for theft: the whole family ends
                 state.access_tokens.clear()
             if state.revoked or form.get("refresh_token") != state.refresh_token:
-                return self._json(400, {"error": "invalid_request", "error_description": "Value passed for the token was invalid."})
+                return self._json(
+                    400,
+                    {
+                        "error": "invalid_request",
+                        "error_description": "Value passed for the token was invalid.",
+                    },
+                )
             state.used.add(state.refresh_token)
         elif form.get("grant_type") == "authorization_code":
             asked = state.codes.pop(form.get("code", ""), None)
-            digest = base64.urlsafe_b64encode(hashlib.sha256(form.get("code_verifier", "").encode()).digest()).rstrip(b"=").decode()
-            if asked is None or asked.get("code_challenge") != digest or asked.get("redirect_uri") != form.get("redirect_uri"):
-                return self._json(400, {"error": "invalid_request", "error_description": "Value passed for the code was invalid."})
+            digest = (
+                base64.urlsafe_b64encode(hashlib.sha256(form.get("code_verifier", "").encode()).digest())
+                .rstrip(b"=")
+                .decode()
+            )
+            if (
+                asked is None
+                or asked.get("code_challenge") != digest
+                or asked.get("redirect_uri") != form.get("redirect_uri")
+            ):
+                return self._json(
+                    400,
+                    {
+                        "error": "invalid_request",
+                        "error_description": "Value passed for the code was invalid.",
+                    },
+                )
         else:
             return self._json(400, {"error": "unsupported_grant_type", "error_description": "unknown grant"})
         state.number += 1
@@ -649,25 +863,51 @@ class _Handler(BaseHTTPRequestHandler):
         state.access_tokens[token] = self.x.now() + state.life
         if fault.kind != "ok":
             return self._misbehave(fault)
-        return self._json(200, {"token_type": "bearer", "expires_in": int(state.life), "access_token": token, "scope": "tweet.read users.read tweet.write offline.access", "refresh_token": state.refresh_token})
+        return self._json(
+            200,
+            {
+                "token_type": "bearer",
+                "expires_in": int(state.life),
+                "access_token": token,
+                "scope": "tweet.read users.read tweet.write offline.access",
+                "refresh_token": state.refresh_token,
+            },
+        )
 
 
 FAULTS: dict[str, Callable[[], Fault]] = {
-    "lost-answer": lambda: close(accept=True), "unavailable": lambda: server_error(503, accept=False), "hang": lambda: hang(accept=True),
-    "duplicate": duplicate, "no-credits": no_credits, "unauthorized": unauthorized, "rate-limited": lambda: rate_limited(int(time.time()) + 900),
+    "lost-answer": lambda: close(accept=True),
+    "unavailable": lambda: server_error(503, accept=False),
+    "hang": lambda: hang(accept=True),
+    "duplicate": duplicate,
+    "no-credits": no_credits,
+    "unauthorized": unauthorized,
+    "rate-limited": lambda: rate_limited(int(time.time()) + 900),
 }
 
 
 def main() -> None:
     """Run by hand: print the settings that point the program here, then what happens."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fake_x", description="Run a fake X on this machine, to try the program without an account.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.fake_x",
+        description="Run a fake X on this machine, to try the program without an account.",
+    )
     parser.add_argument("--port", type=int, default=8765, help="port on 127.0.0.1 (default 8765)")
-    parser.add_argument("--fault", choices=sorted(FAULTS), action="append", default=[], help="misbehave this way at the next post; may be repeated")
+    parser.add_argument(
+        "--fault",
+        choices=sorted(FAULTS),
+        action="append",
+        default=[],
+        help="misbehave this way at the next post; may be repeated",
+    )
     options = parser.parse_args()
     x = FakeX(options.port, log=lambda line: print(line, flush=True))
     x.on_post(*(FAULTS[name]() for name in options.fault))
     c = x.credentials
-    print(f"X_API_BASE_URL={x.url}\nTWITTER_API_KEY={c.api_key}\nTWITTER_API_SECRET={c.api_secret}\nTWITTER_ACCESS_TOKEN={c.access_token}\nTWITTER_ACCESS_TOKEN_SECRET={c.access_token_secret}", flush=True)
+    print(
+        f"X_API_BASE_URL={x.url}\nTWITTER_API_KEY={c.api_key}\nTWITTER_API_SECRET={c.api_secret}\nTWITTER_ACCESS_TOKEN={c.access_token}\nTWITTER_ACCESS_TOKEN_SECRET={c.access_token_secret}",
+        flush=True,
+    )
     with x:
         try:
             threading.Event().wait()

@@ -13,7 +13,11 @@ def hard_problems(text: str) -> list[str]:
         found.append("length")
     for word in re.split(r"[^\w.\-]+", text):
         parts = word.lower().strip(".-_").split(".")
-        found += [f"link {word}" for left, right in zip(parts, parts[1:]) if left and right in ALL and not left.endswith("_")]
+        found += [
+            f"link {word}"
+            for left, right in zip(parts, parts[1:])
+            if left and right in ALL and not left.endswith("_")
+        ]
     if "://" in text:
         found.append("link")
     if "@" in text or "＠" in text:

@@ -6,4 +6,8 @@ from llama_cpp import Llama
 
 model = Llama(sys.argv[1], n_ctx=512, verbose=False)
 for seed in range(16):
-    print(model("Write one tweet with a tip for software developers.\n\nTweet:", max_tokens=48, seed=seed)["choices"][0]["text"])
+    print(
+        model("Write one tweet with a tip for software developers.\n\nTweet:", max_tokens=48, seed=seed)[
+            "choices"
+        ][0]["text"]
+    )

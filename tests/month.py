@@ -33,18 +33,37 @@ class Writer:
             return plain
         took = rng.gauss(2.6, 0.25)
         self.world.traveller.shift(timedelta(seconds=took))
-        metrics = {**plain.metrics, "generate_seconds": round(took, 3), "tokens": 240.0, "tokens_per_second": round(rng.gauss(168, 9), 1),
-                   "model_peak_mb": round(rng.gauss(574, 2), 1)}
+        metrics = {
+            **plain.metrics,
+            "generate_seconds": round(took, 3),
+            "tokens": 240.0,
+            "tokens_per_second": round(rng.gauss(168, 9), 1),
+            "model_peak_mb": round(rng.gauss(574, 2), 1),
+        }
         if rng.random() < 0.01:
-            return replace(plain, metrics={**metrics, "model_failed": 1.0}, notes=("the model wrote nothing",))
+            return replace(
+                plain, metrics={**metrics, "model_failed": 1.0}, notes=("the model wrote nothing",)
+            )
         statement = library[plain.draft.source_id]
         text = plain.draft.content.rpartition("\n")[2]
-        written = Written(tuple(sorted(((o, round(rng.gauss(0.2, 0.3), 2)) for o in rng.sample(self.openings, 12)), key=lambda pair: -pair[1])))
+        written = Written(
+            tuple(
+                sorted(
+                    ((o, round(rng.gauss(0.2, 0.3), 2)) for o in rng.sample(self.openings, 12)),
+                    key=lambda pair: -pair[1],
+                )
+            )
+        )
         judged = content_generator.judge_all(settings, written, statement, text, history)
         best = content_generator.best_of(judged, tuned=True)
         draft = plain.draft
         if best:
-            draft = replace(draft, content=content_generator.tweet(text, best.opening, "hook"), origin="model", opening=best.opening)
+            draft = replace(
+                draft,
+                content=content_generator.tweet(text, best.opening, "hook"),
+                origin="model",
+                opening=best.opening,
+            )
         return Composition(draft, tuple(replace(c, chosen=c is best) for c in judged), (), metrics)
 
 
@@ -71,8 +90,14 @@ def simulate(world: World, hours: int, composer: Any = None) -> None:
         if down > 0:
             world.extra["X_API_BASE_URL"] = "http://127.0.0.1:9"
         posted = sum(t.via == "api" and t.at > world.x.now() - 86400 for t in world.x.accepted)
-        world.x.limits = {f"x-user-limit-24hour-{part}": str(value) for part, value in
-                          {"limit": 100, "remaining": 99 - posted, "reset": int(world.x.now()) + 86400}.items()}
+        world.x.limits = {
+            f"x-user-limit-24hour-{part}": str(value)
+            for part, value in {
+                "limit": 100,
+                "remaining": 99 - posted,
+                "reset": int(world.x.now()) + 86400,
+            }.items()
+        }
         if off <= 0:
             world.tick()
         minute = (world.x.now() % 3600) / 60
@@ -80,4 +105,12 @@ def simulate(world: World, hours: int, composer: Any = None) -> None:
 
 
 # At which share of the time something happens.
-EVENTS = {0.08: "lost answer", 0.2: "network down", 0.36: "no credits", 0.5: "server error", 0.63: "power cut", 0.8: "lost answer", 0.9: "limit"}
+EVENTS = {
+    0.08: "lost answer",
+    0.2: "network down",
+    0.36: "no credits",
+    0.5: "server error",
+    0.63: "power cut",
+    0.8: "lost answer",
+    0.9: "limit",
+}

@@ -62,7 +62,9 @@ def _run(runner: str, code: str, folder: Path) -> tuple[int, str]:
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # jobs in the background start with it ignored
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # jobs in the background start with it ignored
         capture_output=True,
         text=True,
         timeout=30,
@@ -108,8 +110,10 @@ def main(paths: list[str]) -> int:
         if reason := prove(record):
             failed += 1
             print(f"{record.id}: {reason}")
-    print(f"{len(library.statements)} statements, {len(library.problems)} problems; "
-          f"{len(proofs)} proofs, {failed} failed; topics: {', '.join(library.topics)}")
+    print(
+        f"{len(library.statements)} statements, {len(library.problems)} problems; "
+        f"{len(proofs)} proofs, {failed} failed; topics: {', '.join(library.topics)}"
+    )
     return bool(failed or library.problems)
 
 

@@ -19,7 +19,11 @@ from tests import fake_x
 from tests.fake_x import Fault
 from tests.world import World, new_world
 
-TICK_NAMES = tuple(n for n in failpoints.NAMES if not n.startswith(("tokens.", "migrate.", "model.", "maintain.", "restore.")))
+TICK_NAMES = tuple(
+    n
+    for n in failpoints.NAMES
+    if not n.startswith(("tokens.", "migrate.", "model.", "maintain.", "restore."))
+)
 MIGRATION_NAMES = tuple(n for n in failpoints.NAMES if n.startswith("migrate."))
 
 # What X does with a post. The first six are the quick share.
@@ -118,7 +122,8 @@ def judge(world: World) -> Verdict:
         accepted=len(made),
         doubled=sum(n - 1 for n in texts.values()) + sum(n - 1 for n in hours.values()),
         unrecorded=sum(t.id not in recorded for t in made if not t.deleted),
-        invented=len(recorded - {t.id for t in world.x.accepted}) + sum(row["status"] == "posted" and not row["tweet_id"] and row["origin"] != "seed" for row in rows),
+        invented=len(recorded - {t.id for t in world.x.accepted})
+        + sum(row["status"] == "posted" and not row["tweet_id"] and row["origin"] != "seed" for row in rows),
         sound=not rows or world.rows("PRAGMA integrity_check")[0][0] == "ok",
         stuck=sum(row["status"] == "sending" for row in rows),
     )
@@ -151,13 +156,16 @@ def die() -> None:
 
 def killer(name: str, nth: int = 1) -> Callable[[], None]:
     """For a fork: die at the n-th time a failpoint is reached."""
+
     def set_up() -> None:
         failpoints._plan = Plan(name, die, nth)
+
     return set_up
 
 
 def without_lock() -> None:
     """For a fork: the lock lets everybody in."""
+
     @contextlib.contextmanager
     def open_door(path: Path) -> Iterator[bool]:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -193,7 +201,9 @@ class Halt:
         return World.join(self._pid)
 
 
-def overtake(stage: Stage, tally: Tally, *, first: str, second: str = "", posts: tuple[str, str] = ("ok", "ok")) -> tuple[int, int]:
+def overtake(
+    stage: Stage, tally: Tally, *, first: str, second: str = "", posts: tuple[str, str] = ("ok", "ok")
+) -> tuple[int, int]:
     """A run stands still at a step, another one goes to a step (or its end) meanwhile; the first ends, then the second.
 
     The lock is disabled: the database alone has to prevent a second tweet. Returns the two exit codes.

@@ -25,7 +25,9 @@ MOST_BYTES = 200_000
 def page(folder: Path, hours: int) -> str:
     """The page after so many hours that end at START."""
     rng = random.Random(3)
-    library.load = lru_cache(library.load)  # each run of its own would read the library once; here one process makes hundreds of runs
+    library.load = lru_cache(
+        library.load
+    )  # each run of its own would read the library once; here one process makes hundreds of runs
     with new_world(folder, DAILY_BUDGET_USD="1", MONTHLY_BUDGET_USD="20") as world:
         world.move(hours=-hours - 2)
         world.x.pace = lambda: 0.35 if rng.random() < 0.03 else rng.uniform(0.05, 0.11)
@@ -49,8 +51,11 @@ def main() -> None:
             browser.open(file.as_uri(), width=WIDTH, height=HEIGHT, dark=dark)
             shots.append(base64.b64encode(browser.picture()).decode())
         both = folder / "both.html"
-        both.write_text(f"<style>body{{margin:0}}img{{position:absolute;left:0;top:0}}.dark{{clip-path:polygon(56% 0,100% 0,100% 100%,44% 100%)}}</style>"
-                        f'<img src="data:image/png;base64,{shots[0]}"><img class="dark" src="data:image/png;base64,{shots[1]}">', encoding="utf-8")
+        both.write_text(
+            f"<style>body{{margin:0}}img{{position:absolute;left:0;top:0}}.dark{{clip-path:polygon(56% 0,100% 0,100% 100%,44% 100%)}}</style>"
+            f'<img src="data:image/png;base64,{shots[0]}"><img class="dark" src="data:image/png;base64,{shots[1]}">',
+            encoding="utf-8",
+        )
         browser.open(both.as_uri(), width=WIDTH, height=HEIGHT)
         picture = browser.picture()
         target = ROOT / "docs" / "report.png"

@@ -40,7 +40,12 @@ class Machine:
 
     def credentials(self, name):
         number = 5_000_000_000 + int.from_bytes(name.encode(), "big") % 10**9
-        return Credentials(f"key-of-{name}-0123456789", f"secret-of-{name}-0123456789", f"{number}-token-of-{name}", f"token-secret-of-{name}-0123456789")
+        return Credentials(
+            f"key-of-{name}-0123456789",
+            f"secret-of-{name}-0123456789",
+            f"{number}-token-of-{name}",
+            f"token-secret-of-{name}-0123456789",
+        )
 
     def add(self, name, keys_of="", **extra):
         """Make a profile as the README says: a folder and a private .env, with keys of its own."""
@@ -50,9 +55,15 @@ class Machine:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         file.touch(mode=0o600)
         settings = {
-            "X_API_BASE_URL": self.x.url, "TWITTER_API_KEY": keys.api_key, "TWITTER_API_SECRET": keys.api_secret,
-            "TWITTER_ACCESS_TOKEN": keys.access_token, "TWITTER_ACCESS_TOKEN_SECRET": keys.access_token_secret,
-            "CANDIDATES": self.candidates, "CONNECT_TIMEOUT_SECONDS": "10", "READ_TIMEOUT_SECONDS": "20", **extra,
+            "X_API_BASE_URL": self.x.url,
+            "TWITTER_API_KEY": keys.api_key,
+            "TWITTER_API_SECRET": keys.api_secret,
+            "TWITTER_ACCESS_TOKEN": keys.access_token,
+            "TWITTER_ACCESS_TOKEN_SECRET": keys.access_token_secret,
+            "CANDIDATES": self.candidates,
+            "CONNECT_TIMEOUT_SECONDS": "10",
+            "READ_TIMEOUT_SECONDS": "20",
+            **extra,
         }
         file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
         return file
@@ -62,7 +73,14 @@ class Machine:
 
     def start(self, *arguments, **env):
         bare = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **self.env, **env}
-        return subprocess.Popen([sys.executable, "-m", "src.twitter_manager", *arguments], cwd="/", env=bare, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return subprocess.Popen(
+            [sys.executable, "-m", "src.twitter_manager", *arguments],
+            cwd="/",
+            env=bare,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     def cli(self, *arguments, **env):
         process = self.start(*arguments, **env)
@@ -79,7 +97,10 @@ class Machine:
         return [t for t in self.x.accepted if self.x.owners[t.id] == self.credentials(name).user_id]
 
     def log_lines(self, name):
-        return [json.loads(line) for line in (self.folder / "logs" / name / "twitter_manager.log").read_text().splitlines()]
+        return [
+            json.loads(line)
+            for line in (self.folder / "logs" / name / "twitter_manager.log").read_text().splitlines()
+        ]
 
 
 @pytest.fixture
@@ -125,11 +146,19 @@ def test_twenty_profiles_at_the_same_time(tmp_path):
         assert len(x.texts()) == len(set(x.texts())) == (len(NAMES) - 1) * hours
         for name in set(NAMES) - {"p03"}:
             tweets = machine.tweets_of(name)
-            assert [(row["tweet_id"], row["content"]) for row in machine.rows(name)] == [(t.id, t.text) for t in tweets], name
-            assert [int(t.at // 3600) for t in tweets] == [int(START.timestamp() // 3600) + hour for hour in range(hours)]
+            assert [(row["tweet_id"], row["content"]) for row in machine.rows(name)] == [
+                (t.id, t.text) for t in tweets
+            ], name
+            assert [int(t.at // 3600) for t in tweets] == [
+                int(START.timestamp() // 3600) + hour for hour in range(hours)
+            ]
         for name in NAMES:
-            assert {line["run"] for line in machine.log_lines(name)} == {f"{name}-{hour}" for hour in range(hours)}
-            assert {row["run_id"].partition("-")[0] for row in machine.rows(name, "SELECT run_id FROM runs")} == {name}
+            assert {line["run"] for line in machine.log_lines(name)} == {
+                f"{name}-{hour}" for hour in range(hours)
+            }
+            assert {
+                row["run_id"].partition("-")[0] for row in machine.rows(name, "SELECT run_id FROM runs")
+            } == {name}
         assert not (tmp_path / "data" / "twitter.db").exists()
         assert sorted(p.name for p in (tmp_path / "logs").iterdir()) == NAMES
 
@@ -140,7 +169,9 @@ def test_real_runs_side_by_side(machine):
     for name in names:
         machine.add(name, POST_INTERVAL_MINUTES="1440")
     for _ in range(2):
-        runs = [machine.start("--profile", name) for name in names[:2]] + [machine.start(PROFILE=name) for name in names[2:]]
+        runs = [machine.start("--profile", name) for name in names[:2]] + [
+            machine.start(PROFILE=name) for name in names[2:]
+        ]
         assert [(*run.communicate(timeout=60), run.returncode) for run in runs] == [("", "", 0)] * 4
     for name in names:
         (tweet,) = machine.tweets_of(name)
@@ -151,7 +182,12 @@ def test_real_runs_side_by_side(machine):
         assert not any(str(other.id) in story for other in machine.x.accepted if other is not tweet)
         for folder in (machine.folder / "data" / "profiles" / name, machine.folder / "logs" / name):
             assert folder.stat().st_mode & 0o077 == 0
-    assert sorted(p.name for p in (machine.folder / "data" / "profiles" / "anna").iterdir()) == [".env", "twitter.db", "twitter.db.in-use", "twitter.db.lock"]
+    assert sorted(p.name for p in (machine.folder / "data" / "profiles" / "anna").iterdir()) == [
+        ".env",
+        "twitter.db",
+        "twitter.db.in-use",
+        "twitter.db.lock",
+    ]
 
 
 def test_a_lock_holds_one_profile_only(machine):
@@ -166,7 +202,17 @@ def test_a_lock_holds_one_profile_only(machine):
     assert "tweet" not in json.dumps(machine.log_lines("a"))
 
 
-@pytest.mark.parametrize("arguments", [["--profile", "a", "status"], ["status", "--profile", "a"], ["--profile=a", "drafts", "list"], ["drafts", "--profile", "a", "list"], ["drafts", "list", "--profile", "a"], ["--profile", "a"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--profile", "a", "status"],
+        ["status", "--profile", "a"],
+        ["--profile=a", "drafts", "list"],
+        ["drafts", "--profile", "a", "list"],
+        ["drafts", "list", "--profile", "a"],
+        ["--profile", "a"],
+    ],
+)
 def test_before_and_after_the_command(arguments):
     """--profile is read wherever it stands, as is --json."""
     assert parse(arguments).profile == "a"
@@ -212,7 +258,11 @@ def test_a_profile_that_is_not_there(machine):
     assert f"{file} does not exist; did you mean main-account?" in done.stderr
     assert f"install -m 600 {ROOT}/.env.example {file}" in done.stderr
     assert not file.parent.exists()
-    (fix,) = [line.partition("type: ")[2].partition(", then")[0] for line in done.stderr.splitlines() if "fix:" in line]
+    (fix,) = [
+        line.partition("type: ")[2].partition(", then")[0]
+        for line in done.stderr.splitlines()
+        if "fix:" in line
+    ]
     subprocess.run(["sh", "-c", fix], check=True)
     missing = machine.cli("--profile", "main-acount")
     assert missing.returncode == 78
@@ -225,7 +275,11 @@ def test_folders(machine):
     machine.add("a")
     data = machine.folder / "data"
     a, default = machine.settings("a"), config.load(machine.env)
-    assert (a.database, a.log_dir, a.models_dir) == (data / "profiles" / "a" / "twitter.db", machine.folder / "logs" / "a", data / "models")
+    assert (a.database, a.log_dir, a.models_dir) == (
+        data / "profiles" / "a" / "twitter.db",
+        machine.folder / "logs" / "a",
+        data / "models",
+    )
     assert (default.database, default.models_dir) == (data / "twitter.db", data / "models")
     machine.env["MODELS_DIR"] = "/somewhere/models"
     assert str(machine.settings("a").models_dir) == "/somewhere/models"
@@ -331,7 +385,10 @@ def test_a_turn_that_does_not_come_costs_the_opening_only(machine):
     machine.add("a", MODE="hook")
     settings = machine.settings("a")
     settings.models_dir.mkdir(parents=True)
-    with model_turn(settings.models_dir, 5), pytest.raises(ModelError, match="other accounts kept the model busy") as caught:
+    with (
+        model_turn(settings.models_dir, 5),
+        pytest.raises(ModelError, match="other accounts kept the model busy") as caught,
+    ):
         client.write(settings, Model(settings.models_dir, "m"), [("s", "text")], seconds=0.1, seed=1)
     assert "install --print" in caught.value.fix
 
@@ -339,14 +396,27 @@ def test_a_turn_that_does_not_come_costs_the_opening_only(machine):
 # ---- words -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("said", "meant"), [
-    ("type: python -m src.twitter_manager history", "type: python -m src.twitter_manager --profile a history"),
-    ("`drafts list`, then `drafts approve ID`", "`drafts list --profile a`, then `drafts approve ID --profile a`"),
-    ("`reconcile ID --posted TWEET_ID` or `--not-posted` settles it", "`reconcile ID --posted TWEET_ID --profile a` or `--not-posted` settles it"),
-    ("copy .env.example to .env, chmod 600 .env", "copy .env.example to {env}, chmod 600 {env}"),
-    ("put all four into .env.", "put all four into {env}."), ("the word `embedded`; /x/.env; my.env", "the word `embedded`; /x/.env; my.env"),
-    ("type: make model", "type: make model"),
-])
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (
+            "type: python -m src.twitter_manager history",
+            "type: python -m src.twitter_manager --profile a history",
+        ),
+        (
+            "`drafts list`, then `drafts approve ID`",
+            "`drafts list --profile a`, then `drafts approve ID --profile a`",
+        ),
+        (
+            "`reconcile ID --posted TWEET_ID` or `--not-posted` settles it",
+            "`reconcile ID --posted TWEET_ID --profile a` or `--not-posted` settles it",
+        ),
+        ("copy .env.example to .env, chmod 600 .env", "copy .env.example to {env}, chmod 600 {env}"),
+        ("put all four into .env.", "put all four into {env}."),
+        ("the word `embedded`; /x/.env; my.env", "the word `embedded`; /x/.env; my.env"),
+        ("type: make model", "type: make model"),
+    ],
+)
 def test_words(said, meant):
     """Commands and files in our own words become the profile's; without a profile they stay as they are."""
     assert named(said, "a") == meant.format(env="data/profiles/a/.env")
@@ -356,10 +426,15 @@ def test_words(said, meant):
 def test_every_command_in_a_message_is_named():
     """Every command that a message of the program tells to type is one that `named` knows."""
     import ast
+
     found = 0
     for path in (ROOT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "type: python -m" in node.value:
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and "type: python -m" in node.value
+            ):
                 assert "--profile a" in named(node.value, "a")
                 found += 1
     assert found >= 3
@@ -375,12 +450,22 @@ def test_messages_name_the_profile(machine):
     assert tick.returncode == 76
     assert tick.stderr.startswith("twitter_manager (a): ")
     assert "history" in machine.cli("reconcile", "999", "--not-posted", "--profile", "a").stderr
-    assert "python -m src.twitter_manager --profile a history" in machine.cli("reconcile", "999", "--not-posted", "--profile", "a").stderr
+    assert (
+        "python -m src.twitter_manager --profile a history"
+        in machine.cli("reconcile", "999", "--not-posted", "--profile", "a").stderr
+    )
     assert "`drafts generate -n 10 --profile a`" in machine.cli("drafts", "list", "--profile", "a").stdout
     assert "--profile a history" in json.dumps(machine.log_lines("a"))
     broken = machine.folder / "broken.jsonl"
     broken.write_text("{}\n")
-    rows = {row["part"]: row for row in json.loads(machine.cli("check", "--profile", "a", "--json", SOURCES=str(broken), BUILTIN_LIBRARY="false").stdout)}
+    rows = {
+        row["part"]: row
+        for row in json.loads(
+            machine.cli(
+                "check", "--profile", "a", "--json", SOURCES=str(broken), BUILTIN_LIBRARY="false"
+            ).stdout
+        )
+    }
     assert rows["library"]["fix"] == "type: python -m src.twitter_manager --profile a sources check"
     preview = machine.cli("--dry-run", "--profile", "a", SOURCES=str(broken), BUILTIN_LIBRARY="false")
     assert "--profile a`" in preview.stderr, preview.stderr
@@ -403,7 +488,11 @@ def test_alerts_name_the_profile(machine, hook):  # noqa: F811
     machine.add("a", ALERT_URLS=url)
     machine.add("b", ALERT_URLS=url)
     settings = machine.settings("a")
-    alerts.watch(alerts.Health(TickResult(Exit.UNKNOWN, "unknown", "x"), oldest_unknown=START), settings, START.replace(hour=23))
+    alerts.watch(
+        alerts.Health(TickResult(Exit.UNKNOWN, "unknown", "x"), oldest_unknown=START),
+        settings,
+        START.replace(hour=23),
+    )
     ((_, body),) = hook.seen
     assert json.loads(body)["title"] == "twitter_manager (a): unknown"
     assert "`reconcile ID --posted TWEET_ID --profile a`" in json.loads(body)["message"]

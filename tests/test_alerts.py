@@ -21,18 +21,21 @@ GOOD = TickResult(Exit.OK, "posted", "posted 1")
 SETTINGS = config.load({})
 
 
-@pytest.mark.parametrize(("health", "cause"), [
-    (Health(GOOD, blocked="no-credits, 3 in a row", blocked_fix="buy credits"), "blocked"),
-    (Health(GOOD, oldest_unknown=NOW - timedelta(minutes=61)), "unknown"),
-    (Health(GOOD, failures=3), "failures"),
-    (Health(GOOD, last_posted=NOW - timedelta(hours=7)), "silence"),
-    (Health(GOOD, watched_since=NOW - timedelta(hours=7)), "silence"),
-    (Health(TickResult(Exit.OK, "nothing-due:budget", "spent", "raise it")), "budget"),
-    (Health(GOOD, model_failures=3), "model"),
-    (Health(TickResult(Exit.CONFIG, "trouble", "BLOCKLIST_FILE: ...", "name a text file")), "settings"),
-    (Health(TickResult(Exit.IO, "trouble", "disk full", "make room")), "database"),
-    (Health(GOOD, fresh_statements=100, library_days=4.2), "library"),
-])
+@pytest.mark.parametrize(
+    ("health", "cause"),
+    [
+        (Health(GOOD, blocked="no-credits, 3 in a row", blocked_fix="buy credits"), "blocked"),
+        (Health(GOOD, oldest_unknown=NOW - timedelta(minutes=61)), "unknown"),
+        (Health(GOOD, failures=3), "failures"),
+        (Health(GOOD, last_posted=NOW - timedelta(hours=7)), "silence"),
+        (Health(GOOD, watched_since=NOW - timedelta(hours=7)), "silence"),
+        (Health(TickResult(Exit.OK, "nothing-due:budget", "spent", "raise it")), "budget"),
+        (Health(GOOD, model_failures=3), "model"),
+        (Health(TickResult(Exit.CONFIG, "trouble", "BLOCKLIST_FILE: ...", "name a text file")), "settings"),
+        (Health(TickResult(Exit.IO, "trouble", "disk full", "make room")), "database"),
+        (Health(GOOD, fresh_statements=100, library_days=4.2), "library"),
+    ],
+)
 def test_rules(health, cause):
     """Each rule names its cause, in words."""
     (found,) = causes(health, SETTINGS, NOW)
@@ -42,7 +45,14 @@ def test_rules(health, cause):
 
 def test_all_is_well():
     """A healthy run has no cause, whatever is merely close to a limit."""
-    health = Health(GOOD, oldest_unknown=NOW - timedelta(minutes=59), failures=2, last_posted=NOW - timedelta(hours=5), fresh_statements=50, library_days=5.0)
+    health = Health(
+        GOOD,
+        oldest_unknown=NOW - timedelta(minutes=59),
+        failures=2,
+        last_posted=NOW - timedelta(hours=5),
+        fresh_statements=50,
+        library_days=5.0,
+    )
     assert causes(health, SETTINGS, NOW) == []
 
 
@@ -98,7 +108,12 @@ def hook():
 
 def test_a_blocked_account_is_told_once_and_its_end_too(world, hook):
     """Over a whole story (blocked, still blocked, a day later, healed) the webhook gets: alert, reminder, recovery."""
-    world.extra |= {"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook", "PING_URL": f"http://127.0.0.1:{hook.server_port}/ping", "ALERT_NO_POST_HOURS": "720", "ALERT_AFTER_FAILURES": "100"}
+    world.extra |= {
+        "ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook",
+        "PING_URL": f"http://127.0.0.1:{hook.server_port}/ping",
+        "ALERT_NO_POST_HOURS": "720",
+        "ALERT_AFTER_FAILURES": "100",
+    }
     world.x.always_post = fake_x.no_credits()
     for _ in range(4):
         world.tick()
@@ -113,7 +128,11 @@ def test_a_blocked_account_is_told_once_and_its_end_too(world, hook):
     world.move(hours=12)
     assert world.tick().outcome == "posted"
     titles = [json.loads(body)["title"] for path, body in hook.seen if path == "/hook"]
-    assert titles == ["twitter_manager: blocked", "twitter_manager: blocked", "twitter_manager: blocked is over"]
+    assert titles == [
+        "twitter_manager: blocked",
+        "twitter_manager: blocked",
+        "twitter_manager: blocked is over",
+    ]
     pings = [path for path, _ in hook.seen if path.startswith("/ping")]
     assert pings[:2] == ["/ping/start", "/ping/fail"]
     assert pings[-2:] == ["/ping/start", "/ping"]
@@ -123,15 +142,38 @@ def test_a_library_that_runs_low(tmp_path, hook):
     """It is told once by its days at this owner's pace, and not called over by runs that had nothing to write."""
     library = tmp_path / "own.jsonl"
     record = {"topic": "Git", "reference": "git(1)"}
-    library.write_text("".join(json.dumps({"id": f"s-{n}", "statement": f"git command number {n} does what its manual page says.", **record}) + "\n"
-                               for n in range(1, 11)), encoding="utf-8")
+    library.write_text(
+        "".join(
+            json.dumps(
+                {
+                    "id": f"s-{n}",
+                    "statement": f"git command number {n} does what its manual page says.",
+                    **record,
+                }
+            )
+            + "\n"
+            for n in range(1, 11)
+        ),
+        encoding="utf-8",
+    )
     with fake_x.FakeX() as x:
-        world = World(tmp_path, x, None, extra={
-            "CANDIDATES": "0", "BUILTIN_LIBRARY": "false", "SOURCES": str(library), "POST_INTERVAL_MINUTES": "1440",
-            "ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook"})
+        world = World(
+            tmp_path,
+            x,
+            None,
+            extra={
+                "CANDIDATES": "0",
+                "BUILTIN_LIBRARY": "false",
+                "SOURCES": str(library),
+                "POST_INTERVAL_MINUTES": "1440",
+                "ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook",
+            },
+        )
         assert world.cli().returncode == 0  # ten statements last ten days at one a day
         assert hook.seen == []
-    settings = config.load({"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook", "DATA_DIR": str(tmp_path)})
+    settings = config.load(
+        {"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook", "DATA_DIR": str(tmp_path)}
+    )
     alerts.watch(Health(GOOD, fresh_statements=4, library_days=4.0), settings, NOW)
     alerts.watch(Health(GOOD), settings, NOW)
     assert [json.loads(body)["title"] for _, body in hook.seen] == ["twitter_manager: library"]
@@ -141,7 +183,12 @@ def test_a_library_that_runs_low(tmp_path, hook):
 
 def test_delivery_trouble_never_changes_the_run(world, hook):
     """A webhook that fails, hangs or is not there costs nothing but a log line, and the alert is tried again."""
-    world.extra |= {"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook,json://127.0.0.1:9/none", "PING_URL": "http://127.0.0.1:9/ping", "ALERT_LOW_LIBRARY_DAYS": "0", "ALERT_NO_POST_HOURS": "1"}
+    world.extra |= {
+        "ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook,json://127.0.0.1:9/none",
+        "PING_URL": "http://127.0.0.1:9/ping",
+        "ALERT_LOW_LIBRARY_DAYS": "0",
+        "ALERT_NO_POST_HOURS": "1",
+    }
     hook.status = 500
     world.tick()
     world.x.always_post = fake_x.no_credits()
@@ -149,7 +196,11 @@ def test_delivery_trouble_never_changes_the_run(world, hook):
     assert world.tick().exit_code == 77
     world.move(hours=1)
     assert world.tick().exit_code == 77
-    told = json.loads((world.folder / "data" / "alerts.json").read_text()) if (world.folder / "data" / "alerts.json").exists() else {}
+    told = (
+        json.loads((world.folder / "data" / "alerts.json").read_text())
+        if (world.folder / "data" / "alerts.json").exists()
+        else {}
+    )
     assert told == {}
     assert len(hook.seen) >= 4
 
@@ -172,8 +223,15 @@ def test_email(tmp_path):
     controller = OnAnyPort(Box(), hostname="127.0.0.1", ready_timeout=60)
     controller.start()
     try:
-        settings = config.load({"ALERT_URLS": f"mailto://127.0.0.1:{controller.port}/?from=bot@example.org&to=me@example.org&mode=insecure", "DATA_DIR": str(tmp_path)})
-        assert alerts.deliver(settings, alerts.Alert("new", "blocked", "twitter_manager: blocked", "no credits\nfix: buy"))
+        settings = config.load(
+            {
+                "ALERT_URLS": f"mailto://127.0.0.1:{controller.port}/?from=bot@example.org&to=me@example.org&mode=insecure",
+                "DATA_DIR": str(tmp_path),
+            }
+        )
+        assert alerts.deliver(
+            settings, alerts.Alert("new", "blocked", "twitter_manager: blocked", "no credits\nfix: buy")
+        )
     finally:
         controller.stop()
     assert "fix: buy" in got[0].replace("=\r\n", "")
@@ -202,8 +260,16 @@ def test_database_trouble_is_told(world, hook):
 def test_settings_that_cannot_be_used_are_told(tmp_path, hook):
     """A blocklist that cannot be read stops the run before anything is claimed: 78, an alert, and `status` says so too."""
     with fake_x.FakeX() as x:
-        world = World(tmp_path, x, None, extra={
-            "CANDIDATES": "0", "ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook", "BLOCKLIST_FILE": str(tmp_path / "none.txt")})
+        world = World(
+            tmp_path,
+            x,
+            None,
+            extra={
+                "CANDIDATES": "0",
+                "ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook",
+                "BLOCKLIST_FILE": str(tmp_path / "none.txt"),
+            },
+        )
         done = world.cli()
         assert (done.returncode, x.texts(), world.ours()) == (78, [], [])
         assert "BLOCKLIST_FILE" in done.stderr
@@ -218,7 +284,12 @@ def test_settings_that_cannot_be_used_are_told(tmp_path, hook):
 def test_missing_keys_are_told_once(tmp_path, hook):
     """Without keys a run ends before it makes anything; the owner is told all the same, and not every hour."""
     with fake_x.FakeX() as x:
-        world = World(tmp_path, x, None, extra={"TWITTER_API_KEY": "", "ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook"})
+        world = World(
+            tmp_path,
+            x,
+            None,
+            extra={"TWITTER_API_KEY": "", "ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook"},
+        )
         assert [world.cli().returncode for _ in range(2)] == [78, 78]
     assert [json.loads(body)["title"] for _, body in hook.seen] == ["twitter_manager: settings"]
 
@@ -235,7 +306,10 @@ def test_alerts_command(tmp_path, hook):
     with fake_x.FakeX() as x:
         world = World(tmp_path, x, None)
         assert world.cli("alerts", "test").returncode == 78
-        world.extra |= {"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook", "PING_URL": f"http://127.0.0.1:{hook.server_port}/ping"}
+        world.extra |= {
+            "ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook",
+            "PING_URL": f"http://127.0.0.1:{hook.server_port}/ping",
+        }
         done = world.cli("alerts", "test")
         assert done.returncode == 0
         assert {path for path, _ in hook.seen} == {"/hook", "/ping"}

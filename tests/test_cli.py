@@ -56,19 +56,37 @@ def test_dry_run_leaves_the_database_as_it_was(still):
     assert data["content"] not in still.x.texts()
     assert still.database.read_bytes() == before
     assert len(still.x.texts()) == 1
-    assert sorted(p.name for p in still.database.parent.iterdir()) == sorted(["twitter.db", "twitter.db.in-use", "twitter.db.lock"])
+    assert sorted(p.name for p in still.database.parent.iterdir()) == sorted(
+        ["twitter.db", "twitter.db.in-use", "twitter.db.lock"]
+    )
 
 
 def test_dry_run_needs_nothing(tmp_path):
     """Without credentials, .env, HOME or a database the dry run still previews."""
-    bare = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "DATA_DIR": str(tmp_path / "d"), "LOG_DIR": str(tmp_path / "l"), "CANDIDATES": "0"}
-    done = subprocess.run([sys.executable, "-m", "src.twitter_manager", "--dry-run"], cwd="/", env=bare, capture_output=True, text=True, timeout=60, check=False)
+    bare = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(ROOT),
+        "DATA_DIR": str(tmp_path / "d"),
+        "LOG_DIR": str(tmp_path / "l"),
+        "CANDIDATES": "0",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "src.twitter_manager", "--dry-run"],
+        cwd="/",
+        env=bare,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "Nothing was posted" in done.stdout
     assert not (tmp_path / "d" / "twitter.db").exists()
 
 
-@pytest.mark.parametrize("missing", [["TWITTER_API_KEY"], ["TWITTER_ACCESS_TOKEN", "TWITTER_ACCESS_TOKEN_SECRET"]])
+@pytest.mark.parametrize(
+    "missing", [["TWITTER_API_KEY"], ["TWITTER_ACCESS_TOKEN", "TWITTER_ACCESS_TOKEN_SECRET"]]
+)
 def test_missing_credentials(still, missing):
     """Missing keys end the run with 78 and are named; nothing is posted."""
     done = still.cli(env={**dict.fromkeys(missing, ""), **WORDING})
@@ -89,11 +107,22 @@ def test_read_only_token(still):
     assert "may only read" in online.stdout
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    (["statu"], "did you mean 'status'?"), (["--dryrun"], "did you mean '--dry-run'?"), (["history", "-n", "zero"], "not a number"), (["reconcile", "--posted", "5"], "need the ID"),
-    (["reconcile", "5"], "--posted TWEET_ID or --not-posted"), (["model"], "ACTION"), (["--dry-run", "status"], "goes with a tick"), (["frobnicate"], "invalid choice"),
-    (["undo", "9223372036854775808"], "not a number from 1"), (["report", "--days", "99999"], "from 1 to 3660"), (["model", "tune", "--epochs", "nan"], "not a number above 0"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["statu"], "did you mean 'status'?"),
+        (["--dryrun"], "did you mean '--dry-run'?"),
+        (["history", "-n", "zero"], "not a number"),
+        (["reconcile", "--posted", "5"], "need the ID"),
+        (["reconcile", "5"], "--posted TWEET_ID or --not-posted"),
+        (["model"], "ACTION"),
+        (["--dry-run", "status"], "goes with a tick"),
+        (["frobnicate"], "invalid choice"),
+        (["undo", "9223372036854775808"], "not a number from 1"),
+        (["report", "--days", "99999"], "from 1 to 3660"),
+        (["model", "tune", "--epochs", "nan"], "not a number above 0"),
+    ],
+)
 def test_usage(still, arguments, words):
     """An unknown option or command gets usage and the nearest match, exit 2."""
     done = still.cli(*arguments)
@@ -132,7 +161,13 @@ def test_unwritable_logs_do_not_stop_a_post(still, tmp_path):
 
 def test_closed_stderr_and_stdout(still):
     """Closed standard streams are no reason to fail."""
-    done = subprocess.run(["sh", "-c", f"exec {sys.executable} -m src.twitter_manager >&- 2>&-"], cwd=ROOT, env={"PATH": "/usr/bin:/bin", **still.env, **WORDING}, timeout=60, check=False)
+    done = subprocess.run(
+        ["sh", "-c", f"exec {sys.executable} -m src.twitter_manager >&- 2>&-"],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", **still.env, **WORDING},
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0
     assert len(still.x.texts()) == 1
 
@@ -140,6 +175,7 @@ def test_closed_stderr_and_stdout(still):
 def test_another_run_in_progress(still):
     """While another run holds the lock: exit 0, silence, one log line."""
     from src.system.lock import writer_lock
+
     with writer_lock(still.database) as ours:
         assert ours
         done = still.cli(env=WORDING)
@@ -244,7 +280,20 @@ def test_reconcile_command_finds_the_tweet(still):
 def test_help_starts_with_a_verb():
     """Every command's help begins with a verb, as does the program's."""
     parser = build_parser()
-    verbs = {"test", "delete", "check", "show", "list", "look", "install", "write", "convert", "put", "log", "print"}
+    verbs = {
+        "test",
+        "delete",
+        "check",
+        "show",
+        "list",
+        "look",
+        "install",
+        "write",
+        "convert",
+        "put",
+        "log",
+        "print",
+    }
     groups = [a for a in parser._actions if hasattr(a, "choices") and isinstance(a.choices, dict)]
     assert parser.description.split()[0].lower() in verbs
     for action in groups[0]._choices_actions:
@@ -255,7 +304,15 @@ def test_idle_tick_imports_nothing_heavy(still):
     """A run with nothing to do never imports tweepy, requests, torch or the library of statements."""
     still.cli(env=WORDING)
     code = "import sys, runpy\ntry:\n runpy.run_module('src.twitter_manager', run_name='__main__')\nexcept SystemExit as e: print(e.code)\nprint(sorted({m.partition('.')[0] for m in sys.modules} & {'torch','transformers','tweepy','requests','rapidfuzz','tenacity','tokenizers','numpy','regex','jinja2','pygal','prometheus_client'}))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={"PATH": "/usr/bin:/bin", **still.env, **WORDING}, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", **still.env, **WORDING},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.stdout == "0\n[]\n", done.stdout + done.stderr
 
 
@@ -269,7 +326,15 @@ def test_idle_tick_in_counts(still):
         "from src.twitter_manager import main\ncode = main([])\n"
         "print(code, len(sys.modules), sum(not s.startswith('PRAGMA') for s in seen))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={"PATH": "/usr/bin:/bin", **still.env, **WORDING}, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", **still.env, **WORDING},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     code, modules, statements = map(int, done.stdout.split())
     assert code == 0, done.stderr
     assert modules <= 420

@@ -35,7 +35,9 @@ def in_bash(settings, *lines):
     for line in lines:
         *before, last = line
         typed = " ".join(f"'{word}'" for word in ("twitter_manager", *before, last))
-        asks.append(f"COMP_WORDS=({typed}); COMP_CWORD={len(line)}; COMPREPLY=(); _shtab_twitter_manager twitter_manager '{last}' '{(['twitter_manager', *before])[-1]}' 2>/dev/null; echo \"${{COMPREPLY[*]}}\"")
+        asks.append(
+            f"COMP_WORDS=({typed}); COMP_CWORD={len(line)}; COMPREPLY=(); _shtab_twitter_manager twitter_manager '{last}' '{(['twitter_manager', *before])[-1]}' 2>/dev/null; echo \"${{COMPREPLY[*]}}\""
+        )
     script = "\n".join([completion.script("bash", settings), "complete -p twitter_manager", *asks])
     done = subprocess.run(["bash", "--norc", "-s"], input=script, capture_output=True, text=True, check=True)
     first, *replies = done.stdout.splitlines()
@@ -50,12 +52,17 @@ def test_bash_completes_every_word(settings):
     whole = in_bash(settings, *([*w[:-1], ""] for w in known))
     assert all(w[-1] in offered for w, offered in zip(known, whole, strict=True)), whole
     begun = in_bash(settings, *([*w[:-1], w[-1][:2]] for w in known))
-    assert all(w[-1] in offered and all(o.startswith(w[-1][:2]) for o in offered) for w, offered in zip(known, begun, strict=True)), begun
+    assert all(
+        w[-1] in offered and all(o.startswith(w[-1][:2]) for o in offered)
+        for w, offered in zip(known, begun, strict=True)
+    ), begun
 
 
 def test_bash_completes_options_and_profiles(settings):
     """Options of a command are offered after a dash, and the profiles that there are after --profile."""
-    options, profiles, begun = in_bash(settings, ["reconcile", "-"], ["--profile", ""], ["status", "--profile", "a"])
+    options, profiles, begun = in_bash(
+        settings, ["reconcile", "-"], ["--profile", ""], ["status", "--profile", "a"]
+    )
     assert {"--posted", "--not-posted", "--json", "--profile"} <= options
     assert profiles == {"anna", "bert"}
     assert begun == {"anna"}
@@ -63,15 +70,41 @@ def test_bash_completes_options_and_profiles(settings):
 
 def test_the_command_runs(settings):
     """The command that the script defines runs this program from any folder."""
-    done = subprocess.run(["bash", "--norc", "-s"], input=completion.script("bash", settings) + "\ntwitter_manager --version", cwd="/", env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=True)
-    assert done.stdout == subprocess.run([shutil.which("python3"), "-c", "import src; print(src.__version__)"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(
+        ["bash", "--norc", "-s"],
+        input=completion.script("bash", settings) + "\ntwitter_manager --version",
+        cwd="/",
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (
+        done.stdout
+        == subprocess.run(
+            [shutil.which("python3"), "-c", "import src; print(src.__version__)"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
 
 
 def test_fish(settings):
     """fish offers every command and the profiles."""
     need("fish", "fish")
-    script = completion.script("fish", settings) + '\ncomplete -C "twitter_manager "\ncomplete -C "twitter_manager --profile "'
-    done = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, check=True, env={"PATH": "/usr/bin:/bin", "HOME": str(settings.data_dir)})
+    script = (
+        completion.script("fish", settings)
+        + '\ncomplete -C "twitter_manager "\ncomplete -C "twitter_manager --profile "'
+    )
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(settings.data_dir)},
+    )
     offered = {line.partition("\t")[0] for line in done.stdout.splitlines()}
     assert {w[0] for w in words(build_parser())} | {"anna", "bert"} <= offered
 
@@ -91,4 +124,6 @@ def test_zsh(settings):
 def test_syntax(settings, shell):
     """The script is valid in the shell it is for."""
     need(shell, shell)
-    subprocess.run([shell, "-n", "/dev/stdin"], input=completion.script(shell, settings), text=True, check=True)
+    subprocess.run(
+        [shell, "-n", "/dev/stdin"], input=completion.script(shell, settings), text=True, check=True
+    )

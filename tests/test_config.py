@@ -56,26 +56,55 @@ def test_every_problem_at_once(no_env_file):
         load({"X_API_BASE_URL": "http://example.org", "MODEL_REVISION": "main"})
     said = str(caught.value)
     assert said.startswith("6 problems")
-    for words in ("did you mean CANDIDATES?", "LOG_LEVEL", "'DEBUG'", "MAX_POSTS_PER_DAY", "must divide a day", "plain http only", "MODEL_REVISION"):
+    for words in (
+        "did you mean CANDIDATES?",
+        "LOG_LEVEL",
+        "'DEBUG'",
+        "MAX_POSTS_PER_DAY",
+        "must divide a day",
+        "plain http only",
+        "MODEL_REVISION",
+    ):
         assert words in said
 
 
-@pytest.mark.parametrize("url", ["https://api.x.com", "http://127.0.0.1:8765", "http://localhost:1", "http://[::1]:9"])
+@pytest.mark.parametrize(
+    "url", ["https://api.x.com", "http://127.0.0.1:8765", "http://localhost:1", "http://[::1]:9"]
+)
 def test_good_addresses(url):
     """https anywhere, plain http to this machine only."""
     assert load({"X_API_BASE_URL": url}).x_api_base_url == url
 
 
-@pytest.mark.parametrize("url", ["http://api.x.com", "ftp://x", "https://", "https://u@x.com", "https://x.com/path", "http://127.0.0.1.evil.org", "https://x.com/?q=1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.x.com",
+        "ftp://x",
+        "https://",
+        "https://u@x.com",
+        "https://x.com/path",
+        "http://127.0.0.1.evil.org",
+        "https://x.com/?q=1",
+    ],
+)
 def test_bad_addresses(url):
     """Keys never travel in the clear or to a place with credentials, paths or tricks in its address."""
     with pytest.raises(ConfigError, match="X_API_BASE_URL"):
         load({"X_API_BASE_URL": url})
 
 
-@pytest.mark.parametrize(("name", "value"), [
-    ("DAILY_BUDGET_USD", "nan"), ("PRICE_POST_USD", "-1"), ("READ_TIMEOUT_SECONDS", "inf"), ("RECONCILE_DELAYS_SECONDS", "2,nan"), ("RECONCILE_DELAYS_SECONDS", "-1"),
-    ("RECONCILE_DELAYS_SECONDS", "9999")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DAILY_BUDGET_USD", "nan"),
+        ("PRICE_POST_USD", "-1"),
+        ("READ_TIMEOUT_SECONDS", "inf"),
+        ("RECONCILE_DELAYS_SECONDS", "2,nan"),
+        ("RECONCILE_DELAYS_SECONDS", "-1"),
+        ("RECONCILE_DELAYS_SECONDS", "9999"),
+    ],
+)
 def test_numbers_that_cannot_be(name, value):
     """A budget that nothing exceeds, a pause that cannot be slept: named as the setting's problem, before anything is sent."""
     with pytest.raises(ConfigError, match=name):

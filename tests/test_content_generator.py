@@ -55,17 +55,20 @@ for item in request["statements"]:
 """
 
 
-@pytest.mark.parametrize(("code", "words"), [
-    ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "want of memory"),
-    ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "signal 11"),
-    ("import time; time.sleep(60)", "longer than"),
-    ("raise SystemExit('no such weights')", "no such weights"),
-    ("print('rubbish')", "unusable"),
-    ("import sys; sys.stdout.buffer.write(b'\\0' * 100 + b'\\xff\\n{\"id\": 3}')", "unusable"),
-    ("print('x' * 10_000_000)", "without end"),
-    ("import sys; sys.stdin.close()", "unusable"),
-    ("print('{\"id\": \"x\", \"openings\": [[1]], \"tokens\": 1, \"seconds\": 1}')", "unusable"),
-])
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "want of memory"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "signal 11"),
+        ("import time; time.sleep(60)", "longer than"),
+        ("raise SystemExit('no such weights')", "no such weights"),
+        ("print('rubbish')", "unusable"),
+        ("import sys; sys.stdout.buffer.write(b'\\0' * 100 + b'\\xff\\n{\"id\": 3}')", "unusable"),
+        ("print('x' * 10_000_000)", "without end"),
+        ("import sys; sys.stdin.close()", "unusable"),
+        ('print(\'{"id": "x", "openings": [[1]], "tokens": 1, "seconds": 1}\')', "unusable"),
+    ],
+)
 def test_whatever_happens_to_the_model_the_wording_goes_out(monkeypatch, settings, code, words):
     """A model process that is killed, crashes, hangs or prints rubbish costs the opening, never the tweet, and is told."""
     child(monkeypatch, code)
@@ -76,7 +79,10 @@ def test_whatever_happens_to_the_model_the_wording_goes_out(monkeypatch, setting
 
 def test_a_hanging_child_leaves_nothing_behind(monkeypatch, settings, tmp_path):
     """Out of time, the model's process and what it started are gone."""
-    child(monkeypatch, f"import subprocess, os, time; p = subprocess.Popen(['sleep', '60']); open({str(tmp_path / 'pids')!r}, 'w').write(f'{{os.getpid()}} {{p.pid}}'); time.sleep(60)")
+    child(
+        monkeypatch,
+        f"import subprocess, os, time; p = subprocess.Popen(['sleep', '60']); open({str(tmp_path / 'pids')!r}, 'w').write(f'{{os.getpid()}} {{p.pid}}'); time.sleep(60)",
+    )
     compose(settings, History(), NOW, seconds=5)
     for pid in (tmp_path / "pids").read_text().split():
         assert is_gone(pid)
@@ -95,17 +101,29 @@ def is_gone(pid, seconds=10.0):
     return False
 
 
-@pytest.mark.parametrize(("openings", "tokens", "seconds"), [
-    ('[["Why?", NaN]]', "1", "1"), ('[["Why?", 1e999]]', "1", "1"), ("[]", "1e999", "1"), ("[]", "1" + "0" * 400, "1"), ("[]", "1", "-Infinity"),
-    ('[["\\\\r", 1], ["", 2], [" ", 3]]', "1", "0"), ('[["\\\\ud800 half", 1]]', "1", "1"), ("[" * 100000, "1", "1"),
-])
+@pytest.mark.parametrize(
+    ("openings", "tokens", "seconds"),
+    [
+        ('[["Why?", NaN]]', "1", "1"),
+        ('[["Why?", 1e999]]', "1", "1"),
+        ("[]", "1e999", "1"),
+        ("[]", "1" + "0" * 400, "1"),
+        ("[]", "1", "-Infinity"),
+        ('[["\\\\r", 1], ["", 2], [" ", 3]]', "1", "0"),
+        ('[["\\\\ud800 half", 1]]', "1", "1"),
+        ("[" * 100000, "1", "1"),
+    ],
+)
 def test_answers_that_no_model_gives(monkeypatch, settings, openings, tokens, seconds):
     """Numbers that are none, half characters, empty texts: the wording goes out, and what is kept fits into the database."""
-    child(monkeypatch, f"""
+    child(
+        monkeypatch,
+        f"""
 import json, sys
 for item in json.load(sys.stdin)["statements"]:
     print('{{"id": "' + item["id"] + '", "openings": {openings}, "tokens": {tokens}, "seconds": {seconds}}}')
-""")
+""",
+    )
     composition = compose(settings, History(), NOW, seconds=10)
     assert composition.draft.origin == "wording"
     assert composition.notes
@@ -133,7 +151,9 @@ def test_model_files_that_cannot_be_read(settings, broken):
     folder = choose.embedded_folder(settings.models_dir)
     folder.mkdir(parents=True)
     (folder / "model.safetensors").write_bytes(b"weights")
-    (folder / "MANIFEST.json").write_text('{"source": {}, "files": {"config.json": "0"}}' if broken == "config.json" else "{ not JSON")
+    (folder / "MANIFEST.json").write_text(
+        '{"source": {}, "files": {"config.json": "0"}}' if broken == "config.json" else "{ not JSON"
+    )
     (folder / "config.json").mkdir()
     composition = compose(settings, History(), NOW, seconds=10)
     assert composition.draft.origin == "wording"
@@ -151,7 +171,16 @@ def test_memory_limit(monkeypatch, tmp_path):
 
 def test_best_opening_that_passes_is_taken(monkeypatch, settings):
     """The best-scored opening that passes every gate leads, the vetted text follows word for word, all are kept."""
-    child(monkeypatch, good_answer([["See setup.py now?", 2.9, 0], ["What should a developer know?", 2.6, 0], ["Why is it so?", -9.0, 0]]))
+    child(
+        monkeypatch,
+        good_answer(
+            [
+                ["See setup.py now?", 2.9, 0],
+                ["What should a developer know?", 2.6, 0],
+                ["Why is it so?", -9.0, 0],
+            ]
+        ),
+    )
     composition = compose(settings, History(), NOW, seconds=10)
     draft = composition.draft
     assert draft.origin == "model"
@@ -176,10 +205,18 @@ def test_not_good_enough(monkeypatch, settings):
 
 def test_vetted_openings_must_be_fresh(tmp_path):
     """A vetted opening used lately gives way to the next one, and then to none."""
-    statement = Statement("a-1", "Git", "git reflog records where HEAD has been.", (), ("Lost a commit?", "Where has HEAD been?"))
+    statement = Statement(
+        "a-1",
+        "Git",
+        "git reflog records where HEAD has been.",
+        (),
+        ("Lost a commit?", "Where has HEAD been?"),
+    )
 
     def take(*used):
-        return content_generator.vetted_opening(SETTINGS, statement, statement.statement, History(openings=used))
+        return content_generator.vetted_opening(
+            SETTINGS, statement, statement.statement, History(openings=used)
+        )
 
     assert take() == "Lost a commit?"
     assert take("Lost a commit?") == "Where has HEAD been?"
@@ -189,8 +226,27 @@ def test_vetted_openings_must_be_fresh(tmp_path):
 def test_the_owners_blocklist_holds_for_hashtags(tmp_path):
     """A hashtag with one of the owner's words is left out, taken apart at its capitals too; the next one takes its place."""
     (tmp_path / "words").write_text("java\nwidget\n")
-    (tmp_path / "own.jsonl").write_text(json.dumps({"id": "a-1", "topic": "Git", "statement": "A sentence about nothing.", "hashtags": ["Java", "BestWidget", "Git"], "reference": "none"}))
-    blocking = config.load({"DATA_DIR": str(tmp_path), "CANDIDATES": "0", "HASHTAGS": "2", "SOURCES": str(tmp_path / "own.jsonl"), "BUILTIN_LIBRARY": "false", "BLOCKLIST_FILE": str(tmp_path / "words")})
+    (tmp_path / "own.jsonl").write_text(
+        json.dumps(
+            {
+                "id": "a-1",
+                "topic": "Git",
+                "statement": "A sentence about nothing.",
+                "hashtags": ["Java", "BestWidget", "Git"],
+                "reference": "none",
+            }
+        )
+    )
+    blocking = config.load(
+        {
+            "DATA_DIR": str(tmp_path),
+            "CANDIDATES": "0",
+            "HASHTAGS": "2",
+            "SOURCES": str(tmp_path / "own.jsonl"),
+            "BUILTIN_LIBRARY": "false",
+            "BLOCKLIST_FILE": str(tmp_path / "words"),
+        }
+    )
     assert compose(blocking, History(), NOW, seconds=10).draft.content == "A sentence about nothing. #Git"
 
 
@@ -220,8 +276,20 @@ def test_nothing_fresh_is_said(tmp_path):
 def test_owner_sources(tmp_path):
     """SOURCES adds the owner's statements, and broken ones are told of."""
     mine = tmp_path / "mine.jsonl"
-    mine.write_text(json.dumps({"id": "mine-1", "topic": "Mine", "statement": "Our release train leaves on Tuesday.", "reference": "wiki"}) + "\nbroken\n")
-    own = config.load({"DATA_DIR": str(tmp_path), "BUILTIN_LIBRARY": "false", "SOURCES": str(mine), "CANDIDATES": "0"})
+    mine.write_text(
+        json.dumps(
+            {
+                "id": "mine-1",
+                "topic": "Mine",
+                "statement": "Our release train leaves on Tuesday.",
+                "reference": "wiki",
+            }
+        )
+        + "\nbroken\n"
+    )
+    own = config.load(
+        {"DATA_DIR": str(tmp_path), "BUILTIN_LIBRARY": "false", "SOURCES": str(mine), "CANDIDATES": "0"}
+    )
     composition = compose(own, History(), NOW, seconds=1)
     assert composition.draft.content == "Our release train leaves on Tuesday."
     assert "1 broken records" in composition.notes[0]
@@ -234,7 +302,9 @@ def test_a_month_of_ticks():
     texts, topics, used = [], [], {}
     for hour in range(720):
         now = NOW + timedelta(hours=hour)
-        statement, text = choose_statement(settings, LIBRARY, History(tuple(reversed(texts)), (), tuple(reversed(topics)), dict(used)), now)
+        statement, text = choose_statement(
+            settings, LIBRARY, History(tuple(reversed(texts)), (), tuple(reversed(topics)), dict(used)), now
+        )
         assert statement.id not in used
         used[statement.id] = now
         texts.append(text)
@@ -250,19 +320,36 @@ def test_another_wording_after_the_cooldown():
     library = Library((one,), ())
     used = History(("First wording of it.",), (), ("A",), {"a-1": NOW})
     assert choose_statement(settings, library, used, NOW + timedelta(days=29)) is None
-    assert choose_statement(settings, library, used, NOW + timedelta(days=31))[1] == "Quite another way to put the thing."
+    assert (
+        choose_statement(settings, library, used, NOW + timedelta(days=31))[1]
+        == "Quite another way to put the thing."
+    )
 
 
 def test_a_used_wording_comes_back_under_another_opening():
     """Wordings used least come first, then openings that never led the text, then the text alone; hashtags make no other text."""
-    one = Statement("a-1", "Git", "git reflog records where HEAD has been.", ("After a bad reset, the reflog still lists the commits.",), ("Lost a commit?",))
+    one = Statement(
+        "a-1",
+        "Git",
+        "git reflog records where HEAD has been.",
+        ("After a bad reset, the reflog still lists the commits.",),
+        ("Lost a commit?",),
+    )
     first, second = one.texts
-    assert unsent(one, ()) == [("Lost a commit?", first), ("", first), ("Lost a commit?", second), ("", second)]
+    assert unsent(one, ()) == [
+        ("Lost a commit?", first),
+        ("", first),
+        ("Lost a commit?", second),
+        ("", second),
+    ]
     assert unsent(one, {f"Lost a commit?\n\n{first} #git"})[0] == ("Lost a commit?", second)
     assert unsent(one, {f"What now?\n\n{first}", second})[:2] == [("Lost a commit?", first), ("", first)]
     everything = {f"Lost a commit?\n\n{first}", first, f"Lost a commit?\n\n{second}", second}
     assert unsent(one, everything) == []
-    assert choose_statement(SETTINGS, Library((one,), ()), History(sent={"a-1": frozenset(everything)}), NOW) is None
+    assert (
+        choose_statement(SETTINGS, Library((one,), ()), History(sent={"a-1": frozenset(everything)}), NOW)
+        is None
+    )
 
 
 def post_hourly(world_settings, library, hours, monkeypatch):
@@ -271,7 +358,9 @@ def post_hourly(world_settings, library, hours, monkeypatch):
     db, posted = empty_database(NOW), []
     for hour in range(hours):
         now = NOW + timedelta(hours=hour)
-        composition = compose(world_settings, db.content_history(now, world_settings.cooldown_days), now, seconds=1)
+        composition = compose(
+            world_settings, db.content_history(now, world_settings.cooldown_days), now, seconds=1
+        )
         if composition.draft is None:
             return posted, composition
         slot = slot_of(now, 60)
@@ -306,15 +395,29 @@ def test_every_text_is_sent_before_the_library_falls_silent(monkeypatch, tmp_pat
 
 def test_a_tiny_library_says_that_it_is_used_up(monkeypatch, tmp_path):
     """Six statements of one text each: six posts, and then a reason that is true and a supply that says zero."""
-    verbs = "records what changed", "shows the newest commit", "finds a lost branch", "removes untracked files", "writes one archive", "compares two trees"
-    lines = [json.dumps({"id": f"a-{n}", "topic": "Git", "statement": f"This command {verb}.", "reference": "git(1)"}) for n, verb in enumerate(verbs)]
+    verbs = (
+        "records what changed",
+        "shows the newest commit",
+        "finds a lost branch",
+        "removes untracked files",
+        "writes one archive",
+        "compares two trees",
+    )
+    lines = [
+        json.dumps(
+            {"id": f"a-{n}", "topic": "Git", "statement": f"This command {verb}.", "reference": "git(1)"}
+        )
+        for n, verb in enumerate(verbs)
+    ]
     (tmp_path / "own.jsonl").write_text("\n".join(lines))
     library = load([tmp_path / "own.jsonl"])
     quick = config.load({"DATA_DIR": str(tmp_path), "CANDIDATES": "0", "COOLDOWN_DAYS": "1"})
     assert supply(quick, library.statements, History(), NOW).days == 6 / 24
     posted, end = post_hourly(quick, library, 10, monkeypatch)
     assert len(posted) == 6
-    assert end.notes == ("every text of the 6 statements has been sent: add statements or wordings (SOURCES)",)
+    assert end.notes == (
+        "every text of the 6 statements has been sent: add statements or wordings (SOURCES)",
+    )
 
 
 @pytest.mark.crash
@@ -340,7 +443,9 @@ def test_ten_thousand_texts_break_no_hard_gate():
     """0 of 10,000 random model outputs that pass the gates break X's rules, by independent code."""
     parser = pytest.importorskip("tests.independent")
     rng = random.Random(7)
-    words = "Why does the build fail when a commit in git is lost? Lost #tag @you setup.py https://x.co $HOME \u202e \x1b[2J ** <|im_end|> example.com 99% CamelCase snake_case 日本 😀 […] – “q”".split(" ")
+    words = "Why does the build fail when a commit in git is lost? Lost #tag @you setup.py https://x.co $HOME \u202e \x1b[2J ** <|im_end|> example.com 99% CamelCase snake_case 日本 😀 […] – “q”".split(
+        " "
+    )
     passed = 0
     for number in range(10_000):
         statement = LIBRARY.statements[number % len(LIBRARY.statements)]

@@ -182,10 +182,20 @@ def test_overtaken_at_every_step(stage, post):
 def test_overtaken_at_every_pair_of_steps(stage, capsys):
     """Two runs without the lock, each standing at every step in turn, while X behaves in several ways to both."""
     tally = Tally()
-    for posts in (("ok", "ok"), ("lost answer", "ok"), ("503, made", "lost answer"), ("duplicate, not made", "ok"), ("reset, not made", "503, made")):
+    for posts in (
+        ("ok", "ok"),
+        ("lost answer", "ok"),
+        ("503, made", "lost answer"),
+        ("duplicate, not made", "ok"),
+        ("reset, not made", "503, made"),
+    ):
         for first in TICK_NAMES:
             for second in ("", *TICK_NAMES):
-                assert 70 not in overtake(stage, tally, first=first, second=second, posts=posts), (posts, first, second)
+                assert 70 not in overtake(stage, tally, first=first, second=second, posts=posts), (
+                    posts,
+                    first,
+                    second,
+                )
     report(tally, "two runs without the lock, step by step", capsys)
 
 
@@ -207,6 +217,7 @@ def test_fifty_runs_at_once(stage, capsys):
 def small_files(kilobytes):
     def set_up():
         resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, kilobytes * 1024))
+
     return set_up
 
 
@@ -232,5 +243,3 @@ def test_disk_full_by_every_kilobyte(stage, capsys):
     tally = Tally()
     full_disk(stage, tally, 1)
     report(tally, "files limited to 0-160 kB", capsys)
-
-

@@ -32,7 +32,9 @@ def as_root():
     need("unshare", "util-linux")
     need("faketime", "faketime")
     prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    if (prefix and not shutil.which("sudo")) or subprocess.run([*prefix, "unshare", "-m", "true"], capture_output=True, check=False).returncode:
+    if (prefix and not shutil.which("sudo")) or subprocess.run(
+        [*prefix, "unshare", "-m", "true"], capture_output=True, check=False
+    ).returncode:
         message = "a private cron needs root (or sudo without a password) and mount namespaces"
         if os.environ.get("CI"):
             pytest.fail(message)
@@ -43,7 +45,11 @@ def as_root():
 def own_crontab():
     """The user's real crontab, and when the folder of all of them changed."""
     listed = subprocess.run(["crontab", "-l"], capture_output=True, check=False).stdout
-    return listed, Path("/var/spool/cron/crontabs").stat().st_mtime_ns, Path("/etc/crontab").read_bytes() if Path("/etc/crontab").exists() else b""
+    return (
+        listed,
+        Path("/var/spool/cron/crontabs").stat().st_mtime_ns,
+        Path("/etc/crontab").read_bytes() if Path("/etc/crontab").exists() else b"",
+    )
 
 
 def example_lines(command):
@@ -68,11 +74,16 @@ def private_cron(as_root, folder, table, start, speed, zone="UTC"):
     script = f"""
         mount --bind {spool} /var/spool/cron/crontabs && chown root:crontab /var/spool/cron/crontabs && chmod 1730 /var/spool/cron/crontabs
         mount --bind {empty} /etc/cron.d && mount -t tmpfs tmpfs /run
-        if [ -e /etc/crontab ]; then mount --bind {folder / 'nothing'} /etc/crontab; fi
+        if [ -e /etc/crontab ]; then mount --bind {folder / "nothing"} /etc/crontab; fi
         crontab -u {getpass.getuser()} {file} || exit 9
         exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin TZ={zone} LD_PRELOAD={FAKETIME} FAKETIME='@{local:%Y-%m-%d %H:%M:%S} x{speed}' /usr/sbin/cron -f
     """
-    process = subprocess.Popen([*as_root, "unshare", "-m", "sh", "-c", script], start_new_session=True, stdout=subprocess.DEVNULL, stderr=(folder / "stderr").open("wb"))
+    process = subprocess.Popen(
+        [*as_root, "unshare", "-m", "sh", "-c", script],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=(folder / "stderr").open("wb"),
+    )
     try:
         yield process
         assert process.poll() is None, (folder / "stderr").read_text()
@@ -88,7 +99,9 @@ def settings_file(world):
     """A `.env` of the world, closed to others, as a real one is."""
     file = world.folder / "real.env"
     file.touch(mode=0o600)
-    file.write_text("".join(f"{k}={v}\n" for k, v in {**world.env, "ENV_FILE": ""}.items() if v), encoding="utf-8")
+    file.write_text(
+        "".join(f"{k}={v}\n" for k, v in {**world.env, "ENV_FILE": ""}.items() if v), encoding="utf-8"
+    )
     return file
 
 
@@ -120,7 +133,10 @@ def test_cron_posts_once(tmp_path, as_root):
         wait_for_the_last_run(world)
         assert (tmp_path / "said").read_text() == ""
         assert len(x.texts()) == 1
-        assert [r["outcome"] for r in world.rows("SELECT outcome FROM runs ORDER BY id")][:2] == ["posted", "nothing-due:slot-used"]
+        assert [r["outcome"] for r in world.rows("SELECT outcome FROM runs ORDER BY id")][:2] == [
+            "posted",
+            "nothing-due:slot-used",
+        ]
         world.check_promise()
     assert own_crontab() == before
 
@@ -139,15 +155,26 @@ os.execve(python, [python, "-m", "src.twitter_manager"], env)
 
 @pytest.mark.crash
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("zone", "start"), [
-    ("Europe/Berlin", datetime(2026, 10, 24, 22, 50, tzinfo=UTC)), ("Europe/Berlin", datetime(2027, 3, 27, 22, 50, tzinfo=UTC)),
-    ("Australia/Lord_Howe", datetime(2026, 10, 3, 13, 20, tzinfo=UTC)), ("Australia/Lord_Howe", datetime(2027, 4, 3, 13, 20, tzinfo=UTC)),
-], ids=["Berlin autumn", "Berlin spring", "Lord Howe spring", "Lord Howe autumn"])
+@pytest.mark.parametrize(
+    ("zone", "start"),
+    [
+        ("Europe/Berlin", datetime(2026, 10, 24, 22, 50, tzinfo=UTC)),
+        ("Europe/Berlin", datetime(2027, 3, 27, 22, 50, tzinfo=UTC)),
+        ("Australia/Lord_Howe", datetime(2026, 10, 3, 13, 20, tzinfo=UTC)),
+        ("Australia/Lord_Howe", datetime(2027, 4, 3, 13, 20, tzinfo=UTC)),
+    ],
+    ids=["Berlin autumn", "Berlin spring", "Lord Howe spring", "Lord Howe autumn"],
+)
 def test_cron_over_a_change_of_the_clock(tmp_path, as_root, capsys, zone, start):
     """Over a change of daylight saving time, every UTC hour in which cron fires gets one post, and only one."""
     before, speed = own_crontab(), 120
     with fake_x.FakeX() as x:
-        world = World(tmp_path, x, None, extra={"CANDIDATES": "0", "CONNECT_TIMEOUT_SECONDS": "5", "READ_TIMEOUT_SECONDS": "20"})
+        world = World(
+            tmp_path,
+            x,
+            None,
+            extra={"CANDIDATES": "0", "CONNECT_TIMEOUT_SECONDS": "5", "READ_TIMEOUT_SECONDS": "20"},
+        )
         settings_file(world)
         wrapper = tmp_path / "wrapper.py"
         wrapper.write_text(f"ROOT, PRELOAD = {str(ROOT)!r}, {str(FAKETIME)!r}\n" + WRAPPER)
@@ -166,7 +193,8 @@ def test_cron_over_a_change_of_the_clock(tmp_path, as_root, capsys, zone, start)
         assert sorted(int(t.at // 3600) for t in x.accepted) == sorted(hours)
         world.check_promise()
         with capsys.disabled():
-            print(f"\ncron, {zone}, {start:%F}: fired {len(fired)}, UTC hours {len(hours)}, accepted {len(x.texts())}, doubled 0, unrecorded 0", flush=True)
+            print(
+                f"\ncron, {zone}, {start:%F}: fired {len(fired)}, UTC hours {len(hours)}, accepted {len(x.texts())}, doubled 0, unrecorded 0",
+                flush=True,
+            )
     assert own_crontab() == before
-
-

@@ -53,7 +53,11 @@ def test_the_way_of_a_post(db):
     post, attempt = sent(db)
     assert (db.post(post.id).status, db.post(post.id).since_id) == (Status.SENDING, 0)
     done = db.settle(post, attempt, posted(), NOW, 0.015)
-    assert (done.status, done.tweet_id, done.posted_at) == (Status.POSTED, 2124504924287926272, Tweet(2124504924287926272, "").at)
+    assert (done.status, done.tweet_id, done.posted_at) == (
+        Status.POSTED,
+        2124504924287926272,
+        Tweet(2124504924287926272, "").at,
+    )
     assert db.usage(SLOT, NOW + timedelta(hours=1)).spent_24h == pytest.approx(0.015)
     assert raw(db, "SELECT outcome FROM attempts").fetchone()[0] == "posted"
 
@@ -67,15 +71,26 @@ def test_a_slot_and_a_text_are_taken_once(db):
     assert db.begin_send(post, "run", NOW) is None
 
 
-@pytest.mark.parametrize(("outcome", "status", "keeps_slot"), [
-    (Outcome.REFUSED, Status.FAILED, False), (Outcome.DUPLICATE, Status.UNKNOWN, True), (Outcome.UNKNOWN, Status.UNKNOWN, True),
-    (Outcome.NOT_SENT, Status.PENDING, True), (Outcome.LATER, Status.PENDING, True), (Outcome.BLOCKED, Status.PENDING, True),
-])
+@pytest.mark.parametrize(
+    ("outcome", "status", "keeps_slot"),
+    [
+        (Outcome.REFUSED, Status.FAILED, False),
+        (Outcome.DUPLICATE, Status.UNKNOWN, True),
+        (Outcome.UNKNOWN, Status.UNKNOWN, True),
+        (Outcome.NOT_SENT, Status.PENDING, True),
+        (Outcome.LATER, Status.PENDING, True),
+        (Outcome.BLOCKED, Status.PENDING, True),
+    ],
+)
 def test_settling(db, outcome, status, keeps_slot):
     """Each outcome leads to its state; only a refused text frees the slot."""
     post, attempt = sent(db)
     done = db.settle(post, attempt, SendResult(outcome, reason="why", detail="because"), NOW)
-    assert (done.status, done.slot, done.error_message) == (status, SLOT if keeps_slot else None, "why: because")
+    assert (done.status, done.slot, done.error_message) == (
+        status,
+        SLOT if keeps_slot else None,
+        "why: because",
+    )
     assert db.was_refused(done) == (outcome in {Outcome.LATER, Outcome.BLOCKED})
 
 
@@ -109,7 +124,11 @@ def test_recover(db):
     assert db.claim_approved(NEXT).id == kept.id
     other = db.claim(draft(3), "2026-11-22T16:00Z", NOW)
     assert [p.id for p in db.recover("2026-11-22T17:00Z")] == [post.id]
-    assert [db.post(i).status for i in (post.id, kept.id, other.id)] == [Status.UNKNOWN, Status.APPROVED, Status.EXPIRED]
+    assert [db.post(i).status for i in (post.id, kept.id, other.id)] == [
+        Status.UNKNOWN,
+        Status.APPROVED,
+        Status.EXPIRED,
+    ]
     assert raw(db, "SELECT outcome FROM attempts").fetchone()[0] == "unknown"
     assert db.recover(NEXT) == []
 
@@ -161,9 +180,19 @@ def test_only_legal_moves(db):
                 continue
             raw(db, "BEGIN")
             raw(db, "DROP TRIGGER known_status_insert")
-            raw(db, "INSERT INTO posts(id, content, status, tweet_id) VALUES (1, 'x', ?, ?)", old, 5 if old is Status.POSTED else None)
+            raw(
+                db,
+                "INSERT INTO posts(id, content, status, tweet_id) VALUES (1, 'x', ?, ?)",
+                old,
+                5 if old is Status.POSTED else None,
+            )
             try:
-                raw(db, "UPDATE posts SET status = ?, tweet_id = ? WHERE id = 1", new, 5 if Status.POSTED in {old, new} else None)
+                raw(
+                    db,
+                    "UPDATE posts SET status = ?, tweet_id = ? WHERE id = 1",
+                    new,
+                    5 if Status.POSTED in {old, new} else None,
+                )
                 moved = True
             except sqlite3.IntegrityError as error:
                 assert "not a legal move" in str(error) or old is Status.POSTED
@@ -172,20 +201,23 @@ def test_only_legal_moves(db):
             assert moved == (new in LEGAL_MOVES[old]), (old, new)
 
 
-@pytest.mark.parametrize("sql", [
-    "DELETE FROM posts",
-    "UPDATE posts SET content = 'other'",
-    "UPDATE posts SET status = 'success'",
-    "UPDATE posts SET status = NULL",
-    "UPDATE posts SET status = 'posted'",
-    "UPDATE posts SET tweet_id = 7",
-    "UPDATE posts SET attempts = attempts + 1, status = 'sending'",
-    "INSERT INTO posts(content, status) VALUES ('x', 'posted')",
-    "INSERT INTO posts(content, status) VALUES ('x', 'sending')",
-    "INSERT INTO posts(content) VALUES ('x')",
-    "INSERT INTO posts(content, status, slot) VALUES ('x', 'pending', '2026-11-22T14:00Z')",
-    "INSERT INTO attempts(post_id, started) VALUES (99, 0)",
-])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM posts",
+        "UPDATE posts SET content = 'other'",
+        "UPDATE posts SET status = 'success'",
+        "UPDATE posts SET status = NULL",
+        "UPDATE posts SET status = 'posted'",
+        "UPDATE posts SET tweet_id = 7",
+        "UPDATE posts SET attempts = attempts + 1, status = 'sending'",
+        "INSERT INTO posts(content, status) VALUES ('x', 'posted')",
+        "INSERT INTO posts(content, status) VALUES ('x', 'sending')",
+        "INSERT INTO posts(content) VALUES ('x')",
+        "INSERT INTO posts(content, status, slot) VALUES ('x', 'pending', '2026-11-22T14:00Z')",
+        "INSERT INTO attempts(post_id, started) VALUES (99, 0)",
+    ],
+)
 def test_what_the_file_refuses(db, sql):
     """Nobody can delete a post, change a claimed text, invent an id, send twice, or take a taken slot."""
     post, attempt = sent(db)
@@ -198,7 +230,11 @@ def test_the_tweet_id_is_final(db):
     """Neither the id nor the state of a posted row changes again."""
     post, attempt = sent(db)
     db.settle(post, attempt, posted(), NOW)
-    for sql in ("UPDATE posts SET tweet_id = 6", "UPDATE posts SET status = 'failed'", "UPDATE posts SET tweet_id = NULL"):
+    for sql in (
+        "UPDATE posts SET tweet_id = 6",
+        "UPDATE posts SET status = 'failed'",
+        "UPDATE posts SET tweet_id = NULL",
+    ):
         with pytest.raises(sqlite3.IntegrityError):
             raw(db, sql)
 
@@ -252,7 +288,11 @@ def test_a_long_cooldown_is_remembered(db):
     """A statement used longer ago than a year is still known as used while its cool-down lasts; so is one whose draft waited long."""
     post, attempt = sent(db)
     db.settle(post, attempt, posted(), NOW)
-    for later, cooldown, known in ((timedelta(days=360), 0, True), (timedelta(days=380), 30, False), (timedelta(days=700), 730, True)):
+    for later, cooldown, known in (
+        (timedelta(days=360), 0, True),
+        (timedelta(days=380), 30, False),
+        (timedelta(days=700), 730, True),
+    ):
         assert bool(db.content_history(NOW + later, cooldown).last_used) is known
     db._db.execute("UPDATE posts SET created_at = created_at - 400 * 86400")
     assert db.content_history(NOW + timedelta(days=10), 30).last_used
@@ -268,7 +308,10 @@ def test_an_uncertain_time_far_ahead_is_not_believed(db):
 
 def test_imports(db):
     """Tweets that no row holds are recorded once, take their slot at a cold start, and join the owner's old rows."""
-    raw(db, "INSERT INTO posts(content, status, origin, fingerprint, tweet_id) VALUES ('x', 'draft', 'person', 'f', NULL)")
+    raw(
+        db,
+        "INSERT INTO posts(content, status, origin, fingerprint, tweet_id) VALUES ('x', 'draft', 'person', 'f', NULL)",
+    )
     tweets = [Tweet(2124504924287926272, "a &amp; b"), Tweet(2124504924287926273, "c")]
     assert db.import_tweets(tweets, NOW, slot_minutes=60) == 2
     assert db.import_tweets(tweets, NOW, slot_minutes=60) == 0
@@ -320,7 +363,12 @@ def test_model_failures_in_a_row(db):
     """Runs that did not ask the model neither count nor end the count; a text that it brought does."""
     failed = {"generate_seconds": 2.0, "model_failed": 1.0}
     assert db.model_failures_in_a_row() == 0
-    for name, metrics, expected in (("a", failed, 1), ("b", {"seconds": 0.1}, 1), ("c", failed, 2), ("d", {"generate_seconds": 2.0}, 0)):
+    for name, metrics, expected in (
+        ("a", failed, 1),
+        ("b", {"seconds": 0.1}, 1),
+        ("c", failed, 2),
+        ("d", {"generate_seconds": 2.0}, 0),
+    ):
         db.begin_run(name, "tick", SLOT, "0", NOW)
         db.finish_run(name, 0, "posted", "m", metrics, NOW)
         assert db.model_failures_in_a_row() == expected
@@ -328,7 +376,17 @@ def test_model_failures_in_a_row(db):
 
 def test_notes_that_cannot_be_read(db):
     """A note that was damaged counts as none: it stops no run."""
-    for junk in ("{", "[]", "[[1]]", "null", '{"kind": 1}', "1e999", '[["a", "b", 1, 1]]', '[["a", 1, 1, 1e30]]', '{"kind": "wait", "reason": "", "until": 1e30, "fix": "", "count": 1, "since": 0}'):
+    for junk in (
+        "{",
+        "[]",
+        "[[1]]",
+        "null",
+        '{"kind": 1}',
+        "1e999",
+        '[["a", "b", 1, 1]]',
+        '[["a", 1, 1, 1e30]]',
+        '{"kind": "wait", "reason": "", "until": 1e30, "fix": "", "count": 1, "since": 0}',
+    ):
         db.put(hold=junk, limits=junk, made_at=junk)
         assert (db.current_hold(), db.limits(), db.made_at()) == (None, (), None)
 
@@ -383,8 +441,12 @@ def test_a_damaged_file_is_set_aside(tmp_path, harm):
     with contextlib.closing(open_database(path, NOW)) as db:
         sent(db)
     size = path.stat().st_size
-    {"noise": lambda: path.write_bytes(os.urandom(size)), "other": lambda: path.write_bytes(b"x" * size),
-     "empty": lambda: os.truncate(path, 0), "half": lambda: os.truncate(path, size // 2)}[harm]()
+    {
+        "noise": lambda: path.write_bytes(os.urandom(size)),
+        "other": lambda: path.write_bytes(b"x" * size),
+        "empty": lambda: os.truncate(path, 0),
+        "half": lambda: os.truncate(path, size // 2),
+    }[harm]()
     (tmp_path / "twitter.db-journal").touch()
     found = path.read_bytes()
     with pytest.raises(StorageError, match="set aside"):
@@ -447,7 +509,7 @@ def test_a_hurt_index_is_seen(tmp_path):
     path = tmp_path / "twitter.db"
     open_database(path, NOW).close()
     data = bytearray(path.read_bytes())
-    data[4096 * 2:4096 * 3] = os.urandom(4096)
+    data[4096 * 2 : 4096 * 3] = os.urandom(4096)
     path.write_bytes(data)
     with pytest.raises(StorageError, match="set aside"):
         open_database(path, NOW)
@@ -473,9 +535,15 @@ def test_damage_found_later_is_told(db):
 def old_database(path):
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.execute(OLD_TABLE)
-        db.executemany("INSERT INTO posts(content, posted_at, status, error_message) VALUES (?, ?, ?, ?)", [
-            ("Old success.", "2026-11-01T10:00:00.123456", "success", None), ("Old pending.", None, "pending", None),
-            ("Old failure.", "2026-11-02 10:00:00", "failed", "500"), ("Odd one.", "garbage", None, None)])
+        db.executemany(
+            "INSERT INTO posts(content, posted_at, status, error_message) VALUES (?, ?, ?, ?)",
+            [
+                ("Old success.", "2026-11-01T10:00:00.123456", "success", None),
+                ("Old pending.", None, "pending", None),
+                ("Old failure.", "2026-11-02 10:00:00", "failed", "500"),
+                ("Odd one.", "garbage", None, None),
+            ],
+        )
         db.commit()
 
 
@@ -484,16 +552,28 @@ def test_the_owners_old_database(tmp_path):
     path = tmp_path / "twitter.db"
     old_database(path)
     with contextlib.closing(open_database(path, NOW)) as db:
-        assert [p.status for p in db.history(9)][::-1] == [Status.POSTED, Status.UNCONFIRMED, Status.FAILED, Status.UNCONFIRMED]
+        assert [p.status for p in db.history(9)][::-1] == [
+            Status.POSTED,
+            Status.UNCONFIRMED,
+            Status.FAILED,
+            Status.UNCONFIRMED,
+        ]
         assert db.post(1).posted_at == datetime(2026, 11, 1, 10, 0, 0, 123456, tzinfo=UTC)
         assert db.post(4).posted_at is None
-        assert db.claim(Draft("old SUCCESS", "wording"), SLOT, NOW) is not None, "an old row does not bind by its text"
+        assert db.claim(Draft("old SUCCESS", "wording"), SLOT, NOW) is not None, (
+            "an old row does not bind by its text"
+        )
         assert db.import_tweets([Tweet(2124504924287926272, "Old pending.")], NOW) == 1
         assert (db.post(2).status, db.post(2).tweet_id) == (Status.POSTED, 2124504924287926272)
     (copy,) = tmp_path.glob("twitter.db.before-version-*")
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     with contextlib.closing(sqlite3.connect(copy)) as db:
-        assert db.execute("SELECT status FROM posts").fetchall() == [("success",), ("pending",), ("failed",), (None,)]
+        assert db.execute("SELECT status FROM posts").fetchall() == [
+            ("success",),
+            ("pending",),
+            ("failed",),
+            (None,),
+        ]
 
 
 def test_from_the_version_between(tmp_path):

@@ -56,7 +56,12 @@ def test_edit_passes_the_same_gates(still):
     good = still.cli("drafts", "edit", str(first), "-", input="My own words about a build.\n")
     assert good.returncode == 0
     shown = json.loads(still.cli("drafts", "show", str(first), "--json").stdout)
-    assert (shown["status"], shown["content"], shown["origin"], shown["reasons"]) == ("draft", "My own words about a build.", "person", [])
+    assert (shown["status"], shown["content"], shown["origin"], shown["reasons"]) == (
+        "draft",
+        "My own words about a build.",
+        "person",
+        [],
+    )
     still.cli("drafts", "approve", str(first))
     still.cli()
     assert still.x.texts() == ["My own words about a build."]
@@ -79,6 +84,7 @@ def test_an_approved_text_survives_a_slot_without_x(world):
     from src.domain.posts import Status
     from src.domain.texts import Draft
     from src.posting.run import Clock
+
     world.tick()
     world.next_slot()
     db = db_manager.open_database(world.database, Clock().now())

@@ -28,8 +28,12 @@ from tests.test_login import give_login, kept
 from tests.world import World, new_world
 
 NAMES = {
-    "claim": "tick.composed", "claimed": "claim.committed", "intent": "intent.committed", "accepted": "send.after",
-    "settling": "settle.before_commit", "settled": "settle.committed",
+    "claim": "tick.composed",
+    "claimed": "claim.committed",
+    "intent": "intent.committed",
+    "accepted": "send.after",
+    "settling": "settle.before_commit",
+    "settled": "settle.committed",
 }
 
 
@@ -82,8 +86,10 @@ class Hook(dict):
 
 def at(name, act, nth=1):
     """For the fork: call `act` when a failpoint is reached the n-th time."""
+
     def set_up():
         failpoints._plan = Hook(name, act, nth)
+
     return set_up
 
 
@@ -181,10 +187,17 @@ def test_row_07_killed_after_the_commit(world):
 
 
 LOST = {
-    "08_read_timeout": fake_x.hang(accept=True), "09_reset": fake_x.reset(accept=True), "09_closed": fake_x.close(accept=True),
-    "10_truncated_201": fake_x.truncated(), "10_half_a_status_line": fake_x.half_status(accept=True), "11_html_200": fake_x.html_200(accept=True),
-    "12_empty_201": fake_x.empty_201(accept=True), "12_201_without_id": fake_x.no_id_201(accept=True), "12_201_bad_id": fake_x.bad_id_201(accept=True),
-    "12_201_garbage": fake_x.garbage_201(accept=True), "12_10_MB": fake_x.big(accept=True),
+    "08_read_timeout": fake_x.hang(accept=True),
+    "09_reset": fake_x.reset(accept=True),
+    "09_closed": fake_x.close(accept=True),
+    "10_truncated_201": fake_x.truncated(),
+    "10_half_a_status_line": fake_x.half_status(accept=True),
+    "11_html_200": fake_x.html_200(accept=True),
+    "12_empty_201": fake_x.empty_201(accept=True),
+    "12_201_without_id": fake_x.no_id_201(accept=True),
+    "12_201_bad_id": fake_x.bad_id_201(accept=True),
+    "12_201_garbage": fake_x.garbage_201(accept=True),
+    "12_10_MB": fake_x.big(accept=True),
 }
 
 
@@ -290,7 +303,10 @@ def test_row_18_duplicate_and_the_timeline_is_stale(world):
     heal(world)
 
 
-@pytest.mark.parametrize(("reset", "minutes"), [("in ten minutes", 10), ("soon", 15), (None, 15), (253402300799, 24 * 60), (-1, 15), (0, 1)])
+@pytest.mark.parametrize(
+    ("reset", "minutes"),
+    [("in ten minutes", 10), ("soon", 15), (None, 15), (253402300799, 24 * 60), (-1, 15), (0, 1)],
+)
 def test_row_19_rate_limited(world, reset, minutes):
     """A 429 waits until the window ends (15 minutes where X does not say, 24 hours at most), then the slot gets its post."""
     moment = world.x.now() + 600 if reset == "in ten minutes" else reset
@@ -309,7 +325,14 @@ def test_row_19_rate_limited(world, reset, minutes):
 def test_row_19_the_day_window(world):
     """When a window of 24 hours is exhausted too, the later reset counts."""
     now = int(world.x.now())
-    world.x.on_post(fake_x.rate_limited(now + 60, ("x-user-limit-24hour-limit", "50"), ("x-user-limit-24hour-remaining", "0"), ("x-user-limit-24hour-reset", str(now + 7200))))
+    world.x.on_post(
+        fake_x.rate_limited(
+            now + 60,
+            ("x-user-limit-24hour-limit", "50"),
+            ("x-user-limit-24hour-remaining", "0"),
+            ("x-user-limit-24hour-reset", str(now + 7200)),
+        )
+    )
     assert world.forked() == 75
     world.move(minutes=30)
     assert world.forked() == 0
@@ -324,7 +347,13 @@ def test_row_19_the_day_window(world):
 # ---- 20-22: the account, the app, the money --------------------------------------------------------------------
 
 
-BLOCKED = {"20_revoked": fake_x.unauthorized(), "21_suspended": fake_x.suspended(), "21_read_only": fake_x.read_only(), "22_no_credits": fake_x.no_credits(), "22_not_found": fake_x.not_found()}
+BLOCKED = {
+    "20_revoked": fake_x.unauthorized(),
+    "21_suspended": fake_x.suspended(),
+    "21_read_only": fake_x.read_only(),
+    "22_no_credits": fake_x.no_credits(),
+    "22_not_found": fake_x.not_found(),
+}
 
 
 @pytest.mark.parametrize("name", BLOCKED)
@@ -367,6 +396,7 @@ def test_row_20_one_outage_of_the_login_heals_in_the_slot(world):
 def no_name_server():
     def fail(*_, **__):
         raise socket.gaierror(-3, "Temporary failure in name resolution")
+
     socket.getaddrinfo = fail
 
 
@@ -398,17 +428,41 @@ def test_row_25_bad_certificate(world, tmp_path):
     """A certificate that nobody vouches for: the request never leaves, exit 75; healed within the slot it goes out."""
     need("openssl", "openssl")
     key, certificate = tmp_path / "k.pem", tmp_path / "c.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "9999", "-subj", "/CN=127.0.0.1"], check=True, capture_output=True)
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            key,
+            "-out",
+            certificate,
+            "-days",
+            "9999",
+            "-subj",
+            "/CN=127.0.0.1",
+        ],
+        check=True,
+        capture_output=True,
+    )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     got = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
+
         def serve():
             with contextlib.suppress(OSError):
                 while True:
                     connection, _ = listener.accept()
-                    with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as tls:
+                    with (
+                        contextlib.suppress(OSError),
+                        context.wrap_socket(connection, server_side=True) as tls,
+                    ):
                         got.append(tls.recv(100))
+
         threading.Thread(target=serve, daemon=True).start()
         assert world.forked(X_API_BASE_URL=f"https://127.0.0.1:{listener.getsockname()[1]}") == 75
     assert not any(got)
@@ -465,7 +519,12 @@ def test_row_27_given_up(world):
     assert world.forked() == 0
     assert world.ours()[1]["status"] == "unconfirmed"
     world.x.always_get = None
-    assert world.cli("reconcile", str(world.ours()[1]["id"]), "--posted", str(world.x.accepted[-2].id)).returncode == 0
+    assert (
+        world.cli(
+            "reconcile", str(world.ours()[1]["id"]), "--posted", str(world.x.accepted[-2].id)
+        ).returncode
+        == 0
+    )
     world.check_promise()
 
 
@@ -523,10 +582,15 @@ def test_row_31_an_unknown_outcome_under_a_wrong_clock(world):
     heal(world)
 
 
-@pytest.mark.parametrize(("zone", "start"), [
-    ("Europe/Berlin", datetime(2027, 10, 30, 22, 7, tzinfo=UTC)), ("Europe/Berlin", datetime(2027, 3, 27, 22, 7, tzinfo=UTC)),
-    ("Australia/Lord_Howe", datetime(2027, 10, 2, 13, 7, tzinfo=UTC)), ("Australia/Lord_Howe", datetime(2027, 4, 3, 13, 7, tzinfo=UTC)),
-])
+@pytest.mark.parametrize(
+    ("zone", "start"),
+    [
+        ("Europe/Berlin", datetime(2027, 10, 30, 22, 7, tzinfo=UTC)),
+        ("Europe/Berlin", datetime(2027, 3, 27, 22, 7, tzinfo=UTC)),
+        ("Australia/Lord_Howe", datetime(2027, 10, 2, 13, 7, tzinfo=UTC)),
+        ("Australia/Lord_Howe", datetime(2027, 4, 3, 13, 7, tzinfo=UTC)),
+    ],
+)
 def test_row_32_daylight_saving(world, monkeypatch, zone, start):
     """Over both changes of the clock, in two zones: one post for every UTC hour."""
     monkeypatch.setenv("TZ", zone)
@@ -562,7 +626,10 @@ def test_row_33_asleep_for_a_day(world):
 # ---- 34-35: disk and database -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "made", "status"), [("tick.composed", 0, None), ("claim.committed", 0, "pending"), ("send.after", 1, "sending")])
+@pytest.mark.parametrize(
+    ("name", "made", "status"),
+    [("tick.composed", 0, None), ("claim.committed", 0, "pending"), ("send.after", 1, "sending")],
+)
 def test_row_34_no_more_disk(world, name, made, status):
     """No write succeeds any more: before the intent nothing is sent, afterwards the next run finds the post; exit 74."""
     assert world.forked(first=at(name, no_more_disk)) == 74
@@ -614,7 +681,16 @@ def damage(path):
     path.write_bytes(raw)
 
 
-@pytest.mark.parametrize("harm", [damage, lambda p: p.write_bytes(b"not a database at all" * 99), lambda p: os.truncate(p, 0), lambda p: os.truncate(p, p.stat().st_size // 2)], ids=["noise", "other", "empty", "half"])
+@pytest.mark.parametrize(
+    "harm",
+    [
+        damage,
+        lambda p: p.write_bytes(b"not a database at all" * 99),
+        lambda p: os.truncate(p, 0),
+        lambda p: os.truncate(p, p.stat().st_size // 2),
+    ],
+    ids=["noise", "other", "empty", "half"],
+)
 def test_row_35_damaged(world, harm):
     """A damaged or emptied database is set aside (0600), exit 74; its successor knows the account before it posts."""
     assert world.forked() == 0
@@ -636,7 +712,12 @@ def test_row_35_a_new_database_fails_closed(world):
     assert world.forked() == 0
     damage(world.database)
     assert world.forked() == 74
-    for view in (fake_x.not_found(), fake_x.empty(), fake_x.server_error(503, accept=False), fake_x.unauthorized()):
+    for view in (
+        fake_x.not_found(),
+        fake_x.empty(),
+        fake_x.server_error(503, accept=False),
+        fake_x.unauthorized(),
+    ):
         world.x.always_get = view
         world.next_slot()
         assert world.forked() in {75, 77}
@@ -658,9 +739,17 @@ def answer(*openings):
 
 
 MODELS = {
-    "missing": None, "killed": "import os; os.kill(os.getpid(), 9)", "hangs": "import time; time.sleep(60)", "crashes": "raise SystemExit(3)",
-    "garbage": "print('{]')", "10_MB": "print('x' * 10_000_000)", "NUL": answer("\0\0\0?"), "400_hashtags": answer("#a" * 400), "terminal": answer("\x1b]52;c;eA==\x07Why so late?"),
-    "refusal": answer("I'm sorry, as an AI I cannot do that."), "mention_and_link": answer("@someone see evil.example now!"),
+    "missing": None,
+    "killed": "import os; os.kill(os.getpid(), 9)",
+    "hangs": "import time; time.sleep(60)",
+    "crashes": "raise SystemExit(3)",
+    "garbage": "print('{]')",
+    "10_MB": "print('x' * 10_000_000)",
+    "NUL": answer("\0\0\0?"),
+    "400_hashtags": answer("#a" * 400),
+    "terminal": answer("\x1b]52;c;eA==\x07Why so late?"),
+    "refusal": answer("I'm sorry, as an AI I cannot do that."),
+    "mention_and_link": answer("@someone see evil.example now!"),
 }
 
 
@@ -669,9 +758,19 @@ def test_row_36_whatever_the_model_does(world, monkeypatch, name):
     """A model that is missing, killed, hanging or writing rubbish costs the opening, not the post: exit 0, vetted wording."""
     real = client.subprocess.Popen
     if MODELS[name] is not None:
-        monkeypatch.setattr(client.subprocess, "Popen", lambda command, **options: real([sys.executable, "-c", MODELS[name]], **options))
+        monkeypatch.setattr(
+            client.subprocess,
+            "Popen",
+            lambda command, **options: real([sys.executable, "-c", MODELS[name]], **options),
+        )
         monkeypatch.setattr(choose, "locate", lambda settings: Model(settings.models_dir, "fake", tuned=True))
-    monkeypatch.setattr(world, "texts", lambda settings, history, now, seconds: content_generator.compose(settings, history, now, seconds=1 if name == "hangs" else 20))
+    monkeypatch.setattr(
+        world,
+        "texts",
+        lambda settings, history, now, seconds: content_generator.compose(
+            settings, history, now, seconds=1 if name == "hangs" else 20
+        ),
+    )
     assert world.tick().outcome == "posted"
     assert (accepted(world), last(world)["status"], last(world)["origin"]) == (1, "posted", "wording")
     world.check_promise()
@@ -702,8 +801,17 @@ def test_row_37_standard_streams_closed(tmp_path, closed):
     """With standard streams closed the run posts once, and no line ends up in the database."""
     with fake_x.FakeX() as x:
         world = World(tmp_path, x, None, extra={"CANDIDATES": "0", "POST_INTERVAL_MINUTES": "1440"})
-        done = subprocess.run(["bash", "-c", f"exec {sys.executable} -m src.twitter_manager {closed}"], cwd="/", check=False,
-                              env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(config.ROOT), **world.env, **{k: v for k, v in os.environ.items() if k.startswith("COVERAGE_")}})
+        done = subprocess.run(
+            ["bash", "-c", f"exec {sys.executable} -m src.twitter_manager {closed}"],
+            cwd="/",
+            check=False,
+            env={
+                "PATH": "/usr/bin:/bin",
+                "PYTHONPATH": str(config.ROOT),
+                **world.env,
+                **{k: v for k, v in os.environ.items() if k.startswith("COVERAGE_")},
+            },
+        )
         assert done.returncode == 0
         assert (len(x.texts()), world.statuses()) == (1, ["posted"])
         world.check_promise(slots=1)
@@ -735,10 +843,17 @@ def seed_database(path):
     """The owner's original database: one row of each kind it could have."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with contextlib.closing(sqlite3.connect(path)) as db:
-        db.executescript("CREATE TABLE posts (id INTEGER PRIMARY KEY, content TEXT NOT NULL, posted_at TIMESTAMP, status TEXT, error_message TEXT);")
-        db.executemany("INSERT INTO posts(content, posted_at, status, error_message) VALUES (?, ?, ?, ?)", [
-            ("An old success.", "2026-11-01T10:00:00.123456", "success", None), ("An old pending one.", "2026-11-22T14:03:00", "pending", None),
-            ("An old failure.", "2026-11-02T10:00:00", "failed", "Exception: 500")])
+        db.executescript(
+            "CREATE TABLE posts (id INTEGER PRIMARY KEY, content TEXT NOT NULL, posted_at TIMESTAMP, status TEXT, error_message TEXT);"
+        )
+        db.executemany(
+            "INSERT INTO posts(content, posted_at, status, error_message) VALUES (?, ?, ?, ?)",
+            [
+                ("An old success.", "2026-11-01T10:00:00.123456", "success", None),
+                ("An old pending one.", "2026-11-22T14:03:00", "pending", None),
+                ("An old failure.", "2026-11-02T10:00:00", "failed", "Exception: 500"),
+            ],
+        )
         db.commit()
 
 
@@ -759,7 +874,11 @@ def test_row_39_killed_in_the_migration(tmp_path):
             assert world.x.texts() == []
         assert kills > 40
         assert code == 0
-        assert [row["content"] for row in world.rows()][:3] == ["An old success.", "An old pending one.", "An old failure."]
+        assert [row["content"] for row in world.rows()][:3] == [
+            "An old success.",
+            "An old pending one.",
+            "An old failure.",
+        ]
         assert [row["status"] for row in world.rows()] == ["posted", "unconfirmed", "failed", "posted"]
         assert len(world.x.texts()) == 1
         world.check_promise()

@@ -29,8 +29,20 @@ def small_library(folder, count):
     """A library of its own, which is read more quickly than the built-in one."""
     file = folder / "small.jsonl"
     record = {"topic": "Git", "reference": "git(1)"}
-    file.write_text("".join(json.dumps({"id": f"s-{n}", "statement": f"git command number {n} does what its manual page says.", **record}) + "\n"
-                            for n in range(1, count + 1)), encoding="utf-8")
+    file.write_text(
+        "".join(
+            json.dumps(
+                {
+                    "id": f"s-{n}",
+                    "statement": f"git command number {n} does what its manual page says.",
+                    **record,
+                }
+            )
+            + "\n"
+            for n in range(1, count + 1)
+        ),
+        encoding="utf-8",
+    )
     return {"BUILTIN_LIBRARY": "false", "SOURCES": str(file)}
 
 
@@ -56,7 +68,10 @@ def test_all_is_well(world):
     assert reasons(world) == {}
     told = screen(world).splitlines()
     assert told[0] == "healthy"
-    rows = dict(line.split(None, 2)[0:2] if line.startswith("library") else (line[:12].strip(), line[13:]) for line in told[1:])
+    rows = dict(
+        line.split(None, 2)[0:2] if line.startswith("library") else (line[:12].strip(), line[13:])
+        for line in told[1:]
+    )
     assert str(world.x.accepted[-1].id) in rows["last post"]
     assert "just now" in rows["last post"]
     assert "after 2026-11-22 18:00 UTC" in rows["next post"]
@@ -84,7 +99,10 @@ def test_unknown(world):
     world.x.on_post(fake_x.close(accept=True))
     world.tick()
     reason = reasons(world)["unknown"]
-    assert (reason.exit_code, f"reconcile {world.ours()[-1]['id']} --posted" in reason.fix) == (Exit.UNKNOWN, True)
+    assert (reason.exit_code, f"reconcile {world.ours()[-1]['id']} --posted" in reason.fix) == (
+        Exit.UNKNOWN,
+        True,
+    )
 
 
 def test_nothing_runs(world):
@@ -148,7 +166,9 @@ def test_last_backup(world):
 
 def test_quiet_hours_are_no_silence(tmp_path):
     """A night that the owner wants quiet is no reason to worry; a morning without a post is."""
-    with new_world(tmp_path, QUIET_HOURS="18:00-07:00", ALERT_NO_POST_HOURS="3", **small_library(tmp_path, 800)) as world:
+    with new_world(
+        tmp_path, QUIET_HOURS="18:00-07:00", ALERT_NO_POST_HOURS="3", **small_library(tmp_path, 800)
+    ) as world:
         world.warm()
         world.tick()
         for _ in range(16):
@@ -191,11 +211,24 @@ def test_for_programs(world):
     assert data["spend_usd"]["last_24h"] == pytest.approx(0.016)
 
 
-@pytest.mark.parametrize(("stock", "per_day", "cooldown", "days"), [
-    ([(0, 1)] * 48, 24, 30, 2.0), ([(0, 99)] * 720, 24, 30, None), ([(0, 99)] * 719, 24, 30, 719 / 24),
-    ([(0, 1)] * 24 + [(0.5, 1)] * 24, 24, 30, 2.0), ([(3.0, 5)], 24, 30, 0.0), ([(0, 10_000)], 24, 0, None), ([(0, 400)] * 2, 1, 1, None),
-    ([(0, 3)] * 2, 1, 1, 6), ([(0, 3)] * 720, 24, 30, 90), ([(0, 12)] * 720, 24, 30, 360), ([(0, 13)] * 720, 24, 30, None), ([], 24, 30, 0.0), ([(0, 0)], 1, 1, 0.0),
-])
+@pytest.mark.parametrize(
+    ("stock", "per_day", "cooldown", "days"),
+    [
+        ([(0, 1)] * 48, 24, 30, 2.0),
+        ([(0, 99)] * 720, 24, 30, None),
+        ([(0, 99)] * 719, 24, 30, 719 / 24),
+        ([(0, 1)] * 24 + [(0.5, 1)] * 24, 24, 30, 2.0),
+        ([(3.0, 5)], 24, 30, 0.0),
+        ([(0, 10_000)], 24, 0, None),
+        ([(0, 400)] * 2, 1, 1, None),
+        ([(0, 3)] * 2, 1, 1, 6),
+        ([(0, 3)] * 720, 24, 30, 90),
+        ([(0, 12)] * 720, 24, 30, 360),
+        ([(0, 13)] * 720, 24, 30, None),
+        ([], 24, 30, 0.0),
+        ([(0, 0)], 1, 1, 0.0),
+    ],
+)
 def test_days_left(stock, per_day, cooldown, days):
     """The library lasts until a post finds no statement with a text left; None where that is more than a year away."""
     found = days_left(stock, per_day, cooldown)

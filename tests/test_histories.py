@@ -109,9 +109,18 @@ class Histories(RuleBasedStateMachine):
 
 def run_histories(count, steps):
     Histories.tally = Tally()
-    run_state_machine_as_test(Histories, settings=settings(
-        max_examples=count, stateful_step_count=steps, deadline=None, database=None, derandomize=count < 100, print_blob=False,
-        suppress_health_check=list(HealthCheck)))
+    run_state_machine_as_test(
+        Histories,
+        settings=settings(
+            max_examples=count,
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            derandomize=count < 100,
+            print_blob=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
     return Histories.tally
 
 

@@ -18,8 +18,16 @@ from src.system import failpoints
 from tests.fake_hub import FakeHub, Fault
 
 WEIGHTS = random.Random(5).randbytes(1_300_000)
-FILES = {"config.json": b'{"model_type": "llama"}', "tokenizer.json": b'{"version": "1.0"}', "model.safetensors": WEIGHTS, "README.md": b"# A model",
-         "pytorch_model.bin": b"\x80\x04pickle", "modeling_own.py": b"print('never')", "onnx/model.onnx": b"x", "model.fp16.safetensors": b"y" * 10}
+FILES = {
+    "config.json": b'{"model_type": "llama"}',
+    "tokenizer.json": b'{"version": "1.0"}',
+    "model.safetensors": WEIGHTS,
+    "README.md": b"# A model",
+    "pytorch_model.bin": b"\x80\x04pickle",
+    "modeling_own.py": b"print('never')",
+    "onnx/model.onnx": b"x",
+    "model.fp16.safetensors": b"y" * 10,
+}
 
 
 @pytest.fixture
@@ -52,17 +60,25 @@ def test_brings_what_is_needed_and_nothing_else(server, tmp_path, place):
         bring(server, tmp_path, place, repo)
     finally:
         os.umask(old)
-    assert {p.name: p.read_bytes() for p in place.iterdir()} == {n: FILES[n] for n in ("config.json", "tokenizer.json", "model.safetensors")}
+    assert {p.name: p.read_bytes() for p in place.iterdir()} == {
+        n: FILES[n] for n in ("config.json", "tokenizer.json", "model.safetensors")
+    }
     assert place.stat().st_mode & 0o777 == 0o700
     assert {p.stat().st_mode & 0o777 for p in place.iterdir()} == {0o600}
-    assert not [s for s in server.seen if s.path.endswith((".py", ".bin", ".onnx", ".md", "fp16.safetensors"))]
+    assert not [
+        s for s in server.seen if s.path.endswith((".py", ".bin", ".onnx", ".md", "fp16.safetensors"))
+    ]
     assert {s.authorization for s in server.seen} == {""}
 
 
 def test_shards(server, tmp_path, place):
     """The weights of a larger model come in shards, with their index."""
     shards = {f"model-0000{n}-of-00002.safetensors": bytes([n]) * 400_000 for n in (1, 2)}
-    files = {n: d for n, d in FILES.items() if "safetensors" not in n} | shards | {"model.safetensors.index.json": b'{"weight_map": {}}'}
+    files = (
+        {n: d for n, d in FILES.items() if "safetensors" not in n}
+        | shards
+        | {"model.safetensors.index.json": b'{"weight_map": {}}'}
+    )
     bring(server, tmp_path, place, server.add("owner/name", files))
     assert {*shards, "model.safetensors.index.json"} <= {p.name for p in place.iterdir()}
 
@@ -123,7 +139,16 @@ def test_wrong_bytes_are_refused(server, tmp_path, place, name):
 
 def test_too_little_disk(server, tmp_path, place):
     """The size is asked before: a model that does not fit is refused, and not a byte of it is fetched."""
-    repo = server.add("owner/name", FILES, promised={"model.safetensors": {"size": 10**15, "lfs": {"sha256": "0" * 64, "size": 10**15, "pointerSize": 1}}})
+    repo = server.add(
+        "owner/name",
+        FILES,
+        promised={
+            "model.safetensors": {
+                "size": 10**15,
+                "lfs": {"sha256": "0" * 64, "size": 10**15, "pointerSize": 1},
+            }
+        },
+    )
     with pytest.raises(StorageError, match=r"needs 11000\d\d\.\d GB") as caught:
         bring(server, tmp_path, place, repo)
     assert "room" in caught.value.fix
@@ -133,6 +158,7 @@ def test_too_little_disk(server, tmp_path, place):
 def test_disk_full_in_the_middle(server, tmp_path, place):
     """No room in the middle of a download is told as such, exit 74."""
     import resource
+
     repo = server.add("owner/name", FILES)
     pid = os.fork()
     if pid == 0:
@@ -146,18 +172,29 @@ def test_disk_full_in_the_middle(server, tmp_path, place):
     bring(server, tmp_path, place, repo)
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"model.safetensors": None}, "only pickled ones"),
-    ({"model.safetensors": None, "pytorch_model.bin": None}, "no safetensors"),
-    ({"tokenizer.json": None}, "no tokenizer.json"),
-    ({"config.json": None}, "no config.json"),
-    ({"config.json": b'{"model_type": "llama", "auto_map": {"AutoModelForCausalLM": "modeling_own.Model"}}'}, "auto_map"),
-    ({"tokenizer_config.json": b'{"auto_map": {"AutoTokenizer": "x.Y"}}'}, "auto_map"),
-    ({"config.json": b'{"model_type": "surprise"}'}, "does not know"),
-    ({"config.json": b'{"model_type": "llama", "quantization_config": {"quant_method": "awq"}}'}, "quantized"),
-    ({"config.json": b"[1]"}, "not JSON"),
-    ({"config.json": b"[" * 100_000}, "not JSON"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"model.safetensors": None}, "only pickled ones"),
+        ({"model.safetensors": None, "pytorch_model.bin": None}, "no safetensors"),
+        ({"tokenizer.json": None}, "no tokenizer.json"),
+        ({"config.json": None}, "no config.json"),
+        (
+            {
+                "config.json": b'{"model_type": "llama", "auto_map": {"AutoModelForCausalLM": "modeling_own.Model"}}'
+            },
+            "auto_map",
+        ),
+        ({"tokenizer_config.json": b'{"auto_map": {"AutoTokenizer": "x.Y"}}'}, "auto_map"),
+        ({"config.json": b'{"model_type": "surprise"}'}, "does not know"),
+        (
+            {"config.json": b'{"model_type": "llama", "quantization_config": {"quant_method": "awq"}}'},
+            "quantized",
+        ),
+        ({"config.json": b"[1]"}, "not JSON"),
+        ({"config.json": b"[" * 100_000}, "not JSON"),
+    ],
+)
 def test_what_may_not_be_used(server, tmp_path, place, change, words):
     """Pickles, parts of models, code of its own, kinds unknown here: refused before the weights are fetched, again and again."""
     repo = server.add("owner/name", {n: d for n, d in {**FILES, **change}.items() if d is not None})
@@ -183,9 +220,14 @@ def test_a_gated_model(server, tmp_path, place):
     assert "Bearer hf_read" in {s.authorization for s in server.seen}
 
 
-@pytest.mark.parametrize(("name", "revision", "words"), [
-    ("owner/name", "f" * 40, "no commit ffff"), ("owner/other", "f" * 40, "no model owner/other"), ("a b/c", "f" * 40, "no hub id"),
-])
+@pytest.mark.parametrize(
+    ("name", "revision", "words"),
+    [
+        ("owner/name", "f" * 40, "no commit ffff"),
+        ("owner/other", "f" * 40, "no model owner/other"),
+        ("a b/c", "f" * 40, "no hub id"),
+    ],
+)
 def test_not_there(server, tmp_path, name, revision, words):
     """A commit, or a model, that the hub does not have."""
     server.add("owner/name", FILES)
@@ -194,10 +236,16 @@ def test_not_there(server, tmp_path, name, revision, words):
     assert caught.value.fix
 
 
-@pytest.mark.parametrize(("part", "fault", "words"), [
-    ("/api/", Fault(status=503), "answered 503"), ("/resolve/", Fault(status=503), "answered 503"), ("/storage/", Fault(status=500), "answered 500"),
-    ("/api/", Fault(html=True), "cannot be reached"), ("/api/", Fault(status=403), "answered 403"),
-])
+@pytest.mark.parametrize(
+    ("part", "fault", "words"),
+    [
+        ("/api/", Fault(status=503), "answered 503"),
+        ("/resolve/", Fault(status=503), "answered 503"),
+        ("/storage/", Fault(status=500), "answered 500"),
+        ("/api/", Fault(html=True), "cannot be reached"),
+        ("/api/", Fault(status=403), "answered 403"),
+    ],
+)
 def test_a_hub_in_trouble(server, tmp_path, place, part, fault, words, monkeypatch):
     """A hub that is overloaded or answers nonsense ends in one sentence, with exit 75 where later may be better."""
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
@@ -238,12 +286,19 @@ def test_a_slow_hub(server, tmp_path, place):
     assert not (place / "model.safetensors").exists()
     until.set()
     worker.join(20)
-    assert hashlib.sha256((place / "model.safetensors").read_bytes()).hexdigest() == hashlib.sha256(WEIGHTS).hexdigest()
+    assert (
+        hashlib.sha256((place / "model.safetensors").read_bytes()).hexdigest()
+        == hashlib.sha256(WEIGHTS).hexdigest()
+    )
 
 
-@pytest.mark.parametrize("url", ["http://hub.example", "https://hub.example?x=1", "https://me@hub.example", "ftp://hub.example"])
+@pytest.mark.parametrize(
+    "url", ["http://hub.example", "https://hub.example?x=1", "https://me@hub.example", "ftp://hub.example"]
+)
 def test_unsafe_endpoints(url):
     """A hub without TLS, or with a name and a password in its address, is refused."""
     with pytest.raises(ConfigError, match="HF_ENDPOINT"):
         config.load({"HF_ENDPOINT": url})
-    assert config.load({"HF_ENDPOINT": "https://mirror.example/hf/"}).hf_endpoint == "https://mirror.example/hf"
+    assert (
+        config.load({"HF_ENDPOINT": "https://mirror.example/hf/"}).hf_endpoint == "https://mirror.example/hf"
+    )

@@ -41,7 +41,15 @@ def as_cron_does(table, job):
     """Run one job of a crontab as cron does: its own few variables, those of the table, % ends the line, \\% is %."""
     own = dict(re.findall(r"^([A-Z]+)=(.*)$", table, re.MULTILINE))
     command = re.split(r"(?<!\\)%", job.split(maxsplit=5)[5])[0].replace(r"\%", "%")
-    return subprocess.run(["/bin/sh", "-c", command], cwd="/", env={"HOME": "/", "LOGNAME": "root", "SHELL": "/bin/sh", **own}, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        ["/bin/sh", "-c", command],
+        cwd="/",
+        env={"HOME": "/", "LOGNAME": "root", "SHELL": "/bin/sh", **own},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def jobs(table):
@@ -55,7 +63,9 @@ def test_cron_line_runs(machine):
     done = as_cron_does(table, post)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert len(machine.tweets_of("a")) == 1
-    assert re.match(r"\d+ \* \* \* \* cd \S.* timeout -k 60 600 /.*python\S* -m src\.twitter_manager --profile a$", post)
+    assert re.match(
+        r"\d+ \* \* \* \* cd \S.* timeout -k 60 600 /.*python\S* -m src\.twitter_manager --profile a$", post
+    )
     assert re.match(r"\d+ 3 \* \* \* .* --profile a maintain$", maintain)
     if "maintain" in command_names():
         assert as_cron_does(table, maintain).returncode == 0
@@ -67,7 +77,14 @@ def test_what_only_the_shell_knows(machine):
     assert "a-key-from-the-shell" not in table
     assert "TWITTER_API_KEY: set in this shell only" in table
     assert "DATA_DIR=" in table
-    unit = printed(machine, "--unit", "twitter_manager-a.service", "--profile", "a", TWITTER_API_KEY="a-key-from-the-shell-1234567890")
+    unit = printed(
+        machine,
+        "--unit",
+        "twitter_manager-a.service",
+        "--profile",
+        "a",
+        TWITTER_API_KEY="a-key-from-the-shell-1234567890",
+    )
     assert "a-key-from-the-shell" not in unit
     assert f'Environment="DATA_DIR={machine.folder}/data"'.replace("%", "%%") in unit
 
@@ -87,7 +104,10 @@ def test_every_start_falls_into_a_slot_of_its_own(minutes):
 
 def test_profiles_are_spread():
     """Twenty profiles do not start in the same minute."""
-    minutes = [units.minute(config.load({}).model_copy(update={"profile": f"account-{number}"})) for number in range(20)]
+    minutes = [
+        units.minute(config.load({}).model_copy(update={"profile": f"account-{number}"}))
+        for number in range(20)
+    ]
     assert len(set(minutes)) >= 12
 
 
@@ -96,7 +116,12 @@ def test_parts(machine):
     everything = printed(machine)
     assert everything == printed(machine, "--cron") + "\n" + printed(machine, "--systemd")
     data = json.loads(printed(machine, "--json"))
-    assert list(data["units"]) == ["twitter_manager.service", "twitter_manager.timer", "twitter_manager-maintain.service", "twitter_manager-maintain.timer"]
+    assert list(data["units"]) == [
+        "twitter_manager.service",
+        "twitter_manager.timer",
+        "twitter_manager-maintain.service",
+        "twitter_manager-maintain.timer",
+    ]
     for name, text in data["units"].items():
         assert printed(machine, "--unit", name).strip() == text.strip()
     wrong = machine.cli("install", "--unit", "twitter.service")
@@ -111,7 +136,9 @@ def unit_files(machine, tmp_path):
     folder = tmp_path / "units"
     folder.mkdir()
     for profile in ("", "a"):
-        machine.env["DATA_DIR"] = str(tmp_path / "it's here" / "data") if not profile else str(machine.folder / "data")
+        machine.env["DATA_DIR"] = (
+            str(tmp_path / "it's here" / "data") if not profile else str(machine.folder / "data")
+        )
         settings = config.load(machine.env, profile)
         for name, text in units.units(settings).items():
             (folder / name).write_text(text)
@@ -125,22 +152,40 @@ def test_systemd_takes_the_units(unit_files):
     done = subprocess.run(["systemd-analyze", "verify", *files], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     files[0].write_text(files[0].read_text().replace("ProtectSystem=strict", "ProtectSystem=strictest"))
-    assert "strictest" in subprocess.run(["systemd-analyze", "verify", *files], capture_output=True, text=True, check=False).stderr
+    assert (
+        "strictest"
+        in subprocess.run(
+            ["systemd-analyze", "verify", *files], capture_output=True, text=True, check=False
+        ).stderr
+    )
 
 
 def test_the_services_are_shut_in(unit_files):
     """`systemd-analyze security` rates every service's exposure at 2.0 of 10 or lower."""
     for file in unit_files.glob("*.service"):
-        done = subprocess.run(["systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE}", file], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE}", file],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout[-200:]
 
 
 def test_what_a_service_says(unit_files):
     """A service starts this Python in this folder, gets its keys from systemd, and may write to its own folders only."""
     unit = (unit_files / "twitter_manager-a.service").read_text()
-    for line in (f"WorkingDirectory={ROOT}", "Type=oneshot", "ProtectSystem=strict", "NoNewPrivileges=yes", "PrivateTmp=yes",
-                 "LoadCredential=twitter_api_key:/etc/twitter_manager/a/twitter_api_key", "Environment=TWITTER_API_KEY_FILE=%d/twitter_api_key",
-                 "SystemCallFilter=@system-service", "OOMPolicy=continue"):
+    for line in (
+        f"WorkingDirectory={ROOT}",
+        "Type=oneshot",
+        "ProtectSystem=strict",
+        "NoNewPrivileges=yes",
+        "PrivateTmp=yes",
+        "LoadCredential=twitter_api_key:/etc/twitter_manager/a/twitter_api_key",
+        "Environment=TWITTER_API_KEY_FILE=%d/twitter_api_key",
+        "SystemCallFilter=@system-service",
+        "OOMPolicy=continue",
+    ):
         assert line in unit.splitlines(), line
     assert re.search(r"^ExecStart=/.*python\S* -m src\.twitter_manager --profile a$", unit, re.MULTILINE)
     writable = next(line for line in unit.splitlines() if line.startswith("ReadWritePaths="))
@@ -151,7 +196,9 @@ def test_what_a_service_says(unit_files):
     assert "LoadCredential" not in (unit_files / "twitter_manager-maintain.service").read_text()
     assert "client_secret" not in plain
     secret = config.load({"TWITTER_CLIENT_ID": "id", "TWITTER_CLIENT_SECRET": "client-secret-0123456789"})
-    assert "LoadCredential=twitter_client_secret:/etc/twitter_manager/twitter_client_secret" in "".join(units.units(secret).values())
+    assert "LoadCredential=twitter_client_secret:/etc/twitter_manager/twitter_client_secret" in "".join(
+        units.units(secret).values()
+    )
     timer = (unit_files / "twitter_manager-a.timer").read_text()
     assert "Persistent=true" in timer
     assert "RandomizedDelaySec=300" in timer
@@ -193,5 +240,7 @@ def test_systemd_analyze_is_in_ci():
 
 def test_help():
     """The help says that nothing is changed."""
-    parser = next(a for a in build_parser()._actions if isinstance(getattr(a, "choices", None), dict)).choices["install"]
+    parser = next(
+        a for a in build_parser()._actions if isinstance(getattr(a, "choices", None), dict)
+    ).choices["install"]
     assert "change nothing" in parser.format_help()

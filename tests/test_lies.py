@@ -7,8 +7,15 @@ import pytest
 from tests import fake_x
 
 REFUSALS = {
-    "400": fake_x.invalid_request, "text": fake_x.bad_text, "401": fake_x.unauthorized, "402": fake_x.no_credits, "suspended": fake_x.suspended, "read-only": fake_x.read_only,
-    "not-enrolled": fake_x.not_enrolled, "404": fake_x.not_found, "429": lambda: fake_x.rate_limited(None),
+    "400": fake_x.invalid_request,
+    "text": fake_x.bad_text,
+    "401": fake_x.unauthorized,
+    "402": fake_x.no_credits,
+    "suspended": fake_x.suspended,
+    "read-only": fake_x.read_only,
+    "not-enrolled": fake_x.not_enrolled,
+    "404": fake_x.not_found,
+    "429": lambda: fake_x.rate_limited(None),
 }
 
 

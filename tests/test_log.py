@@ -101,7 +101,11 @@ def test_a_line_cut_short_does_not_spoil_the_next(tmp_path):
 def test_what_is_no_file_is_refused(tmp_path, kind):
     """A link, a pipe without a reader or a folder in the place of a log file: told, not followed, not waited for."""
     place = tmp_path / log.ALL_FILE
-    {"link": lambda: place.symlink_to(tmp_path / "elsewhere"), "pipe": lambda: os.mkfifo(place), "folder": place.mkdir}[kind]()
+    {
+        "link": lambda: place.symlink_to(tmp_path / "elsewhere"),
+        "pipe": lambda: os.mkfifo(place),
+        "folder": place.mkdir,
+    }[kind]()
     assert "cannot write logs" in set_up(tmp_path)
     log.logger.info("nobody hears it")
     assert not (tmp_path / "elsewhere").exists()
@@ -143,7 +147,10 @@ def test_early_messages_without_files_go_to_stderr(tmp_path, capsys):
 # ---- rotation --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("size", "age", "due"), [(9_999, 0, False), (10_000, 0, True), (200, 7, False), (200, 8, True), (200, -4000, False)])
+@pytest.mark.parametrize(
+    ("size", "age", "due"),
+    [(9_999, 0, False), (10_000, 0, True), (200, 7, False), (200, 8, True), (200, -4000, False)],
+)
 def test_rotation_by_size_and_age(tmp_path, size, age, due):
     """A file goes when it is large or old; the age is that of its first line, whatever its times on disk say."""
     file = written(tmp_path, at=NOW - timedelta(days=age), size=size)
@@ -151,7 +158,9 @@ def test_rotation_by_size_and_age(tmp_path, size, age, due):
     assert log_rotation.rotate(tmp_path, RULES, NOW) == ""
     assert set_aside(tmp_path) == (["twitter_manager.log.20261122T140700"] if due else [])
     assert file.exists() != due
-    assert next(f for f in tmp_path.glob("twitter_manager.log*") if f.suffix != ".lock").read_bytes() == before
+    assert (
+        next(f for f in tmp_path.glob("twitter_manager.log*") if f.suffix != ".lock").read_bytes() == before
+    )
 
 
 def test_a_file_that_does_not_tell_its_age_keeps_its_time_on_disk(tmp_path):
@@ -184,7 +193,9 @@ def test_retention(tmp_path):
     assert len(set_aside(tmp_path)) == log_rotation.MOST_SET_ASIDE + 1
     assert not (tmp_path / "error.log.20200101T000000").exists()
     assert len(list(tmp_path.iterdir())) == 13
-    assert log_rotation.drop_old(tmp_path, RULES, NOW + timedelta(days=55)) == [f"{log.ALL_FILE}.{NOW - timedelta(days=d):%Y%m%dT%H%M%S}" for d in range(6, 10)]
+    assert log_rotation.drop_old(tmp_path, RULES, NOW + timedelta(days=55)) == [
+        f"{log.ALL_FILE}.{NOW - timedelta(days=d):%Y%m%dT%H%M%S}" for d in range(6, 10)
+    ]
     assert log_rotation.drop_old(tmp_path, RULES, NOW + timedelta(days=55)) == []
 
 
@@ -228,7 +239,12 @@ def test_many_rotate_at_once(tmp_path):
                 os._exit(code)
         pids.append(pid)
     assert {os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids} == {0}
-    seen = [(entry["run"], entry["n"]) for file in tmp_path.glob("twitter_manager.log*") if file.suffix != ".lock" for entry in lines(file)]
+    seen = [
+        (entry["run"], entry["n"])
+        for file in tmp_path.glob("twitter_manager.log*")
+        if file.suffix != ".lock"
+        for entry in lines(file)
+    ]
     dropped = 96 - len(seen)
     assert len(set(seen)) == len(seen)
     assert len(set_aside(tmp_path)) <= log_rotation.MOST_SET_ASIDE
@@ -260,7 +276,10 @@ def test_a_full_disk_under_the_logs_does_not_stop_a_post(still):
     written(still.folder / "logs", size=1_500_000, at=datetime.now(UTC))
     done = still.cli(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)))
     assert done.returncode == 0
-    assert re.fullmatch(r"twitter_manager: \d+ log lines could not be written: File too large\n  fix: make room: df -h \S+logs\n", done.stderr)
+    assert re.fullmatch(
+        r"twitter_manager: \d+ log lines could not be written: File too large\n  fix: make room: df -h \S+logs\n",
+        done.stderr,
+    )
     assert len(still.x.texts()) == 1
     still.check_promise()
 
@@ -270,9 +289,19 @@ def test_a_full_disk_of_its_own_does_not_stop_a_post(still):
     """The same on a real disk without a free byte, and the early lines fit again once there is room."""
     logs = still.folder / "logs"
     logs.mkdir()
-    script = (f"mount -t tmpfs -o size=64k none {logs} && dd if=/dev/zero of={logs}/fill bs=1k count=64 2>/dev/null; "
-              f"{sys.executable} -m src.twitter_manager; echo exit $?; ls {logs}; rm {logs}/fill; {sys.executable} -m src.twitter_manager; wc -l < {logs}/twitter_manager.log")
-    done = subprocess.run(["unshare", "-m", "bash", "-c", script], cwd=ROOT, env={"PATH": "/usr/sbin:/usr/bin:/bin", **still.env}, capture_output=True, text=True, timeout=60, check=False)
+    script = (
+        f"mount -t tmpfs -o size=64k none {logs} && dd if=/dev/zero of={logs}/fill bs=1k count=64 2>/dev/null; "
+        f"{sys.executable} -m src.twitter_manager; echo exit $?; ls {logs}; rm {logs}/fill; {sys.executable} -m src.twitter_manager; wc -l < {logs}/twitter_manager.log"
+    )
+    done = subprocess.run(
+        ["unshare", "-m", "bash", "-c", script],
+        cwd=ROOT,
+        env={"PATH": "/usr/sbin:/usr/bin:/bin", **still.env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     if "unshare" in done.stderr or "mount:" in done.stderr:
         pytest.skip(done.stderr)
     assert "exit 0" in done.stdout
@@ -284,7 +313,13 @@ def test_a_full_disk_of_its_own_does_not_stop_a_post(still):
 def test_unwritable_folder_and_closed_stderr(still):
     """Logs that cannot be opened and a closed stderr together: the post goes out."""
     (still.folder / "file").touch()
-    done = subprocess.run(["sh", "-c", f"exec {sys.executable} -m src.twitter_manager -v 2>&-"], cwd=ROOT, env={"PATH": "/usr/bin:/bin", **still.env, "LOG_DIR": str(still.folder / "file" / "logs")}, timeout=60, check=False)
+    done = subprocess.run(
+        ["sh", "-c", f"exec {sys.executable} -m src.twitter_manager -v 2>&-"],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", **still.env, "LOG_DIR": str(still.folder / "file" / "logs")},
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0
     assert len(still.x.texts()) == 1
 
@@ -314,14 +349,24 @@ def test_verbose_and_quiet(still):
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (78, "", "")
     assert "TWITTER_API_KEY" in (still.folder / "logs" / log.ERROR_FILE).read_text()
     (still.folder / "file").touch()
-    assert "TWITTER_API_KEY" in still.cli("-q", env={"TWITTER_API_KEY": "", "LOG_DIR": str(still.folder / "file" / "l")}).stderr
+    assert (
+        "TWITTER_API_KEY"
+        in still.cli("-q", env={"TWITTER_API_KEY": "", "LOG_DIR": str(still.folder / "file" / "l")}).stderr
+    )
     assert still.cli("-q", "-v").returncode == 2
 
 
 def on_a_terminal(world, *arguments, **env):
     """What the program writes to a terminal."""
     master, slave = pty.openpty()
-    done = subprocess.Popen([sys.executable, "-m", "src.twitter_manager", *arguments], cwd=ROOT, stdin=slave, stdout=slave, stderr=slave, env={"PATH": "/usr/bin:/bin", "TERM": "xterm", **world.env, **env})
+    done = subprocess.Popen(
+        [sys.executable, "-m", "src.twitter_manager", *arguments],
+        cwd=ROOT,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env={"PATH": "/usr/bin:/bin", "TERM": "xterm", **world.env, **env},
+    )
     os.close(slave)
     output = b""
     while True:
@@ -348,7 +393,11 @@ def test_colours(still):
     assert "\x1b" not in without
     assert "\x1b" not in on_a_terminal(still, TWITTER_API_KEY="", TERM="dumb")
     assert "\x1b" in on_a_terminal(still, TWITTER_API_KEY="", NO_COLOR="")
-    assert re.sub(r"\x1b\[[\d;]*m", "", coloured).splitlines()[1:] == without.splitlines()[1:] == plain.splitlines()[1:]
+    assert (
+        re.sub(r"\x1b\[[\d;]*m", "", coloured).splitlines()[1:]
+        == without.splitlines()[1:]
+        == plain.splitlines()[1:]
+    )
 
 
 def test_a_crash_before_the_settings_is_told(capsys):

@@ -40,8 +40,19 @@ NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
 def still(tmp_path):
     """A world in real time, which subprocesses share; only the app's keys are in `.env`."""
     with FakeX() as x:
-        yield World(tmp_path, x, None, extra={"POST_INTERVAL_MINUTES": "1440", "CANDIDATES": "0", "TWITTER_ACCESS_TOKEN": "",
-                                              "TWITTER_ACCESS_TOKEN_SECRET": "", "READ_TIMEOUT_SECONDS": "5", **CLIENT})
+        yield World(
+            tmp_path,
+            x,
+            None,
+            extra={
+                "POST_INTERVAL_MINUTES": "1440",
+                "CANDIDATES": "0",
+                "TWITTER_ACCESS_TOKEN": "",
+                "TWITTER_ACCESS_TOKEN_SECRET": "",
+                "READ_TIMEOUT_SECONDS": "5",
+                **CLIENT,
+            },
+        )
 
 
 def allow(line):
@@ -52,8 +63,15 @@ def allow(line):
 def browser(world, *arguments, change=lambda address: address):
     """`login --oauth2` as a process, with an owner who copies addresses: (code, everything printed)."""
     bare = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(config.ROOT), **world.env}
-    with subprocess.Popen([sys.executable, "-m", "src.twitter_manager", "login", "--oauth2", *arguments], cwd="/", env=bare, text=True,
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "src.twitter_manager", "login", "--oauth2", *arguments],
+        cwd="/",
+        env=bare,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
         told = ""
         for line in process.stdout:
             told += line
@@ -78,7 +96,14 @@ def give_login(world, *, minutes=120.0, age=0.0):
     world.x.oauth2.access_tokens["access-0"] = now + minutes * 60
     at = datetime.fromtimestamp(now, UTC)
     file = world.folder / "data" / "credentials.json"
-    login = RenewableLogin("access-0", "refresh-0", at + timedelta(minutes=minutes), at - timedelta(days=age), world.x.credentials.user_id, credentials.SCOPES)
+    login = RenewableLogin(
+        "access-0",
+        "refresh-0",
+        at + timedelta(minutes=minutes),
+        at - timedelta(days=age),
+        world.x.credentials.user_id,
+        credentials.SCOPES,
+    )
     credentials.reserve(file)
     credentials.save(file, login)
 
@@ -167,9 +192,15 @@ def paste(printed):
 
 
 BROKEN = {
-    "503": (lambda: fake_x.server_error(503, accept=False), 75), "html": (lambda: fake_x.html_200(accept=False), 75), "reset": (lambda: fake_x.reset(accept=False), 75),
-    "closed": (lambda: fake_x.close(accept=False), 75), "hang": (lambda: fake_x.hang(accept=False), 75), "garbage": (lambda: fake_x.answer(200, "\x00\xff{{{"), 75),
-    "null": (lambda: fake_x.answer(200, "null"), 75), "401": (fake_x.unauthorized, 77), "redirect": (lambda: fake_x.redirect(307), 75),
+    "503": (lambda: fake_x.server_error(503, accept=False), 75),
+    "html": (lambda: fake_x.html_200(accept=False), 75),
+    "reset": (lambda: fake_x.reset(accept=False), 75),
+    "closed": (lambda: fake_x.close(accept=False), 75),
+    "hang": (lambda: fake_x.hang(accept=False), 75),
+    "garbage": (lambda: fake_x.answer(200, "\x00\xff{{{"), 75),
+    "null": (lambda: fake_x.answer(200, "null"), 75),
+    "401": (fake_x.unauthorized, 77),
+    "redirect": (lambda: fake_x.redirect(307), 75),
 }
 
 
@@ -181,7 +212,9 @@ def test_broken_answers(still, monkeypatch, capsys, step, name):
     if name == "hang":
         still.extra |= {"READ_TIMEOUT_SECONDS": "0.1", "CONNECT_TIMEOUT_SECONDS": "0.1"}
     still.x.on_token(*([fake_x.ok()] if step == "access token" else []), fault())
-    trouble = attempt(still, monkeypatch, capsys, paste if step == "code" else lambda _: "1234567", oauth2=step == "code")
+    trouble = attempt(
+        still, monkeypatch, capsys, paste if step == "code" else lambda _: "1234567", oauth2=step == "code"
+    )
     if name == "redirect":
         return
     assert trouble.exit_code == code
@@ -207,21 +240,42 @@ def test_denied(still, monkeypatch, capsys):
     assert (trouble.exit_code, "not allowed" in str(trouble)) == (Exit.BLOCKED, True)
 
 
-@pytest.mark.parametrize(("change", "code"), [(lambda a: a.partition("?")[0], 2), (lambda a: re.sub("code=[^&]*&", "", a), 2), (lambda a: re.sub("code=[^&]*", "code=x", a), 77)])
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda a: a.partition("?")[0], 2),
+        (lambda a: re.sub("code=[^&]*&", "", a), 2),
+        (lambda a: re.sub("code=[^&]*", "code=x", a), 77),
+    ],
+)
 def test_addresses_that_are_not_whole(still, monkeypatch, capsys, change, code):
     """A part of the address, one without a code, one with a code that X does not know."""
-    assert attempt(still, monkeypatch, capsys, lambda said: change(paste(said)), oauth2=True).exit_code == code
+    assert (
+        attempt(still, monkeypatch, capsys, lambda said: change(paste(said)), oauth2=True).exit_code == code
+    )
 
 
 def test_fewer_rights(still, monkeypatch, capsys):
     """A login that may not post is refused before it is kept."""
-    scopes = {"access_token": "access-1", "refresh_token": "refresh-1", "expires_in": 7200, "scope": "tweet.read users.read"}
+    scopes = {
+        "access_token": "access-1",
+        "refresh_token": "refresh-1",
+        "expires_in": 7200,
+        "scope": "tweet.read users.read",
+    }
     still.x.on_token(fake_x.answer(200, json.dumps(scopes)))
     still.x.oauth2.access_tokens["access-1"] = still.x.now() + 60
     assert attempt(still, monkeypatch, capsys, paste, oauth2=True).exit_code == Exit.BLOCKED
 
 
-@pytest.mark.parametrize(("fault", "code"), [(fake_x.unauthorized(), 77), (fake_x.server_error(503, accept=False), 75), (fake_x.answer(200, '{"data":{"id":"../me"}}'), 75)])
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (fake_x.unauthorized(), 77),
+        (fake_x.server_error(503, accept=False), 75),
+        (fake_x.answer(200, '{"data":{"id":"../me"}}'), 75),
+    ],
+)
 def test_an_account_without_a_number(still, monkeypatch, capsys, fault, code):
     """Without the account's number the timeline could not be read: such a login is not kept."""
     still.x.on_me(fault)
@@ -241,7 +295,9 @@ def test_another_account(world, monkeypatch, capsys):
     world.warm()
     world.x.credentials = fake_x.Credentials(access_token="99-otherToken")
     monkeypatch.setattr(sys, "stdin", io.StringIO("1234567\n"))
-    settings = config.load({**world.env, "TWITTER_ACCESS_TOKEN": "1234567890-fakeAccessToken0123456789abcdef"})
+    settings = config.load(
+        {**world.env, "TWITTER_ACCESS_TOKEN": "1234567890-fakeAccessToken0123456789abcdef"}
+    )
     with pytest.raises(ProgramError, match="another account"):
         x_login.run(Namespace(oauth2=False, json=False), settings, Clock())
     assert kept(world) is None
@@ -302,9 +358,14 @@ def test_an_ended_login(world, hook):  # noqa: F811
 
 
 NO_ANSWER = {
-    "503": lambda accept: fake_x.server_error(503, accept=accept), "hang": lambda accept: fake_x.hang(accept), "reset": lambda accept: fake_x.reset(accept),
-    "closed": lambda accept: fake_x.close(accept), "garbage": lambda accept: fake_x.garbage_201(accept), "html": lambda accept: fake_x.html_200(accept),
-    "no tokens": lambda accept: fake_x.answer(200, '{"access_token":"access-9"}', accept), "null": lambda accept: fake_x.answer(200, "null", accept),
+    "503": lambda accept: fake_x.server_error(503, accept=accept),
+    "hang": lambda accept: fake_x.hang(accept),
+    "reset": lambda accept: fake_x.reset(accept),
+    "closed": lambda accept: fake_x.close(accept),
+    "garbage": lambda accept: fake_x.garbage_201(accept),
+    "html": lambda accept: fake_x.html_200(accept),
+    "no tokens": lambda accept: fake_x.answer(200, '{"access_token":"access-9"}', accept),
+    "null": lambda accept: fake_x.answer(200, "null", accept),
 }
 
 
@@ -382,7 +443,11 @@ def test_a_revoked_access_token(world):
 def test_an_answer_that_repeats_tokens(world, capsys):
     """X, or a proxy, repeats old and new tokens in its answers: they are in no result, log, database or terminal line."""
     give_login(world, minutes=5)
-    world.x.on_post(fake_x.refuse(403, title="Forbidden", status=403, detail="no: Bearer access-1, before access-0 refresh-0"))
+    world.x.on_post(
+        fake_x.refuse(
+            403, title="Forbidden", status=403, detail="no: Bearer access-1, before access-0 refresh-0"
+        )
+    )
     result = world.tick()
     assert result.exit_code == Exit.BLOCKED
     log.say("refresh-1 access-1")
@@ -490,7 +555,11 @@ def test_a_login_that_may_not_write(world):
     give_login(world)
     world.x.on_post(fake_x.read_only())
     result = world.tick()
-    assert (result.exit_code, "Read and write" in result.fix, "login --oauth2" in result.fix) == (Exit.BLOCKED, True, True)
+    assert (result.exit_code, "Read and write" in result.fix, "login --oauth2" in result.fix) == (
+        Exit.BLOCKED,
+        True,
+        True,
+    )
 
 
 def test_the_file_vanishes_during_a_run(world):
@@ -514,10 +583,20 @@ def test_the_file_breaks_during_a_run(world):
 # ---- the file, and the pure rules -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("content", [
-    "", "null", "[]", "{", '{"kind":"oauth3"}', '{"kind":"oauth1","token":"a b","token_secret":"x","at":1}', '{"kind":"oauth1","token":"a","at":1}',
-    '{"kind":"oauth2","access":"a","refresh":"b","expires_at":1,"issued_at":1,"user_id":"1/../2","scopes":[]}', "[" * 100_000,
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "null",
+        "[]",
+        "{",
+        '{"kind":"oauth3"}',
+        '{"kind":"oauth1","token":"a b","token_secret":"x","at":1}',
+        '{"kind":"oauth1","token":"a","at":1}',
+        '{"kind":"oauth2","access":"a","refresh":"b","expires_at":1,"issued_at":1,"user_id":"1/../2","scopes":[]}',
+        "[" * 100_000,
+    ],
+)
 def test_a_file_that_cannot_be_used(tmp_path, content):
     """A broken file is told with what to do; it never becomes half a login."""
     file = tmp_path / "credentials.json"
@@ -558,8 +637,19 @@ def test_the_file_wins_over_env(world):
 def test_when_a_renewal_is_due():
     """Ten minutes before the end, earlier for runs that may take longer, and when the clock went back behind the issue."""
     login = RenewableLogin("a", "b", NOW + timedelta(hours=2), NOW, "1")
-    for minutes, run, due in ((0, 0, False), (109, 0, False), (110, 0, True), (119, 0, True), (90, 30, True), (89, 30, False), (-9, 0, False), (-11, 0, True)):
-        assert credentials.renewal_due(login, NOW + timedelta(minutes=minutes), timedelta(minutes=run)) is due, minutes
+    for minutes, run, due in (
+        (0, 0, False),
+        (109, 0, False),
+        (110, 0, True),
+        (119, 0, True),
+        (90, 30, True),
+        (89, 30, False),
+        (-9, 0, False),
+        (-11, 0, True),
+    ):
+        assert (
+            credentials.renewal_due(login, NOW + timedelta(minutes=minutes), timedelta(minutes=run)) is due
+        ), minutes
 
 
 def test_a_login_about_to_end(world, hook):  # noqa: F811
@@ -579,16 +669,31 @@ def test_a_login_about_to_end(world, hook):  # noqa: F811
     assert [json.loads(b)["title"] for _, b in hook.seen][1:] == ["twitter_manager: login is over"]
 
 
-@pytest.mark.parametrize("data", [
-    None, {}, {"access_token": "a"}, {"access_token": "a", "refresh_token": "b"}, {"access_token": "a", "refresh_token": "b", "expires_in": "soon"},
-    {"access_token": "a\n", "refresh_token": "b", "expires_in": 7200}, {"access_token": "a", "refresh_token": ["b"], "expires_in": 7200},
-    {"access_token": "a", "refresh_token": "b", "expires_in": 0}, {"access_token": "a", "refresh_token": "b", "expires_in": 1e300}, {"access_token": "a" * 5000, "refresh_token": "b", "expires_in": 7200},
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        {},
+        {"access_token": "a"},
+        {"access_token": "a", "refresh_token": "b"},
+        {"access_token": "a", "refresh_token": "b", "expires_in": "soon"},
+        {"access_token": "a\n", "refresh_token": "b", "expires_in": 7200},
+        {"access_token": "a", "refresh_token": ["b"], "expires_in": 7200},
+        {"access_token": "a", "refresh_token": "b", "expires_in": 0},
+        {"access_token": "a", "refresh_token": "b", "expires_in": 1e300},
+        {"access_token": "a" * 5000, "refresh_token": "b", "expires_in": 7200},
+    ],
+)
 def test_answers_without_tokens(data):
     """Only an answer with two sound tokens and a life counts as renewed."""
     login = RenewableLogin("a", "b", NOW, NOW, "1")
     assert credentials.from_answer(data, NOW, login) is None
-    assert credentials.from_answer({"access_token": "c", "refresh_token": "d", "expires_in": 7200}, NOW, login).access == "c"
+    assert (
+        credentials.from_answer(
+            {"access_token": "c", "refresh_token": "d", "expires_in": 7200}, NOW, login
+        ).access
+        == "c"
+    )
 
 
 def test_secrets_do_not_show(world):

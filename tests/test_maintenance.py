@@ -201,11 +201,22 @@ def old_rows(world):
     """Rows of every table from two years ago: posts of each state with an attempt, a candidate, a run."""
     then = datetime.now(UTC) - timedelta(days=730)
     with open_now(world) as db:
-        for number, outcome in enumerate((Outcome.POSTED, Outcome.REFUSED, Outcome.UNKNOWN, Outcome.NOT_SENT)):
-            made = db.claim(Draft(f"Old text {number}.", "wording"), slot_of(then + timedelta(hours=number), 60), then)
+        for number, outcome in enumerate(
+            (Outcome.POSTED, Outcome.REFUSED, Outcome.UNKNOWN, Outcome.NOT_SENT)
+        ):
+            made = db.claim(
+                Draft(f"Old text {number}.", "wording"), slot_of(then + timedelta(hours=number), 60), then
+            )
             attempt = db.begin_send(made, "old", then)
             tweet = 1288834974657 + number if outcome is Outcome.POSTED else None
-            db.settle(db.post(made.id), attempt, SendResult(outcome, tweet_id=(int(then.timestamp() * 1000) - 1288834974657) << 22 if tweet else None), then)
+            db.settle(
+                db.post(made.id),
+                attempt,
+                SendResult(
+                    outcome, tweet_id=(int(then.timestamp() * 1000) - 1288834974657) << 22 if tweet else None
+                ),
+                then,
+            )
         db.add_candidates("old", [Candidate("s", "Old?", 1.0, Verdict())], then)
         db.add_candidates("new", [Candidate("s", "New?", 1.0, Verdict())], datetime.now(UTC))
         db.begin_run("old", "tick", "", "0", then)
@@ -219,7 +230,12 @@ def test_prunes_by_retention_and_never_posts(world):
     report = maintain(world)
     assert report.data["pruned"] == {"candidates": 1, "runs": 1, "attempts": 2}
     assert [tuple(row) for row in world.rows()] == posts
-    left = {row["status"] for row in world.rows("SELECT p.status FROM attempts a JOIN posts p ON p.id = a.post_id WHERE a.started < 1770000000")}
+    left = {
+        row["status"]
+        for row in world.rows(
+            "SELECT p.status FROM attempts a JOIN posts p ON p.id = a.post_id WHERE a.started < 1770000000"
+        )
+    }
     assert left == {"unknown", "pending"}
     with open_now(world) as db:
         assert all(db.is_known_text(f"old TEXT {number}") for number in (0, 2, 3))
@@ -305,7 +321,9 @@ def test_damage_is_told_with_what_to_type(world, harm, monkeypatch):
             if harm == "reference":
                 db.execute("INSERT INTO attempts(post_id, started) VALUES (999, 1)")
             else:
-                db.executescript("PRAGMA writable_schema=1; UPDATE sqlite_master SET sql = 'CREATE INDEX posts_created ON posts(sent_at)' WHERE name = 'posts_created';")
+                db.executescript(
+                    "PRAGMA writable_schema=1; UPDATE sqlite_master SET sql = 'CREATE INDEX posts_created ON posts(sent_at)' WHERE name = 'posts_created';"
+                )
     before = world.database.read_bytes()
     world.move(days=1)
     report = maintain(world)
@@ -342,7 +360,11 @@ def test_damage_is_alerted_and_its_end_too(world):
     try:
         post(world, 2)
         maintain(world)
-        world.extra |= {"ALERT_URLS": f"json://127.0.0.1:{server.server_port}/hook", "ALERT_NO_POST_HOURS": "720", "ALERT_LOW_LIBRARY_DAYS": "0"}
+        world.extra |= {
+            "ALERT_URLS": f"json://127.0.0.1:{server.server_port}/hook",
+            "ALERT_NO_POST_HOURS": "720",
+            "ALERT_LOW_LIBRARY_DAYS": "0",
+        }
         saved = world.database.read_bytes()
         with contextlib.closing(sqlite3.connect(world.database, isolation_level=None)) as db:
             db.execute("INSERT INTO attempts(post_id, started) VALUES (999, 1)")
@@ -354,7 +376,10 @@ def test_damage_is_alerted_and_its_end_too(world):
         assert f"restore {backups(world)[0]}" in messages[0]["message"]
         world.database.write_bytes(saved)
         assert maintain(world).trouble is None
-        assert [json.loads(body)["title"] for _, body in server.seen] == ["twitter_manager: damage", "twitter_manager: damage is over"]
+        assert [json.loads(body)["title"] for _, body in server.seen] == [
+            "twitter_manager: damage",
+            "twitter_manager: damage is over",
+        ]
     finally:
         server.shutdown()
         server.server_close()
@@ -405,9 +430,19 @@ def test_a_full_disk_of_its_own(tmp_path):
         world.cli("maintain")
         folder = world.folder / "data" / "backups"
         saved = backups(world)[0].read_bytes()
-        script = (f"mount -t tmpfs -o size=160k none {folder} && cat > {folder}/twitter-20200101T000000.db && {sys.executable} -m src.twitter_manager maintain; "
-                  f"echo exit $?; ls -A {folder}")
-        done = subprocess.run(["unshare", "-m", "sh", "-c", script], input=saved, cwd=ROOT, env={"PATH": "/usr/sbin:/usr/bin:/bin", **world.env}, capture_output=True, timeout=60, check=False)
+        script = (
+            f"mount -t tmpfs -o size=160k none {folder} && cat > {folder}/twitter-20200101T000000.db && {sys.executable} -m src.twitter_manager maintain; "
+            f"echo exit $?; ls -A {folder}"
+        )
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-c", script],
+            input=saved,
+            cwd=ROOT,
+            env={"PATH": "/usr/sbin:/usr/bin:/bin", **world.env},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
         if b"unshare" in done.stderr or b"mount:" in done.stderr:
             pytest.skip(done.stderr.decode())
         assert done.stdout.decode() == "exit 74\ntwitter-20200101T000000.db\n"
@@ -437,7 +472,13 @@ def test_a_backup_that_differs_is_no_backup(world):
         with contextlib.closing(sqlite3.connect(unfinished, isolation_level=None)) as db:
             db.execute("DELETE FROM runs")
 
-    for act, words in ((spoil, "does not hold"), (lambda: scratch(next(f for f in old.parent.iterdir() if f.name.startswith(".")), 4096, 9000), "damaged as soon")):
+    for act, words in (
+        (spoil, "does not hold"),
+        (
+            lambda: scratch(next(f for f in old.parent.iterdir() if f.name.startswith(".")), 4096, 9000),
+            "damaged as soon",
+        ),
+    ):
         failpoints._plan, real = Plan("maintain.backup_written", act), failpoints._plan
         try:
             trouble = maintain(world).trouble
@@ -463,8 +504,21 @@ def test_leftovers_of_dead_runs_go(world):
     data, models = world.folder / "data", world.folder / "data" / "models"
     models.mkdir()
     (data / "backups").mkdir()
-    old = [data / ".alerts.json.123", data / ".twitter.db.77-journal", data / "backups" / ".twitter-20260101T000000.db.9", models / ".ACTIVE.json.5", models / ".embedded-x.42"]
-    kept = [data / ".alerts.json.124", data / ".hidden", data / "twitter.db.damaged-20260101T000000", models / "owner--name-abc", models / ".embedded-y.43", data / ".link.9"]
+    old = [
+        data / ".alerts.json.123",
+        data / ".twitter.db.77-journal",
+        data / "backups" / ".twitter-20260101T000000.db.9",
+        models / ".ACTIVE.json.5",
+        models / ".embedded-x.42",
+    ]
+    kept = [
+        data / ".alerts.json.124",
+        data / ".hidden",
+        data / "twitter.db.damaged-20260101T000000",
+        models / "owner--name-abc",
+        models / ".embedded-y.43",
+        data / ".link.9",
+    ]
     for path in old + kept:
         if path.parent == models and "embedded" in path.name:
             path.mkdir()
@@ -488,19 +542,40 @@ def test_models_that_nothing_points_to_go(world):
     """Of the converted models the one in use, the one before and the one that ships stay; what the owner brought stays too."""
     models = world.folder / "data" / "models"
     shipping = choose.embedded_folder(models)
-    for name in (shipping.name, "embedded-1-current", "embedded-2-previous", "embedded-3-old", "embedded-4-young", "owner--name-0123", "embedded-5-no-manifest"):
+    for name in (
+        shipping.name,
+        "embedded-1-current",
+        "embedded-2-previous",
+        "embedded-3-old",
+        "embedded-4-young",
+        "owner--name-0123",
+        "embedded-5-no-manifest",
+    ):
         (models / name).mkdir(parents=True)
         if "no-manifest" not in name:
             (models / name / versions.MANIFEST).write_text("{}")
         aged(models / name, world, 3 if "young" not in name else 0.5)
-    (models / versions.ACTIVE).write_text(json.dumps({"current": "embedded-1-current", "previous": "embedded-2-previous"}))
+    (models / versions.ACTIVE).write_text(
+        json.dumps({"current": "embedded-1-current", "previous": "embedded-2-previous"})
+    )
     assert maintain(world).data["removed"] == ["embedded-3-old"]
     aged(models / "embedded-4-young", world, 3)
     (models / versions.ACTIVE).write_text("{broken")
     assert maintain(world).data["removed"] == []
-    (models / versions.ACTIVE).write_text(json.dumps({"embedded": {"current": "embedded-1-current"}, "owner/name": {"current": "embedded-4-young"}}))
+    (models / versions.ACTIVE).write_text(
+        json.dumps(
+            {"embedded": {"current": "embedded-1-current"}, "owner/name": {"current": "embedded-4-young"}}
+        )
+    )
     assert maintain(world).data["removed"] == ["embedded-2-previous"]
-    assert {f.name for f in models.iterdir()} == {shipping.name, "embedded-1-current", "embedded-4-young", "owner--name-0123", "embedded-5-no-manifest", versions.ACTIVE}
+    assert {f.name for f in models.iterdir()} == {
+        shipping.name,
+        "embedded-1-current",
+        "embedded-4-young",
+        "owner--name-0123",
+        "embedded-5-no-manifest",
+        versions.ACTIVE,
+    }
 
 
 def test_old_log_files_go(world):
@@ -556,7 +631,10 @@ def test_every_step_is_passed(world):
         restore(world, backups(world)[0])
     finally:
         failpoints._plan = real
-    assert [n for n in dict.fromkeys(plan.reached) if n.startswith(("maintain.", "restore."))] == [*MAINTAIN_NAMES, *RESTORE_NAMES]
+    assert [n for n in dict.fromkeys(plan.reached) if n.startswith(("maintain.", "restore."))] == [
+        *MAINTAIN_NAMES,
+        *RESTORE_NAMES,
+    ]
 
 
 @pytest.mark.parametrize("name", RESTORE_NAMES)
@@ -604,7 +682,11 @@ def test_restore_brings_back_what_was_posted_since(world):
     before = world.database.read_bytes()
     data, words = restore(world, backup)
     assert Path(data["kept"]).read_bytes() == before
-    assert stat.S_IMODE(Path(data["kept"]).stat().st_mode) == stat.S_IMODE(world.database.stat().st_mode) == 0o600
+    assert (
+        stat.S_IMODE(Path(data["kept"]).stat().st_mode)
+        == stat.S_IMODE(world.database.stat().st_mode)
+        == 0o600
+    )
     assert data["posts"] == len(world.rows())
     assert "reads your timeline first" in words
     result = world.tick()
@@ -730,7 +812,10 @@ def test_restore_settles_what_was_unknown_then(world):
     settle_down(world)
 
 
-@pytest.mark.parametrize("name", ["tick.recovered", "reconcile.read", "tick.due", "claim.committed", "send.after", "settle.committed"])
+@pytest.mark.parametrize(
+    "name",
+    ["tick.recovered", "reconcile.read", "tick.due", "claim.committed", "send.after", "settle.committed"],
+)
 def test_the_run_after_a_restore_is_killed(world, name):
     """kill -9 in the first runs after a restore: nothing doubled, nothing lost."""
     post(world, 2)
@@ -777,11 +862,20 @@ def torn(folder, world):
     return path
 
 
-@pytest.mark.parametrize(("make", "kind", "words"), [
-    (lambda folder, world: folder / "none.db", UsageError, "not a file"), (lambda folder, world: folder, UsageError, "not a file"),
-    (lambda folder, world: world.database, UsageError, "itself"), (foreign, StorageError, "another program"), (newer, StorageError, "newer version"),
-    (broken, StorageError, "."), (words_only, StorageError, "not a database"), (torn, StorageError, "malformed"),
-], ids=["missing", "folder", "itself", "foreign", "newer", "broken", "text", "torn"])
+@pytest.mark.parametrize(
+    ("make", "kind", "words"),
+    [
+        (lambda folder, world: folder / "none.db", UsageError, "not a file"),
+        (lambda folder, world: folder, UsageError, "not a file"),
+        (lambda folder, world: world.database, UsageError, "itself"),
+        (foreign, StorageError, "another program"),
+        (newer, StorageError, "newer version"),
+        (broken, StorageError, "."),
+        (words_only, StorageError, "not a database"),
+        (torn, StorageError, "malformed"),
+    ],
+    ids=["missing", "folder", "itself", "foreign", "newer", "broken", "text", "torn"],
+)
 def test_restore_refuses_what_is_no_backup(world, tmp_path, make, kind, words):
     """Whatever is not a sound database of this program is refused with words; the database keeps every byte."""
     post(world, 2)
@@ -946,7 +1040,10 @@ def test_after_damage_the_tick_names_the_backup(world):
 def test_killed_at_every_system_call(tmp_path, capsys, command):
     """kill -9 at every call that touches our files: the database and the backups are whole; the next runs go on."""
     need("strace", "strace")
-    base = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tmp_path) / f"twitter_manager-{os.getpid()}-{command}"
+    base = (
+        Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tmp_path)
+        / f"twitter_manager-{os.getpid()}-{command}"
+    )
     base.mkdir()
     try:
         with new_world(base, READ_TIMEOUT_SECONDS="3") as world:
@@ -965,8 +1062,23 @@ def test_killed_at_every_system_call(tmp_path, capsys, command):
 
             def traced(*options):
                 arguments = ["maintain"] if command == "maintain" else ["restore", str(backups(world)[0])]
-                words = ["strace", "-f", "-qq", *options, sys.executable, "-m", "src.twitter_manager", *arguments]
-                return subprocess.run(words, cwd=ROOT, env={"PATH": "/usr/bin:/bin", **world.env}, capture_output=True, check=False).returncode
+                words = [
+                    "strace",
+                    "-f",
+                    "-qq",
+                    *options,
+                    sys.executable,
+                    "-m",
+                    "src.twitter_manager",
+                    *arguments,
+                ]
+                return subprocess.run(
+                    words,
+                    cwd=ROOT,
+                    env={"PATH": "/usr/bin:/bin", **world.env},
+                    capture_output=True,
+                    check=False,
+                ).returncode
 
             fresh()
             assert traced("-o", str(base / "strace.log"), "-y", "-e", "trace=%file,%desc") == 0
@@ -979,7 +1091,9 @@ def test_killed_at_every_system_call(tmp_path, capsys, command):
             kills = 0
             for name, number in points:
                 fresh()
-                code = traced("-o", "/dev/null", "-e", f"trace={name}", "-e", f"inject={name}:signal=KILL:when={number}")
+                code = traced(
+                    "-o", "/dev/null", "-e", f"trace={name}", "-e", f"inject={name}:signal=KILL:when={number}"
+                )
                 kills += code not in {0, 74}
                 assert len(whole(world.database)) in {2, 3}, (name, number)
                 assert backups(world), (name, number)

@@ -55,13 +55,16 @@ def test_added_weights_are_refused(tmp_path, folder):
         locate(settings)
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    (lambda f: shutil.rmtree(f) or f.mkdir(), "is empty"),
-    (lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"), "only pickled ones"),
-    (lambda f: (f / "model.safetensors").unlink(), "no safetensors"),
-    (lambda f: (f / "config.json").write_text('{"auto_map": {"AutoModel": "evil.Model"}}'), "auto_map"),
-    (lambda f: (f / "tokenizer_config.json").write_text('{"auto_map": {}}'), "auto_map"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda f: shutil.rmtree(f) or f.mkdir(), "is empty"),
+        (lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"), "only pickled ones"),
+        (lambda f: (f / "model.safetensors").unlink(), "no safetensors"),
+        (lambda f: (f / "config.json").write_text('{"auto_map": {"AutoModel": "evil.Model"}}'), "auto_map"),
+        (lambda f: (f / "tokenizer_config.json").write_text('{"auto_map": {}}'), "auto_map"),
+    ],
+)
 def test_unsafe_folders(folder, change, words):
     """An empty folder, pickled weights, and a model that wants to run code are refused with the reason and a fix."""
     change(folder)

@@ -34,7 +34,11 @@ WRITES = "import json, sys\nfor s in json.load(sys.stdin)['statements']: print(j
 
 
 def some_files(seed=5):
-    return {"config.json": b'{"model_type": "llama"}', "tokenizer.json": json.dumps({"n": seed}).encode(), "model.safetensors": random.Random(seed).randbytes(900_000)}
+    return {
+        "config.json": b'{"model_type": "llama"}',
+        "tokenizer.json": json.dumps({"n": seed}).encode(),
+        "model.safetensors": random.Random(seed).randbytes(900_000),
+    }
 
 
 @pytest.fixture
@@ -54,7 +58,11 @@ def writer(monkeypatch):
     real = client.subprocess.Popen
 
     def become(openings):
-        monkeypatch.setattr(client.subprocess, "Popen", lambda command, **options: real([sys.executable, "-c", WRITES % openings], **options))
+        monkeypatch.setattr(
+            client.subprocess,
+            "Popen",
+            lambda command, **options: real([sys.executable, "-c", WRITES % openings], **options),
+        )
 
     become(OPENINGS)
     return become
@@ -63,10 +71,22 @@ def writer(monkeypatch):
 @pytest.fixture
 def make(server, tmp_path, library):
     """Settings for a MODEL, a revision and more."""
+
     def made(repo=None, model=NAME, **more):
         revision = repo.revision if repo else ""
-        return config.load({"DATA_DIR": str(tmp_path / "data"), "MODEL": model, "MODEL_REVISION": revision, "HF_ENDPOINT": server.url,
-                            "SOURCES": str(library), "BUILTIN_LIBRARY": "false", "GENERATE_SECONDS": "60", **more})
+        return config.load(
+            {
+                "DATA_DIR": str(tmp_path / "data"),
+                "MODEL": model,
+                "MODEL_REVISION": revision,
+                "HF_ENDPOINT": server.url,
+                "SOURCES": str(library),
+                "BUILTIN_LIBRARY": "false",
+                "GENERATE_SECONDS": "60",
+                **more,
+            }
+        )
+
     return made
 
 
@@ -80,7 +100,11 @@ def embedded(settings, name=None):
     folder.mkdir(parents=True)
     for file, data in some_files(1).items():
         (folder / file).write_bytes(data)
-    said = {"source": {"gguf": GGUF_SHA256}, "adapter": {"sha256": "ab", "from": "shipped"}, "files": choose.checksums(folder)}
+    said = {
+        "source": {"gguf": GGUF_SHA256},
+        "adapter": {"sha256": "ab", "from": "shipped"},
+        "files": choose.checksums(folder),
+    }
     (folder / versions.MANIFEST).write_text(json.dumps(said))
     return folder
 
@@ -147,9 +171,14 @@ def test_a_revision_on_the_command_line(server, make, writer):
     assert choose.locate(make()).folder == bare
 
 
-@pytest.mark.parametrize(("model", "revision", "words"), [
-    (NAME, "", "no commit of owner/name is pinned"), (NAME, "main", "'main' is not a commit"), ("name", "f" * 40, "neither"),
-])
+@pytest.mark.parametrize(
+    ("model", "revision", "words"),
+    [
+        (NAME, "", "no commit of owner/name is pinned"),
+        (NAME, "main", "'main' is not a commit"),
+        ("name", "f" * 40, "neither"),
+    ],
+)
 def test_only_pinned_commits(make, model, revision, words):
     """Without a full commit nothing is fetched."""
     with pytest.raises(ConfigError, match=words) as caught:
@@ -157,7 +186,9 @@ def test_only_pinned_commits(make, model, revision, words):
     assert caught.value.fix
 
 
-@pytest.mark.parametrize("openings", [[("Sure, here is the question: what is this", -0.1, -0.2)], []], ids=["chat", "nothing"])
+@pytest.mark.parametrize(
+    "openings", [[("Sure, here is the question: what is this", -0.1, -0.2)], []], ids=["chat", "nothing"]
+)
 def test_a_bad_writer_is_not_used(server, make, writer, openings):
     """A model whose texts the gates refuse is not switched to; the one in use stays, and a later try fetches nothing again."""
     settings = make(server.add(NAME, some_files()))
@@ -174,7 +205,11 @@ def test_a_bad_writer_is_not_used(server, make, writer, openings):
     assert server.bytes_asked("model.safetensors") == []
 
 
-@pytest.mark.parametrize("fault", [("/api/", Fault(status=503)), ("/storage/", Fault(spoil=True)), ("/storage/", Fault(status=404))], ids=["503", "spoilt", "404"])
+@pytest.mark.parametrize(
+    "fault",
+    [("/api/", Fault(status=503)), ("/storage/", Fault(spoil=True)), ("/storage/", Fault(status=404))],
+    ids=["503", "spoilt", "404"],
+)
 def test_the_present_model_stays(server, make, writer, fault):
     """Whatever the hub does, the present model writes; then the same command succeeds."""
     first, second = (server.add(NAME, some_files(seed)) for seed in (1, 2))
@@ -187,7 +222,9 @@ def test_the_present_model_stays(server, make, writer, fault):
     assert choose.locate(make(second)).folder != update(make(second))[0]
 
 
-@pytest.mark.parametrize("place", ["model.part", "model.downloaded", "model.tried", "model.renamed", "model.switched"])
+@pytest.mark.parametrize(
+    "place", ["model.part", "model.downloaded", "model.tried", "model.renamed", "model.switched"]
+)
 @pytest.mark.parametrize("past", ["embedded", "another revision"])
 def test_killed_anywhere(server, make, writer, place, past):
     """kill -9 at every step: some sound model is in use at once, the same command ends the work, rollback finds the one before."""
@@ -337,8 +374,19 @@ def tiny(tmp_path_factory):
 def still(tmp_path, server, library):
     """A world in real time whose MODEL is a hub model."""
     with fake_x.FakeX() as x:
-        yield World(tmp_path, x, None, extra={"POST_INTERVAL_MINUTES": "1440", "MODEL": NAME, "HF_ENDPOINT": server.url, "CANDIDATES": "8",
-                                              "SOURCES": str(library), "BUILTIN_LIBRARY": "false"})
+        yield World(
+            tmp_path,
+            x,
+            None,
+            extra={
+                "POST_INTERVAL_MINUTES": "1440",
+                "MODEL": NAME,
+                "HF_ENDPOINT": server.url,
+                "CANDIDATES": "8",
+                "SOURCES": str(library),
+                "BUILTIN_LIBRARY": "false",
+            },
+        )
 
 
 def test_a_real_model_from_the_hub(still, server, tiny):
@@ -350,7 +398,9 @@ def test_a_real_model_from_the_hub(still, server, tiny):
     folder = json.loads(done.stdout)["folder"]
     shown = json.loads(still.cli("model", "show", "--all", "--json", env=env).stdout)
     assert (shown["folder"], shown["revision"], shown["note"]) == (folder, repo.revision, "")
-    assert [(v["use"], v["name"], v["revision"]) for v in shown["versions"]] == [("in use", NAME, repo.revision)]
+    assert [(v["use"], v["name"], v["revision"]) for v in shown["versions"]] == [
+        ("in use", NAME, repo.revision)
+    ]
     modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (still.folder / "data" / "models").rglob("*")}
     assert {mode for name, mode in modes.items() if "." in name} == {0o600}
     assert modes[os.path.basename(folder)] == 0o700
@@ -382,8 +432,12 @@ def test_a_real_model_in_shards(make, server, tmp_path):
     folder, _ = update(settings)
     assert len(list(folder.glob("model-*.safetensors"))) > 1
     statements = sources.load(settings.library_paths).statements
-    written = client.write(settings, choose.locate(settings), [(s.id, s.statement) for s in statements], seconds=120, seed=1)
-    assert any(judge_opening(text, s, s.statement).passed for s in statements for text, _ in written[s.id].openings)
+    written = client.write(
+        settings, choose.locate(settings), [(s.id, s.statement) for s in statements], seconds=120, seed=1
+    )
+    assert any(
+        judge_opening(text, s, s.statement).passed for s in statements for text, _ in written[s.id].openings
+    )
 
 
 def test_a_tick_names_the_command(still):
@@ -422,13 +476,29 @@ def test_tuning_from_the_owners_examples(tmp_path, library):
     models = tmp_path / "data" / "models"
     shutil.copytree(installed, models / installed.name, copy_function=os.link)
     examples = tmp_path / "mine.jsonl"
-    examples.write_text("".join(json.dumps({"statement": s, "opening": o}) + "\n" for _, _, s, o in tiny_model.STATEMENTS))
+    examples.write_text(
+        "".join(json.dumps({"statement": s, "opening": o}) + "\n" for _, _, s, o in tiny_model.STATEMENTS)
+    )
     (tmp_path / "empty.env").touch(mode=0o600)
-    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "ENV_FILE": str(tmp_path / "empty.env"), "DATA_DIR": str(tmp_path / "data"), "LOG_DIR": str(tmp_path / "logs"),
-           "SOURCES": str(library), "BUILTIN_LIBRARY": "false"}
+    env = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(ROOT),
+        "ENV_FILE": str(tmp_path / "empty.env"),
+        "DATA_DIR": str(tmp_path / "data"),
+        "LOG_DIR": str(tmp_path / "logs"),
+        "SOURCES": str(library),
+        "BUILTIN_LIBRARY": "false",
+    }
 
     def typed(*arguments):
-        return subprocess.run([sys.executable, "-m", "src.twitter_manager", "model", *arguments], cwd="/", env=env, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [sys.executable, "-m", "src.twitter_manager", "model", *arguments],
+            cwd="/",
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     short = typed("tune", "--examples", str(examples), "--epochs", "0.02")
     assert (short.returncode, "wrote a usable text for" in short.stderr) == (69, True), short.stderr

@@ -77,9 +77,17 @@ def test_rate_limits():
     assert decide(limits=[replace(spent, reset=NOW)]) is None
 
 
-@pytest.mark.parametrize(("hours", "hour", "quiet"), [
-    ("22:00-07:00", 21, False), ("22:00-07:00", 22, True), ("22:00-07:00", 3, True), ("22:00-07:00", 7, False), ("09:00-17:00", 12, True), ("09:00-17:00", 18, False),
-])
+@pytest.mark.parametrize(
+    ("hours", "hour", "quiet"),
+    [
+        ("22:00-07:00", 21, False),
+        ("22:00-07:00", 22, True),
+        ("22:00-07:00", 3, True),
+        ("22:00-07:00", 7, False),
+        ("09:00-17:00", 12, True),
+        ("09:00-17:00", 18, False),
+    ],
+)
 def test_quiet_hours(hours, hour, quiet):
     """Quiet hours follow the wall clock of their zone, over midnight too, in summer and in winter."""
     for month in (1, 7):

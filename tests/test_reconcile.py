@@ -64,7 +64,9 @@ def test_a_read_costs_little(world):
     lose(world)
     world.move(minutes=1)
     world.tick()
-    spent = world.rows("SELECT total(usd) FROM spending WHERE kind = 'read' AND at > ?", world.x.now() - 120)[0][0]
+    spent = world.rows("SELECT total(usd) FROM spending WHERE kind = 'read' AND at > ?", world.x.now() - 120)[
+        0
+    ][0]
     assert 0 < spent <= 0.003
 
 
@@ -115,7 +117,14 @@ def test_the_canary_was_deleted(world):
     assert row(world, post_id)["status"] == "failed"
 
 
-@pytest.mark.parametrize("text", ["Use <b> & \"quotes\" in HTML's attributes, ok?", "Cafe\u0301 and  two   spaces", "a &amp; b stays a &amp; b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Use <b> & "quotes" in HTML\'s attributes, ok?',
+        "Cafe\u0301 and  two   spaces",
+        "a &amp; b stays a &amp; b",
+    ],
+)
 def test_what_x_does_to_a_text(world, text):
     """HTML escapes, normal forms and white space do not hide a lost post."""
     world.texts.queue.append(text)
@@ -269,7 +278,16 @@ def test_cold_start_imports_the_account(tmp_path):
         assert world.tick().outcome == "posted"
 
 
-@pytest.mark.parametrize("view", [fake_x.not_found(), fake_x.malformed(), fake_x.errors_200(), fake_x.server_error(503, accept=False), fake_x.unauthorized()])
+@pytest.mark.parametrize(
+    "view",
+    [
+        fake_x.not_found(),
+        fake_x.malformed(),
+        fake_x.errors_200(),
+        fake_x.server_error(503, accept=False),
+        fake_x.unauthorized(),
+    ],
+)
 def test_cold_start_fails_closed(tmp_path, view):
     """A new database and a timeline that cannot be read: nothing is posted; when it can be read, it goes on."""
     with new_world(tmp_path) as world:
@@ -315,7 +333,12 @@ def test_a_deleted_database(world):
 def still(tmp_path):
     """A world in real time, which subprocesses share, with one lost post."""
     with fake_x.FakeX() as x:
-        world = World(tmp_path, x, None, extra={"POST_INTERVAL_MINUTES": "1440", "CANDIDATES": "0", "RECONCILE_DELAYS_SECONDS": "0.01"})
+        world = World(
+            tmp_path,
+            x,
+            None,
+            extra={"POST_INTERVAL_MINUTES": "1440", "CANDIDATES": "0", "RECONCILE_DELAYS_SECONDS": "0.01"},
+        )
         x.tweet_by_hand("An old tweet.")
         x.accepted[0].at -= 2 * 86400
         x.accepted[0].id -= (2 * 86400 * 1000) << 22
@@ -357,7 +380,11 @@ def test_reconcile_by_hand(still):
     assert still.cli().returncode == 0
     assert still.x.texts() == []
     again = still.cli("reconcile", post_id, "--posted", "1456012973835788293")
-    assert (again.returncode, still.ours()[0]["tweet_id"], still.ours()[0]["resolved_by"]) == (0, 1456012973835788293, "operator")
+    assert (again.returncode, still.ours()[0]["tweet_id"], still.ours()[0]["resolved_by"]) == (
+        0,
+        1456012973835788293,
+        "operator",
+    )
 
 
 def test_reconcile_by_hand_refuses_nonsense(still):
@@ -390,5 +417,3 @@ def test_an_id_that_x_gives_twice(world):
     assert world.statuses()[-1] == "unknown"
     assert world.ours()[-2]["tweet_id"] == known
     world.check_promise()
-
-

@@ -49,15 +49,23 @@ class Made:
 def make(world, days=30):
     found = report.read(world.settings, datetime.now(UTC), days)
     return Made(
-        found, report.as_text(found, world.settings), json.loads(json.dumps(report.as_data(found, world.settings), default=str)),
-        as_prometheus(found, world.settings), as_html(found, world.settings), list(world.x.accepted), world.rows("SELECT * FROM runs ORDER BY id"))
+        found,
+        report.as_text(found, world.settings),
+        json.loads(json.dumps(report.as_data(found, world.settings), default=str)),
+        as_prometheus(found, world.settings),
+        as_html(found, world.settings),
+        list(world.x.accepted),
+        world.rows("SELECT * FROM runs ORDER BY id"),
+    )
 
 
 @pytest.fixture(scope="module")
 def stretch(tmp_path_factory):
     """Two and a half days with an outage, a power cut, credits used up and lost answers."""
     folder = tmp_path_factory.mktemp("stretch")
-    with new_world(folder, DAILY_BUDGET_USD="1", MONTHLY_BUDGET_USD="20", **small_library(folder, 800)) as world:
+    with new_world(
+        folder, DAILY_BUDGET_USD="1", MONTHLY_BUDGET_USD="20", **small_library(folder, 800)
+    ) as world:
         simulate(world, HOURS, composer=Texts())
         yield make(world)
 
@@ -79,15 +87,34 @@ def test_each_run_measures_itself(world):
     world.next_slot()
     world.x.on_post(fake_x.close(accept=True))
     world.tick()
-    plain, lost = (json.loads(row["metrics"]) for row in world.rows("SELECT metrics FROM runs ORDER BY id DESC LIMIT 2")[::-1])
-    assert {"open_seconds", "settle_seconds", "due_seconds", "compose_seconds", "send_seconds", "seconds", "program_peak_mb", "cpu_seconds"} <= set(plain)
-    assert (plain["attempts"], plain["http_status"], plain["cost_usd"], plain["x-rate-limit-remaining"]) == (1, 201, 0.015, 42)
+    plain, lost = (
+        json.loads(row["metrics"])
+        for row in world.rows("SELECT metrics FROM runs ORDER BY id DESC LIMIT 2")[::-1]
+    )
+    assert {
+        "open_seconds",
+        "settle_seconds",
+        "due_seconds",
+        "compose_seconds",
+        "send_seconds",
+        "seconds",
+        "program_peak_mb",
+        "cpu_seconds",
+    } <= set(plain)
+    assert (plain["attempts"], plain["http_status"], plain["cost_usd"], plain["x-rate-limit-remaining"]) == (
+        1,
+        201,
+        0.015,
+        42,
+    )
     assert plain["send_ms"] >= 0
     assert (lost["attempts"], lost["http_status"], lost["reads"]) == (1, 0, 1)
     assert lost["cost_usd"] == pytest.approx(0.015 + 0.001 * 2)
     assert lost["send_seconds"] >= 2, "the pause before the look at the timeline counts as sending"
     ledger = world.rows("SELECT total(usd) FROM spending")[0][0]
-    assert ledger == pytest.approx(sum(json.loads(row["metrics"])["cost_usd"] for row in world.rows("SELECT metrics FROM runs")))
+    assert ledger == pytest.approx(
+        sum(json.loads(row["metrics"])["cost_usd"] for row in world.rows("SELECT metrics FROM runs"))
+    )
 
 
 def test_a_run_that_fails_measures_itself_too(world):
@@ -112,9 +139,17 @@ def test_counts_are_those_of_x(stretch):
     assert rate.due == HOURS == len(stretch.report.slots)
     assert sum(gap.slots for gap in stretch.report.gaps) == HOURS - posted
     causes = {gap.cause for gap in stretch.report.gaps}
-    for words in ("no run on record", "no-credits", "could not be reached", "limit was used up", "the tweet is not there"):
+    for words in (
+        "no run on record",
+        "no-credits",
+        "could not be reached",
+        "limit was used up",
+        "the tweet is not there",
+    ):
         assert any(words in cause for cause in causes), (words, causes)
-    assert stretch.report.answers["201 posted"] == sum(json.loads(row["metrics"]).get("http_status") == 201 for row in stretch.runs)
+    assert stretch.report.answers["201 posted"] == sum(
+        json.loads(row["metrics"]).get("http_status") == 201 for row in stretch.runs
+    )
     spent = sum(usd for day in stretch.report.by_day for usd in day.usd.values())
     assert spent == pytest.approx(sum(json.loads(row["metrics"]).get("cost_usd", 0) for row in stretch.runs))
 
@@ -122,7 +157,14 @@ def test_counts_are_those_of_x(stretch):
 def test_text_tells_all(stretch):
     """The text has the judgement, what was measured, X's answers, gaps with causes and the last posts with links."""
     assert stretch.text.splitlines()[0] in {"healthy", "needs attention"}
-    for words in ("whole run, seconds", "answer of X, milliseconds", "peak of the program, MB", "× 201 posted", "no-credits", "last posts"):
+    for words in (
+        "whole run, seconds",
+        "answer of X, milliseconds",
+        "peak of the program, MB",
+        "× 201 posted",
+        "no-credits",
+        "last posts",
+    ):
         assert words in stretch.text
     newest = max(t.id for t in stretch.tweets)
     assert f"https://x.com/i/web/status/{newest}" in stretch.text
@@ -142,24 +184,41 @@ def test_spread():
 
 
 def samples(text):
-    return {(s.name, tuple(sorted(s.labels.items()))): s.value for family in text_string_to_metric_families(text) for s in family.samples}
+    return {
+        (s.name, tuple(sorted(s.labels.items()))): s.value
+        for family in text_string_to_metric_families(text)
+        for s in family.samples
+    }
 
 
 def test_prometheus_reads_what_was_counted(stretch):
     """The text parses, every series has its help, and the numbers are the report's."""
     found = samples(stretch.numbers)
-    assert all(family.documentation and family.type == "gauge" for family in text_string_to_metric_families(stretch.numbers))
+    assert all(
+        family.documentation and family.type == "gauge"
+        for family in text_string_to_metric_families(stretch.numbers)
+    )
     assert all(name.startswith("twitter_manager_") for name, _ in found)
     rate, measures = stretch.report.facts.rates["24h"], stretch.report.measures
     assert found["twitter_manager_slots_posted", (("window", "24h"),)] == rate.posted
     assert found["twitter_manager_success_ratio", (("window", "24h"),)] == rate.share
     assert found["twitter_manager_healthy", ()] == float(not stretch.report.reasons)
-    assert found["twitter_manager_answer_seconds", (("quantile", "0.5"),)] == pytest.approx(measures.latency_ms.middle / 1000)
-    assert found["twitter_manager_phase_seconds", (("phase", "send"), ("quantile", "1"))] == measures.phases["send"].top
-    assert found["twitter_manager_peak_memory_bytes", (("process", "program"),)] == measures.program_mb.top * 2**20
+    assert found["twitter_manager_answer_seconds", (("quantile", "0.5"),)] == pytest.approx(
+        measures.latency_ms.middle / 1000
+    )
+    assert (
+        found["twitter_manager_phase_seconds", (("phase", "send"), ("quantile", "1"))]
+        == measures.phases["send"].top
+    )
+    assert (
+        found["twitter_manager_peak_memory_bytes", (("process", "program"),)]
+        == measures.program_mb.top * 2**20
+    )
     assert found["twitter_manager_rate_limit_remaining", (("window", "x-user-limit-24hour"),)] > 0
     assert found["twitter_manager_posts", (("status", "posted"),)] == len(stretch.tweets)
-    assert found["twitter_manager_library_days_left", ()] == pytest.approx(800 / 24, abs=0.1)  # one text a statement, none of which was sent
+    assert found["twitter_manager_library_days_left", ()] == pytest.approx(
+        800 / 24, abs=0.1
+    )  # one text a statement, none of which was sent
 
 
 def test_prometheus_knows_what_is_wrong(world):
@@ -234,10 +293,26 @@ def test_ten_thousand_posts(world):
     now = datetime.now(UTC)
     with contextlib.closing(sqlite3.connect(world.database)) as db:
         slots = [(now - timedelta(hours=n + 5)) for n in range(10_000)]
-        db.executemany("INSERT INTO posts(content, status, origin, slot, fingerprint, tweet_id, sent_at, created_at, attempts) VALUES (?, 'posted', 'wording', ?, ?, ?, ?, ?, 1)",
-                       ((f"text {n}", f"{at:%Y-%m-%dT%H}:00Z", f"f{n}", n + 1, at.timestamp(), at.timestamp()) for n, at in enumerate(slots)))
-        db.executemany("INSERT INTO runs(run_id, command, slot, started, finished, exit_code, outcome, metrics) VALUES (?, 'tick', ?, ?, ?, 0, 'posted', ?)",
-                       ((f"x{n}", f"{at:%Y-%m-%dT%H}:00Z", at.timestamp(), at.timestamp(), '{"compose_seconds": 2.5, "send_seconds": 0.1}') for n, at in enumerate(slots)))
+        db.executemany(
+            "INSERT INTO posts(content, status, origin, slot, fingerprint, tweet_id, sent_at, created_at, attempts) VALUES (?, 'posted', 'wording', ?, ?, ?, ?, ?, 1)",
+            (
+                (f"text {n}", f"{at:%Y-%m-%dT%H}:00Z", f"f{n}", n + 1, at.timestamp(), at.timestamp())
+                for n, at in enumerate(slots)
+            ),
+        )
+        db.executemany(
+            "INSERT INTO runs(run_id, command, slot, started, finished, exit_code, outcome, metrics) VALUES (?, 'tick', ?, ?, ?, 0, 'posted', ?)",
+            (
+                (
+                    f"x{n}",
+                    f"{at:%Y-%m-%dT%H}:00Z",
+                    at.timestamp(),
+                    at.timestamp(),
+                    '{"compose_seconds": 2.5, "send_seconds": 0.1}',
+                )
+                for n, at in enumerate(slots)
+            ),
+        )
         db.commit()
     made = make(world)
     assert made.report.facts.rates["30d"].posted >= 700
@@ -315,8 +390,15 @@ def test_the_page_is_quiet_and_readable(browser, site, stretch, dark):
     assert browser.requested() == [site.url]
     assert site.asked == ["/"]
     assert browser.run("return document.querySelectorAll('figure svg').length") == 7
-    assert browser.run("return [...document.querySelectorAll('svg')].filter(s => !(s.getAttribute('aria-label') && s.getAttribute('role') === 'img') && s.ariaHidden !== 'true').length") == 0
-    assert browser.run("return document.querySelectorAll('.pygal-chart .rect, .pygal-chart .dot').length") > 20
+    assert (
+        browser.run(
+            "return [...document.querySelectorAll('svg')].filter(s => !(s.getAttribute('aria-label') && s.getAttribute('role') === 'img') && s.ariaHidden !== 'true').length"
+        )
+        == 0
+    )
+    assert (
+        browser.run("return document.querySelectorAll('.pygal-chart .rect, .pygal-chart .dot').length") > 20
+    )
     ratio, where = browser.run(CONTRAST)
     assert ratio >= 4.5, where
 
@@ -326,7 +408,11 @@ def test_light_and_dark_differ(browser, site, stretch):
     seen = []
     for dark in (False, True):
         visit(browser, site, stretch.html, dark=dark)
-        seen.append(browser.run("return ['body', '.card', '.map .is-posted', '.pygal-chart text'].map(q => { const s = getComputedStyle(document.querySelector(q)); return s.backgroundColor + s.fill })"))
+        seen.append(
+            browser.run(
+                "return ['body', '.card', '.map .is-posted', '.pygal-chart text'].map(q => { const s = getComputedStyle(document.querySelector(q)); return s.backgroundColor + s.fill })"
+            )
+        )
     assert all(one != other for one, other in zip(*seen, strict=True)), seen
 
 
@@ -341,7 +427,9 @@ def test_no_horizontal_scrolling(browser, site, stretch, width):
 def test_labels_can_be_read_on_a_phone(browser, site, stretch):
     """Letters in the drawings are at least nine pixels high on a phone, and those along an axis do not run into each other."""
     visit(browser, site, stretch.html, width=360)
-    sizes = browser.run("return [...document.querySelectorAll('svg text')].map(t => parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a)")
+    sizes = browser.run(
+        "return [...document.querySelectorAll('svg text')].map(t => parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a)"
+    )
     assert min(sizes) >= 9
     collisions = browser.run("""
       const found = [];
@@ -372,47 +460,123 @@ def test_the_policy_holds(browser, site, stretch):
 # ---- hostile texts ---------------------------------------------------------------------------------------------------
 
 ATTACKS = [
-    "<script>window.hacked=1</script>", "<SCRIPT SRC=//evil.example/x.js></SCRIPT>", "<img src=x onerror=window.hacked=1>", "<svg onload=window.hacked=1>",
-    "<svg><script>window.hacked=1</script></svg>", "<iframe srcdoc='<script>parent.hacked=1</script>'>", "<iframe src=javascript:window.hacked=1>",
-    "<body onload=window.hacked=1>", "<input autofocus onfocus=window.hacked=1>", "<details open ontoggle=window.hacked=1>", "<video><source onerror=window.hacked=1></video>",
-    "<audio src=x onerror=window.hacked=1>", "<marquee onstart=window.hacked=1>", "<object data=javascript:window.hacked=1>", "<embed src=//evil.example/x.swf>",
-    "<link rel=stylesheet href=//evil.example/x.css>", "<style>*{display:none}</style>", "<base href=//evil.example/>", "<meta http-equiv=refresh content='0;url=//evil.example'>",
-    "<form action=//evil.example><button>go</button></form>", "<math><mtext><table><mglyph><style><img src=x onerror=window.hacked=1>", "<a href=javascript:window.hacked=1>x</a>",
-    "\"><script>window.hacked=1</script>", "'><script>window.hacked=1</script>", "\" onmouseover=\"window.hacked=1", "' onmouseover='window.hacked=1", "` onmouseover=`window.hacked=1",
-    "</title><script>window.hacked=1</script>", "</style><script>window.hacked=1</script>", "</textarea><script>window.hacked=1</script>", "</svg><script>window.hacked=1</script>",
-    "</script><script>window.hacked=1</script>", "--><script>window.hacked=1</script>", "<!--<img src='--><img src=x onerror=window.hacked=1>'>", "]]><script>window.hacked=1</script>",
-    "<![CDATA[<script>window.hacked=1</script>]]>", "<?xml version='1.0'?><script>window.hacked=1</script>", "{{ 7 * 7 }}", "{% for x in ().__class__.__base__.__subclasses__() %}{{ x }}{% endfor %}",
-    "{{ config }}", "${7*7}", "#{7*7}", "<%= 7*7 %>", "&lt;script&gt;window.hacked=1&lt;/script&gt;", "&#60;script&#62;window.hacked=1&#60;/script&#62;", "&#x3c;img src=x onerror=window.hacked=1&#x3e;",
-    "javascript:window.hacked=1", "data:text/html,<script>window.hacked=1</script>", "vbscript:msgbox(1)", "<scr<script>ipt>window.hacked=1</scr</script>ipt>", "<scr\x00ipt>window.hacked=1</scr\x00ipt>",
-    "<img/src=x/onerror=window.hacked=1>", "<img\tsrc=x\tonerror=window.hacked=1>", "<svg/onload=window.hacked=1//", "<x onclick=window.hacked=1>click", "<a style=position:fixed;inset:0 href=//evil.example>",
-    "\u202e<script>gnp.1=dekcah</script>", "\u2028<script>window.hacked=1</script>", "\ufeff<script>window.hacked=1</script>", "＜script＞window.hacked=1＜/script＞", "+ADw-script+AD4-window.hacked=1+ADw-/script+AD4-",
-    "\x1b]8;;https://evil.example\x07click\x1b]8;;\x07", "<" * 300, "A" * 3000, "<template><script>window.hacked=1</script></template>", "<noscript><p title='</noscript><img src=x onerror=window.hacked=1>'>",
+    "<script>window.hacked=1</script>",
+    "<SCRIPT SRC=//evil.example/x.js></SCRIPT>",
+    "<img src=x onerror=window.hacked=1>",
+    "<svg onload=window.hacked=1>",
+    "<svg><script>window.hacked=1</script></svg>",
+    "<iframe srcdoc='<script>parent.hacked=1</script>'>",
+    "<iframe src=javascript:window.hacked=1>",
+    "<body onload=window.hacked=1>",
+    "<input autofocus onfocus=window.hacked=1>",
+    "<details open ontoggle=window.hacked=1>",
+    "<video><source onerror=window.hacked=1></video>",
+    "<audio src=x onerror=window.hacked=1>",
+    "<marquee onstart=window.hacked=1>",
+    "<object data=javascript:window.hacked=1>",
+    "<embed src=//evil.example/x.swf>",
+    "<link rel=stylesheet href=//evil.example/x.css>",
+    "<style>*{display:none}</style>",
+    "<base href=//evil.example/>",
+    "<meta http-equiv=refresh content='0;url=//evil.example'>",
+    "<form action=//evil.example><button>go</button></form>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=window.hacked=1>",
+    "<a href=javascript:window.hacked=1>x</a>",
+    '"><script>window.hacked=1</script>',
+    "'><script>window.hacked=1</script>",
+    '" onmouseover="window.hacked=1',
+    "' onmouseover='window.hacked=1",
+    "` onmouseover=`window.hacked=1",
+    "</title><script>window.hacked=1</script>",
+    "</style><script>window.hacked=1</script>",
+    "</textarea><script>window.hacked=1</script>",
+    "</svg><script>window.hacked=1</script>",
+    "</script><script>window.hacked=1</script>",
+    "--><script>window.hacked=1</script>",
+    "<!--<img src='--><img src=x onerror=window.hacked=1>'>",
+    "]]><script>window.hacked=1</script>",
+    "<![CDATA[<script>window.hacked=1</script>]]>",
+    "<?xml version='1.0'?><script>window.hacked=1</script>",
+    "{{ 7 * 7 }}",
+    "{% for x in ().__class__.__base__.__subclasses__() %}{{ x }}{% endfor %}",
+    "{{ config }}",
+    "${7*7}",
+    "#{7*7}",
+    "<%= 7*7 %>",
+    "&lt;script&gt;window.hacked=1&lt;/script&gt;",
+    "&#60;script&#62;window.hacked=1&#60;/script&#62;",
+    "&#x3c;img src=x onerror=window.hacked=1&#x3e;",
+    "javascript:window.hacked=1",
+    "data:text/html,<script>window.hacked=1</script>",
+    "vbscript:msgbox(1)",
+    "<scr<script>ipt>window.hacked=1</scr</script>ipt>",
+    "<scr\x00ipt>window.hacked=1</scr\x00ipt>",
+    "<img/src=x/onerror=window.hacked=1>",
+    "<img\tsrc=x\tonerror=window.hacked=1>",
+    "<svg/onload=window.hacked=1//",
+    "<x onclick=window.hacked=1>click",
+    "<a style=position:fixed;inset:0 href=//evil.example>",
+    "\u202e<script>gnp.1=dekcah</script>",
+    "\u2028<script>window.hacked=1</script>",
+    "\ufeff<script>window.hacked=1</script>",
+    "＜script＞window.hacked=1＜/script＞",
+    "+ADw-script+AD4-window.hacked=1+ADw-/script+AD4-",
+    "\x1b]8;;https://evil.example\x07click\x1b]8;;\x07",
+    "<" * 300,
+    "A" * 3000,
+    "<template><script>window.hacked=1</script></template>",
+    "<noscript><p title='</noscript><img src=x onerror=window.hacked=1>'>",
 ]
 
 
 def poison(world, words):
     """Put texts into every field that the page shows, as X's answers, a model, a person or another program might."""
     with contextlib.closing(sqlite3.connect(world.database)) as db:
-        for name, in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             db.execute(f"DROP TRIGGER {name}")
-        newest = db.execute("SELECT id FROM posts WHERE sent_at IS NOT NULL ORDER BY sent_at DESC LIMIT ?", (len(words),)).fetchall()
-        runs = db.execute("SELECT id, slot FROM runs WHERE outcome = 'posted' ORDER BY id DESC LIMIT ?", (len(words),)).fetchall()
+        newest = db.execute(
+            "SELECT id FROM posts WHERE sent_at IS NOT NULL ORDER BY sent_at DESC LIMIT ?", (len(words),)
+        ).fetchall()
+        runs = db.execute(
+            "SELECT id, slot FROM runs WHERE outcome = 'posted' ORDER BY id DESC LIMIT ?", (len(words),)
+        ).fetchall()
         assert len(newest) == len(runs) == len(words)
         for number, (word, (post,), (run, slot)) in enumerate(zip(words, newest, runs, strict=True)):
             db.execute("UPDATE posts SET slot = NULL WHERE slot = ?", (slot,))
-            db.execute("UPDATE posts SET content = ?, topic = ?, error_message = ?, vanished_at = 1 WHERE id = ?", (word, word, word, post))
+            db.execute(
+                "UPDATE posts SET content = ?, topic = ?, error_message = ?, vanished_at = 1 WHERE id = ?",
+                (word, word, word, post),
+            )
             db.execute("UPDATE runs SET outcome = ?, message = ? WHERE id = ?", (word, word, run))
             db.execute("DELETE FROM attempts WHERE slot = ?", (slot,))
             if number % 2:  # the cause of every second gap is what X said, of the others how the run ended
-                db.execute("INSERT INTO attempts(post_id, started, slot, outcome, http_status, reason, latency_ms, run_id)"
-                           " VALUES (?, (SELECT started FROM runs WHERE id = ?), '', ?, 400, ?, 5, 'x')", (post, run, word, word))
-            db.execute("INSERT INTO candidates(run_id, created_at, source_id, opening, score, reasons) VALUES ('x', (SELECT max(started) FROM runs), 's', ?, 0, ?)", (word, word.replace(",", "")))
-            db.execute("INSERT INTO spending(at, kind, units, usd) VALUES ((SELECT max(at) FROM spending), ?, 1, 0.001)", (word,))
+                db.execute(
+                    "INSERT INTO attempts(post_id, started, slot, outcome, http_status, reason, latency_ms, run_id)"
+                    " VALUES (?, (SELECT started FROM runs WHERE id = ?), '', ?, 400, ?, 5, 'x')",
+                    (post, run, word, word),
+                )
+            db.execute(
+                "INSERT INTO candidates(run_id, created_at, source_id, opening, score, reasons) VALUES ('x', (SELECT max(started) FROM runs), 's', ?, 0, ?)",
+                (word, word.replace(",", "")),
+            )
+            db.execute(
+                "INSERT INTO spending(at, kind, units, usd) VALUES ((SELECT max(at) FROM spending), ?, 1, 0.001)",
+                (word,),
+            )
         hold = {"kind": "blocked", "reason": words[0], "until": None, "fix": words[1], "count": 3, "since": 0}
         limits = [[word, 100, 7, 4e9] for word in words[:3]]
         last = db.execute("SELECT max(id), metrics FROM runs").fetchone()
-        db.execute("UPDATE runs SET metrics = ? WHERE id = ?", (json.dumps({**json.loads(last[1]), **{f"{word}-left-share": 0.5 for word in words[:3]}}), last[0]))
-        db.execute("INSERT OR REPLACE INTO meta VALUES ('hold', ?), ('limits', ?)", (json.dumps(hold), json.dumps(limits)))
+        db.execute(
+            "UPDATE runs SET metrics = ? WHERE id = ?",
+            (
+                json.dumps({**json.loads(last[1]), **{f"{word}-left-share": 0.5 for word in words[:3]}}),
+                last[0],
+            ),
+        )
+        db.execute(
+            "INSERT OR REPLACE INTO meta VALUES ('hold', ?), ('limits', ?)",
+            (json.dumps(hold), json.dumps(limits)),
+        )
         db.commit()
 
 
@@ -439,7 +603,7 @@ def hostile(tmp_path_factory):
             world.tick()
             world.next_slot()
         clean = world.database.read_bytes()
-        groups = [ATTACKS[n:n + size] for n in range(0, len(ATTACKS), size)]
+        groups = [ATTACKS[n : n + size] for n in range(0, len(ATTACKS), size)]
         pages = []
         for words in (*groups, [f"harmless word {n}" for n in range(size)]):
             world.database.write_bytes(clean)
@@ -465,8 +629,12 @@ def test_attacks_are_text(browser, site, hostile):
         assert browser.run("return window.hacked") is None
         tags = set(browser.run("return [...document.querySelectorAll('*')].map(e => e.localName)"))
         assert tags <= {tag for tag, *_ in plain}
-        assert not browser.run("return [...document.querySelectorAll('*')].filter(e => [...e.attributes].some(a => a.name.startsWith('on') || a.name === 'style')).length")
-        links = browser.run("return [...document.querySelectorAll('[href], [src]')].map(e => e.getAttribute('href') || e.getAttribute('src'))")
+        assert not browser.run(
+            "return [...document.querySelectorAll('*')].filter(e => [...e.attributes].some(a => a.name.startsWith('on') || a.name === 'style')).length"
+        )
+        links = browser.run(
+            "return [...document.querySelectorAll('[href], [src]')].map(e => e.getAttribute('href') || e.getAttribute('src'))"
+        )
         assert all(re.fullmatch(r"https://x\.com/i/web/status/\d+", link) for link in links)
         assert browser.run("return document.documentElement.scrollWidth") <= 360
         shown = " ".join(browser.run("return document.querySelector('.posts').innerText").split())
@@ -483,7 +651,11 @@ def test_attacks_in_text_and_numbers(hostile):
     for words, made in hostile[0]:
         lines = "\n".join(map(sanitise, made.text.splitlines()))
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", lines)
-        names = {dict(labels)["window"] for name, labels in samples(made.numbers) if name == "twitter_manager_rate_limit_remaining"}
+        names = {
+            dict(labels)["window"]
+            for name, labels in samples(made.numbers)
+            if name == "twitter_manager_rate_limit_remaining"
+        }
         assert names == set(words[:3])
 
 

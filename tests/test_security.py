@@ -27,17 +27,30 @@ from tests.test_twitter_handler import random_body, random_headers
 from tests.world import World, new_world
 
 CANARIES = Credentials(
-    api_key="cnryKEY1+/=%&aB3dE5fG7hJ9", api_secret="cnrySEC2 x/y+z=&?uvwQ4r6T8y0", access_token="7700000000000000777-cnryTOK3+AbCdEfGh12345",
+    api_key="cnryKEY1+/=%&aB3dE5fG7hJ9",
+    api_secret="cnrySEC2 x/y+z=&?uvwQ4r6T8y0",
+    access_token="7700000000000000777-cnryTOK3+AbCdEfGh12345",
     access_token_secret="cnryTSC4=Zz/Yy+Xx&Ww0987654321",
 )
 
 
 def forms(secret):
     """The shapes in which a secret may show: raw, quoted, base64, its first eight characters."""
-    return {secret, quote(secret, safe=""), quote_plus(secret), secret[:8], base64.b64encode(secret.encode()).decode().rstrip("=")}
+    return {
+        secret,
+        quote(secret, safe=""),
+        quote_plus(secret),
+        secret[:8],
+        base64.b64encode(secret.encode()).decode().rstrip("="),
+    }
 
 
-FORMS = set().union(*(forms(s) for s in (CANARIES.api_key, CANARIES.api_secret, CANARIES.access_token, CANARIES.access_token_secret)))
+FORMS = set().union(
+    *(
+        forms(s)
+        for s in (CANARIES.api_key, CANARIES.api_secret, CANARIES.access_token, CANARIES.access_token_secret)
+    )
+)
 
 
 def leaks(folder):
@@ -62,8 +75,21 @@ def world(tmp_path):
 
 def echo(status=403):
     """X (or a proxy before it) sends our own secrets back."""
-    secret = " ".join([CANARIES.api_key, CANARIES.api_secret, CANARIES.access_token, quote(CANARIES.access_token_secret, safe="")])
-    return fake_x.refuse(status, title="Forbidden", detail=secret[:120], reason=secret, type="https://x/" + CANARIES.api_key[:8])
+    secret = " ".join(
+        [
+            CANARIES.api_key,
+            CANARIES.api_secret,
+            CANARIES.access_token,
+            quote(CANARIES.access_token_secret, safe=""),
+        ]
+    )
+    return fake_x.refuse(
+        status,
+        title="Forbidden",
+        detail=secret[:120],
+        reason=secret,
+        type="https://x/" + CANARIES.api_key[:8],
+    )
 
 
 @pytest.mark.parametrize("read", ["normal", "gone"])
@@ -99,13 +125,31 @@ def test_no_secret_from_the_command_line(tmp_path):
     seen = tmp_path / "seen"
     seen.mkdir()
     with fake_x.FakeX(credentials=CANARIES) as x:
-        world = World(tmp_path / "w", x, None, extra={"CANDIDATES": "0", "POST_INTERVAL_MINUTES": "1440", "LOG_LEVEL": "DEBUG", "RECONCILE_DELAYS_SECONDS": "0.01"})
+        world = World(
+            tmp_path / "w",
+            x,
+            None,
+            extra={
+                "CANDIDATES": "0",
+                "POST_INTERVAL_MINUTES": "1440",
+                "LOG_LEVEL": "DEBUG",
+                "RECONCILE_DELAYS_SECONDS": "0.01",
+            },
+        )
         world.folder.mkdir()
         x.on_post(echo(), fake_x.unauthorized())
         runs = [
-            world.cli("--json"), world.cli(), world.cli(), world.cli(env={"FAILPOINT": "tick.recovered:raise"}),
-            world.cli(env={"X_API_BASE_URL": "ftp://" + CANARIES.api_key}), world.cli(env={"TWITTER_API_SECRET_FILE": "/" + "nowhere", "TWITTER_API_SECRET": ""}),
-            world.cli("status", "--json"), world.cli("history", "--json"), world.cli("check", "--online"), world.cli("reconcile"), world.cli("--dry-run"),
+            world.cli("--json"),
+            world.cli(),
+            world.cli(),
+            world.cli(env={"FAILPOINT": "tick.recovered:raise"}),
+            world.cli(env={"X_API_BASE_URL": "ftp://" + CANARIES.api_key}),
+            world.cli(env={"TWITTER_API_SECRET_FILE": "/" + "nowhere", "TWITTER_API_SECRET": ""}),
+            world.cli("status", "--json"),
+            world.cli("history", "--json"),
+            world.cli("check", "--online"),
+            world.cli("reconcile"),
+            world.cli("--dry-run"),
         ]
         for number, done in enumerate(runs):
             if number != 4:  # there the owner typed a secret into a setting that is none
@@ -117,21 +161,37 @@ def test_no_secret_from_the_command_line(tmp_path):
 # ---- words of strangers ----------------------------------------------------------------------------------------
 
 
-EVIL = "evil\r\n{\"level\": \"INFO\", \"event\": \"forged\"}\x1b[2J\x1b]52;c;ZXZpbA==\x07\x1b]8;;http://evil.example\x1b\\click\x1b]8;;\x1b\\\x9b31m\u2028\u202egnp\u200b\x00\x7f"
+EVIL = 'evil\r\n{"level": "INFO", "event": "forged"}\x1b[2J\x1b]52;c;ZXZpbA==\x07\x1b]8;;http://evil.example\x1b\\click\x1b]8;;\x1b\\\x9b31m\u2028\u202egnp\u200b\x00\x7f'
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200b\u202a-\u202e\u2066-\u2069]")
 
 
 def test_log_and_terminal_injection(tmp_path):
     """Line breaks, OSC 8 and 52, CSI and invisible characters from X or a person reach neither a terminal nor a second log line."""
     with fake_x.FakeX() as x:
-        world = World(tmp_path, x, None, extra={"CANDIDATES": "0", "POST_INTERVAL_MINUTES": "1440", "LOG_LEVEL": "DEBUG"})
+        world = World(
+            tmp_path,
+            x,
+            None,
+            extra={"CANDIDATES": "0", "POST_INTERVAL_MINUTES": "1440", "LOG_LEVEL": "DEBUG"},
+        )
         x.tweet_by_hand(EVIL)
         x.accepted[0].at -= 3 * 86400
         x.accepted[0].id -= (3 * 86400 * 1000) << 22
         x.owners[x.accepted[0].id] = x.credentials.user_id
-        x.on_post(fake_x.refuse(402, title=EVIL, detail=EVIL, type="https://x/" + EVIL), fake_x.refuse(403, title=EVIL, detail=EVIL + " cashtag"))
+        x.on_post(
+            fake_x.refuse(402, title=EVIL, detail=EVIL, type="https://x/" + EVIL),
+            fake_x.refuse(403, title=EVIL, detail=EVIL + " cashtag"),
+        )
         outputs = []
-        for arguments in ((), ("history",), ("status",), (), ("history", "--json"), ("status", "--json"), ("--json",)):
+        for arguments in (
+            (),
+            ("history",),
+            ("status",),
+            (),
+            ("history", "--json"),
+            ("status", "--json"),
+            ("--json",),
+        ):
             done = world.cli(*arguments)
             outputs.append(done.stdout + done.stderr)
         for text in outputs:
@@ -143,7 +203,10 @@ def test_log_and_terminal_injection(tmp_path):
                 assert json.loads(line)["event"] != "forged"
 
 
-@pytest.mark.parametrize("text", ["\x1b[2J", "\x1b]52;c;eA==\x07", "\x9b31m", "a\r\nb", "\u202eabc", "\u2028", "\x00", "\x7f", "\ud800"])
+@pytest.mark.parametrize(
+    "text",
+    ["\x1b[2J", "\x1b]52;c;eA==\x07", "\x9b31m", "a\r\nb", "\u202eabc", "\u2028", "\x00", "\x7f", "\ud800"],
+)
 def test_sanitise(text):
     """Nothing that moves a cursor, breaks a line or hides survives."""
     assert not CONTROL.search(log.sanitise(text))
@@ -156,7 +219,16 @@ def test_sanitise(text):
 def test_files_are_private(tmp_path):
     """Whatever the umask, every file that a run makes is 0600 and every folder 0700."""
     with fake_x.FakeX() as x:
-        world = World(tmp_path, x, None, extra={"CANDIDATES": "0", "DATA_DIR": str(tmp_path / "a" / "data"), "LOG_DIR": str(tmp_path / "b" / "logs")})
+        world = World(
+            tmp_path,
+            x,
+            None,
+            extra={
+                "CANDIDATES": "0",
+                "DATA_DIR": str(tmp_path / "a" / "data"),
+                "LOG_DIR": str(tmp_path / "b" / "logs"),
+            },
+        )
         assert world.env_file
         assert world.cli(umask=0).returncode == 0
         made = [p for folder in ("a", "b") for p in (tmp_path / folder).rglob("*")]
@@ -189,13 +261,28 @@ print(json.dumps({"env": dict(os.environ), "reached": reached, "fds": fds, "argv
 
 def test_the_models_process_is_alone(tmp_path, monkeypatch):
     """The process that runs the model has no credentials, no network, no proxy and no handle on the database."""
-    if subprocess.run(["unshare", "-rn", "true"], capture_output=True, check=False).returncode and os.geteuid() != 0:
+    if (
+        subprocess.run(["unshare", "-rn", "true"], capture_output=True, check=False).returncode
+        and os.geteuid() != 0
+    ):
         pytest.skip("this kernel lets nobody leave the network")
     real = subprocess.Popen
     with fake_x.FakeX(credentials=CANARIES) as x:
         port = x.url.rpartition(":")[2]
-        monkeypatch.setattr(model_process.subprocess, "Popen", lambda command, **options: real([sys.executable, "-c", SPY, port], **options))
-        secrets = {"TWITTER_API_KEY": CANARIES.api_key, "TWITTER_API_SECRET": CANARIES.api_secret, "TWITTER_ACCESS_TOKEN": CANARIES.access_token, "TWITTER_ACCESS_TOKEN_SECRET": CANARIES.access_token_secret, "HTTPS_PROXY": "http://x", "ALERT_URLS": "y", "ENV_FILE": "z"}
+        monkeypatch.setattr(
+            model_process.subprocess,
+            "Popen",
+            lambda command, **options: real([sys.executable, "-c", SPY, port], **options),
+        )
+        secrets = {
+            "TWITTER_API_KEY": CANARIES.api_key,
+            "TWITTER_API_SECRET": CANARIES.api_secret,
+            "TWITTER_ACCESS_TOKEN": CANARIES.access_token,
+            "TWITTER_ACCESS_TOKEN_SECRET": CANARIES.access_token_secret,
+            "HTTPS_PROXY": "http://x",
+            "ALERT_URLS": "y",
+            "ENV_FILE": "z",
+        }
         for name, value in secrets.items():
             monkeypatch.setenv(name, value)
         with contextlib.closing(open_database(tmp_path / "twitter.db", Clock().now())):
@@ -215,7 +302,28 @@ def test_the_models_process_is_alone(tmp_path, monkeypatch):
 def test_random_answers_through_real_tweepy(tmp_path):
     """Two thousand random answers over a real connection and real tweepy: one of the outcomes, never an exception."""
     rng = random.Random(4)
-    statuses = [*range(200, 209), *[201] * 12, 301, 302, 307, 308, 400, 401, 402, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504, 599]
+    statuses = [
+        *range(200, 209),
+        *[201] * 12,
+        301,
+        302,
+        307,
+        308,
+        400,
+        401,
+        402,
+        403,
+        404,
+        408,
+        413,
+        422,
+        429,
+        500,
+        502,
+        503,
+        504,
+        599,
+    ]
     posted = 0
     with fake_x.FakeX() as x:
         world = World(tmp_path, x, None)
@@ -258,5 +366,3 @@ def test_every_behaviour_through_real_tweepy(tmp_path, name):
         assert isinstance(result.outcome, Outcome)
         if result.outcome is Outcome.POSTED:
             assert [t.id for t in x.accepted] == [result.tweet_id]
-
-

@@ -22,27 +22,60 @@ def tried(outcome, reason=""):
     return Attempt(SLOT, NOON + timedelta(minutes=7), outcome, None, reason, "", 5)
 
 
-@pytest.mark.parametrize(("status", "attempts", "runs", "fate", "cause"), [
-    (Status.POSTED, [tried("posted")], [ran("posted")], Fate.POSTED, ""),
-    (Status.UNKNOWN, [tried("unknown")], [ran("unknown")], Fate.UNKNOWN, "not known"),
-    (Status.UNCONFIRMED, [tried("unknown")], [ran("unknown")], Fate.UNKNOWN, "not known"),
-    (Status.FAILED, [tried("unknown")], [ran("unknown")], Fate.MISSED, "the tweet is not there"),
-    (None, [tried("refused", "text-refused")], [ran("refused")], Fate.MISSED, "X refused the text: text-refused"),
-    (Status.EXPIRED, [tried("blocked", "no-credits")], [ran("blocked")], Fate.MISSED, "the money: no-credits"),
-    (Status.EXPIRED, [tried("not_sent", "NewConnectionError")], [ran("not-sent")], Fate.MISSED, "could not be reached: NewConnectionError"),
-    (Status.EXPIRED, [tried("later", "rate-limited")], [ran("later")], Fate.MISSED, "limit was used up: rate-limited"),
-    (None, [tried("")], [ran("")], Fate.MISSED, "the run died"),
-    (None, [], [], Fate.MISSED, NO_RUN),
-    (None, [], [ran("", finished=False)], Fate.MISSED, "killed"),
-    (None, [], [ran("nothing-due:quiet-hours")], Fate.LEFT_OUT, "quiet hours"),
-    (None, [], [ran("nothing-due:budget")], Fate.LEFT_OUT, "budget"),
-    (None, [], [ran("nothing-due:daily-cap")], Fate.LEFT_OUT, "MAX_POSTS_PER_DAY"),
-    (None, [], [ran("waiting-for-approval")], Fate.LEFT_OUT, "no approved draft"),
-    (None, [], [ran("no-content", "told")], Fate.MISSED, "no text"),
-    (None, [], [ran("nothing-due:hold-no-credits")], Fate.MISSED, "on hold: no-credits"),
-    (None, [], [ran("trouble", "the disk is full")], Fate.MISSED, "the disk is full"),
-    (None, [], [ran("nothing-due:quiet-hours"), ran("nothing-due:too-soon", minute=22)], Fate.LEFT_OUT, "quiet hours"),
-])
+@pytest.mark.parametrize(
+    ("status", "attempts", "runs", "fate", "cause"),
+    [
+        (Status.POSTED, [tried("posted")], [ran("posted")], Fate.POSTED, ""),
+        (Status.UNKNOWN, [tried("unknown")], [ran("unknown")], Fate.UNKNOWN, "not known"),
+        (Status.UNCONFIRMED, [tried("unknown")], [ran("unknown")], Fate.UNKNOWN, "not known"),
+        (Status.FAILED, [tried("unknown")], [ran("unknown")], Fate.MISSED, "the tweet is not there"),
+        (
+            None,
+            [tried("refused", "text-refused")],
+            [ran("refused")],
+            Fate.MISSED,
+            "X refused the text: text-refused",
+        ),
+        (
+            Status.EXPIRED,
+            [tried("blocked", "no-credits")],
+            [ran("blocked")],
+            Fate.MISSED,
+            "the money: no-credits",
+        ),
+        (
+            Status.EXPIRED,
+            [tried("not_sent", "NewConnectionError")],
+            [ran("not-sent")],
+            Fate.MISSED,
+            "could not be reached: NewConnectionError",
+        ),
+        (
+            Status.EXPIRED,
+            [tried("later", "rate-limited")],
+            [ran("later")],
+            Fate.MISSED,
+            "limit was used up: rate-limited",
+        ),
+        (None, [tried("")], [ran("")], Fate.MISSED, "the run died"),
+        (None, [], [], Fate.MISSED, NO_RUN),
+        (None, [], [ran("", finished=False)], Fate.MISSED, "killed"),
+        (None, [], [ran("nothing-due:quiet-hours")], Fate.LEFT_OUT, "quiet hours"),
+        (None, [], [ran("nothing-due:budget")], Fate.LEFT_OUT, "budget"),
+        (None, [], [ran("nothing-due:daily-cap")], Fate.LEFT_OUT, "MAX_POSTS_PER_DAY"),
+        (None, [], [ran("waiting-for-approval")], Fate.LEFT_OUT, "no approved draft"),
+        (None, [], [ran("no-content", "told")], Fate.MISSED, "no text"),
+        (None, [], [ran("nothing-due:hold-no-credits")], Fate.MISSED, "on hold: no-credits"),
+        (None, [], [ran("trouble", "the disk is full")], Fate.MISSED, "the disk is full"),
+        (
+            None,
+            [],
+            [ran("nothing-due:quiet-hours"), ran("nothing-due:too-soon", minute=22)],
+            Fate.LEFT_OUT,
+            "quiet hours",
+        ),
+    ],
+)
 def test_fates_and_causes(status, attempts, runs, fate, cause):
     """Each way a slot can end has its fate and says why."""
     posts = {SLOT: status} if status else {}
@@ -55,15 +88,25 @@ def test_only_slots_that_are_over_and_were_watched():
     """A slot that goes on counts once it has its post; one in which watching began only if it has one."""
     now = NOON + timedelta(minutes=30)
     assert slot_history({}, [], [], since=NOON, now=now, minutes=60) == []
-    assert slot_history({SLOT: Status.POSTED}, [], [], since=NOON, now=now, minutes=60) == [Slot(NOON, Fate.POSTED)]
+    assert slot_history({SLOT: Status.POSTED}, [], [], since=NOON, now=now, minutes=60) == [
+        Slot(NOON, Fate.POSTED)
+    ]
     later = NOON + timedelta(minutes=10)
     assert slot_history({}, [], [], since=later, now=NOON + HOUR, minutes=60) == []
-    assert slot_history({SLOT: Status.POSTED}, [], [], since=later, now=NOON + HOUR, minutes=60) == [Slot(NOON, Fate.POSTED)]
+    assert slot_history({SLOT: Status.POSTED}, [], [], since=later, now=NOON + HOUR, minutes=60) == [
+        Slot(NOON, Fate.POSTED)
+    ]
 
 
 def test_gaps_are_taken_together():
     """Neighbours with one cause are one gap, newest first; a post or another cause parts them."""
-    fates = [(Fate.MISSED, "a"), (Fate.MISSED, "a"), (Fate.POSTED, ""), (Fate.MISSED, "a"), (Fate.LEFT_OUT, "b")]
+    fates = [
+        (Fate.MISSED, "a"),
+        (Fate.MISSED, "a"),
+        (Fate.POSTED, ""),
+        (Fate.MISSED, "a"),
+        (Fate.LEFT_OUT, "b"),
+    ]
     slots = [Slot(NOON + n * HOUR, fate, cause) for n, (fate, cause) in enumerate(fates)]
     assert gaps(slots, 60) == [
         Gap(NOON + 4 * HOUR, NOON + 5 * HOUR, 1, Fate.LEFT_OUT, "b"),

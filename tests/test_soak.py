@@ -26,7 +26,11 @@ from tests.scenarios import (
 @pytest.fixture
 def stage(tmp_path):
     """A stage on a disk in memory."""
-    folder = Path(tempfile.mkdtemp(prefix="twitter_manager-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
+    folder = Path(
+        tempfile.mkdtemp(
+            prefix="twitter_manager-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        )
+    )
     with new_stage(folder) as made:
         yield made
     shutil.rmtree(folder, ignore_errors=True)
@@ -112,8 +116,14 @@ def test_ten_thousand_hours(stage, capsys):
     """Over 10,000 hours with 5 % faults, at least 99 % of the slots in which X took writes are posted, each miss with a cause."""
     tally, willing, posted, causes = soak(stage, 10_000, 11)
     with capsys.disabled():
-        print(f"\n{tally.line('soak of 10,000 hours')}, slots in which X took writes {willing}, posted {posted} ({posted / willing:.2%})")
-        print("  missed slots by cause: " + "; ".join(f"{cause} {count}" for cause, count in causes.most_common()), flush=True)
+        print(
+            f"\n{tally.line('soak of 10,000 hours')}, slots in which X took writes {willing}, posted {posted} ({posted / willing:.2%})"
+        )
+        print(
+            "  missed slots by cause: "
+            + "; ".join(f"{cause} {count}" for cause, count in causes.most_common()),
+            flush=True,
+        )
     assert posted >= 0.99 * willing
     assert all(causes)
     assert not {c for c in causes if c.startswith("exit 70")}
@@ -132,12 +142,15 @@ def hurt(path, rng):
                 data[rng.randrange(len(data))] = rng.randrange(256)
         case 2:
             page = rng.randrange(pages)
-            data[page * 4096:(page + 1) * 4096] = bytes(4096)
+            data[page * 4096 : (page + 1) * 4096] = bytes(4096)
         case 3:
             a, b = rng.randrange(pages), rng.randrange(pages)
-            data[a * 4096:(a + 1) * 4096], data[b * 4096:(b + 1) * 4096] = data[b * 4096:(b + 1) * 4096], data[a * 4096:(a + 1) * 4096]
+            data[a * 4096 : (a + 1) * 4096], data[b * 4096 : (b + 1) * 4096] = (
+                data[b * 4096 : (b + 1) * 4096],
+                data[a * 4096 : (a + 1) * 4096],
+            )
         case 4:
-            del data[rng.randrange(len(data)):]
+            del data[rng.randrange(len(data)) :]
         case _:
             data += rng.randbytes(rng.randrange(1, 9000))
     path.write_bytes(data)
@@ -174,5 +187,3 @@ def test_many_hurt_databases(stage, capsys):
     tally = hurt_and_go_on(stage, 1000, 2)
     with capsys.disabled():
         print("\n" + tally.line("hurt databases"), flush=True)
-
-

@@ -14,22 +14,45 @@ from src.content.library import load
 from tests.prove import prove
 
 LIBRARY = load([ROOT / "data" / "library"])
-GOOD = {"id": "git-x", "topic": "Git", "statement": "git status shows what changed.", "reference": "git-status(1)"}
+GOOD = {
+    "id": "git-x",
+    "topic": "Git",
+    "statement": "git status shows what changed.",
+    "reference": "git-status(1)",
+}
 
 
 def record(**changes):
     return json.dumps({**GOOD, **changes})
 
 
-@pytest.mark.parametrize(("line", "words"), [
-    ("{", "is not JSON"), ("[]", "is not a JSON object"), (record(id="Bad Id"), "lower-case words"), (record(extra=1), "unknown key 'extra'"),
-    (record(statement=""), "'statement' must be a text"), (record(statement="No stop"), "no full stop"), (record(statement="x" * 201 + "."), "weighs 202"),
-    (record(statement="See setup.py."), "link or bare domain"), (record(statement="Use @property."), "mention"), (record(statement="Set $HOME."), "cashtag"),
-    (record(statement="A #tag."), "hashtag"), (record(statement="a\u200b b."), "forbidden character"), (record(wordings="x"), "must be a list"),
-    (record(wordings=["git status shows what changed."]), "same wording twice"), (record(hashtags=["#git"]), "without the '#'"), (record(wordings=list("abcd")), "at most 3"),
-    (record(proof={"run": "cobol", "code": "x"}), "'run' out of"), (record(reference=" "), "'reference' must"), (record(openings=["No end"]), "no end mark"),
-    (record(statement="Two  spaces."), "stray white space"), (record(since=3), "'since' must"), (record(proof=[]), "'proof' must be an object"),
-])
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "is not a JSON object"),
+        (record(id="Bad Id"), "lower-case words"),
+        (record(extra=1), "unknown key 'extra'"),
+        (record(statement=""), "'statement' must be a text"),
+        (record(statement="No stop"), "no full stop"),
+        (record(statement="x" * 201 + "."), "weighs 202"),
+        (record(statement="See setup.py."), "link or bare domain"),
+        (record(statement="Use @property."), "mention"),
+        (record(statement="Set $HOME."), "cashtag"),
+        (record(statement="A #tag."), "hashtag"),
+        (record(statement="a\u200b b."), "forbidden character"),
+        (record(wordings="x"), "must be a list"),
+        (record(wordings=["git status shows what changed."]), "same wording twice"),
+        (record(hashtags=["#git"]), "without the '#'"),
+        (record(wordings=list("abcd")), "at most 3"),
+        (record(proof={"run": "cobol", "code": "x"}), "'run' out of"),
+        (record(reference=" "), "'reference' must"),
+        (record(openings=["No end"]), "no end mark"),
+        (record(statement="Two  spaces."), "stray white space"),
+        (record(since=3), "'since' must"),
+        (record(proof=[]), "'proof' must be an object"),
+    ],
+)
 def test_broken_record(tmp_path, line, words):
     """A broken record is left out and reported with its file, line and reason; the sound ones around it stay."""
     file = tmp_path / "mine.jsonl"
@@ -69,7 +92,12 @@ def test_shipped_library_is_sound():
 
 def test_every_text_passes_the_gates():
     """Each shipped wording may be posted as it stands."""
-    bad = {(s.id, text): v.reasons for s in LIBRARY.statements for text in s.texts if not (v := judge_tweet(text)).passed}
+    bad = {
+        (s.id, text): v.reasons
+        for s in LIBRARY.statements
+        for text in s.texts
+        if not (v := judge_tweet(text)).passed
+    }
     assert not bad
 
 
@@ -78,7 +106,11 @@ def test_no_two_statements_say_the_same():
     texts = [(s.id, normal_words(t)) for s in LIBRARY.statements for t in s.texts]
     plain = [t for _, t in texts]
     scores = process.cdist(plain, plain, scorer=fuzz.token_sort_ratio, score_cutoff=88, workers=2)
-    close = {(texts[i][0], texts[j][0]) for i, j in zip(*scores.nonzero(), strict=True) if i < j and texts[i][0] != texts[j][0]}
+    close = {
+        (texts[i][0], texts[j][0])
+        for i, j in zip(*scores.nonzero(), strict=True)
+        if i < j and texts[i][0] != texts[j][0]
+    }
     assert not close
 
 
@@ -94,7 +126,12 @@ def test_proofs():
 def test_a_false_proof_fails(tmp_path):
     """The prover notices wrong output, wrong status and wrong SQL: it can fail."""
     file = tmp_path / "a.jsonl"
-    proofs = [{"run": "python", "code": "assert False"}, {"run": "bash", "code": "echo a", "expect": "b"}, {"run": "sqlite", "code": "SELECT 1;", "expect": "2"}, {"run": "sqlite", "code": "nonsense;"}]
+    proofs = [
+        {"run": "python", "code": "assert False"},
+        {"run": "bash", "code": "echo a", "expect": "b"},
+        {"run": "sqlite", "code": "SELECT 1;", "expect": "2"},
+        {"run": "sqlite", "code": "nonsense;"},
+    ]
     file.write_text("\n".join(record(id=f"x-{i}", proof=p) for i, p in enumerate(proofs)))
     assert all(prove(s) for s in load([file]).statements)
     assert Path(file).exists()

@@ -29,9 +29,26 @@ from tests.conftest import need
 from tests.scenarios import POSTS, Tally, heal, new_stage, quiet_tick
 
 CALL = re.compile(r"(?:\d+ +)?(\w+)\((.*)$")
-FAILING = {"openat", "pwrite64", "fdatasync", "fsync", "write", "unlink", "pread64", "flock", "mkdir", "ftruncate", "connect", "sendto", "socket"}
+FAILING = {
+    "openat",
+    "pwrite64",
+    "fdatasync",
+    "fsync",
+    "write",
+    "unlink",
+    "pread64",
+    "flock",
+    "mkdir",
+    "ftruncate",
+    "connect",
+    "sendto",
+    "socket",
+}
 
-SMALL_LIBRARY = {"BUILTIN_LIBRARY": "false", "SOURCES": str(config.ROOT / "data" / "library" / "typescript.jsonl")}
+SMALL_LIBRARY = {
+    "BUILTIN_LIBRARY": "false",
+    "SOURCES": str(config.ROOT / "data" / "library" / "typescript.jsonl"),
+}
 
 
 def real_now():
@@ -45,14 +62,30 @@ def stage(monkeypatch):
     """A stage whose clock is right, so that a real process fits in."""
     need("strace", "strace")
     monkeypatch.setattr(world_module, "START", real_now() - timedelta(hours=3))
-    folder = Path(tempfile.mkdtemp(prefix="twitter_manager-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
-    with new_stage(folder, CANDIDATES="0", **SMALL_LIBRARY, RECONCILE_DELAYS_SECONDS="0.01,0.01,0.01", RETRY_WAIT_SECONDS="0.01") as made:
+    folder = Path(
+        tempfile.mkdtemp(
+            prefix="twitter_manager-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        )
+    )
+    with new_stage(
+        folder,
+        CANDIDATES="0",
+        **SMALL_LIBRARY,
+        RECONCILE_DELAYS_SECONDS="0.01,0.01,0.01",
+        RETRY_WAIT_SECONDS="0.01",
+    ) as made:
         yield made
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def environment(world):
-    return {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(config.ROOT), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", **world.env}
+    return {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(config.ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        **world.env,
+    }
 
 
 def traced(stage, *options):
@@ -60,8 +93,15 @@ def traced(stage, *options):
 
     Without --seccomp-bpf, with which strace injects nothing.
     """
-    done = subprocess.run(["strace", "-f", "-qq", *options, sys.executable, "-m", "src.twitter_manager"],
-                          cwd="/", env=environment(stage.world), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        ["strace", "-f", "-qq", *options, sys.executable, "-m", "src.twitter_manager"],
+        cwd="/",
+        env=environment(stage.world),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     return done.returncode
 
 
@@ -132,7 +172,9 @@ def kill_at(stage, tally, points, post, *, warm, run=traced):
     """Kill the program at each of these calls, heal, judge."""
     for name, number in points:
         world = fresh(stage, post, warm=warm)
-        code = run(stage, "-o", "/dev/null", "-e", f"trace={name}", "-e", f"inject={name}:signal=KILL:when={number}")
+        code = run(
+            stage, "-o", "/dev/null", "-e", f"trace={name}", "-e", f"inject={name}:signal=KILL:when={number}"
+        )
         tally.kills += code == -signal.SIGKILL
         verdict = heal(stage)
         tally.add(verdict)
@@ -145,7 +187,15 @@ def fail_at(stage, tally, points, error, *, warm, run=traced):
     """Let each of these calls fail, heal, judge. The program ends with one of its own exit codes, never with a bug."""
     for name, number in points:
         world = fresh(stage, "ok", warm=warm)
-        code = run(stage, "-o", "/dev/null", "-e", f"trace={name}", "-e", f"inject={name}:error={error}:when={number}")
+        code = run(
+            stage,
+            "-o",
+            "/dev/null",
+            "-e",
+            f"trace={name}",
+            "-e",
+            f"inject={name}:error={error}:when={number}",
+        )
         tally.other[f"exit {code}"] += 1
         assert code in {0, 74, 75, 76, 78}, (name, number, error, code)
         verdict = heal(stage)
@@ -155,7 +205,10 @@ def fail_at(stage, tally, points, error, *, warm, run=traced):
 
 def test_killed_at_some_system_calls(stage):
     """kill -9 at a sample of the calls that touch our files or the network: nothing doubled, nothing lost."""
-    for run, points in ((traced, calls(stage, "lost answer", warm=True)[5::150]), (attached, calls(stage, "lost answer", warm=True, run=attached)[3::30])):
+    for run, points in (
+        (traced, calls(stage, "lost answer", warm=True)[5::150]),
+        (attached, calls(stage, "lost answer", warm=True, run=attached)[3::30]),
+    ):
         assert len(points) >= 5
         kill_at(stage, Tally(), points, "lost answer", warm=True, run=run)
 
@@ -181,19 +234,39 @@ NAMES = {traced: "real process", attached: "fork"}
 
 @pytest.mark.crash
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("run", "post", "warm"), [
-    (traced, "lost answer", True), (attached, "lost answer", True), (attached, "lost answer", False), (attached, "ok", True), (attached, "503, made", True)])
+@pytest.mark.parametrize(
+    ("run", "post", "warm"),
+    [
+        (traced, "lost answer", True),
+        (attached, "lost answer", True),
+        (attached, "lost answer", False),
+        (attached, "ok", True),
+        (attached, "503, made", True),
+    ],
+)
 def test_killed_at_every_system_call(stage, capsys, run, post, warm):
     """kill -9 at every call that touches our files or the network, and at every fortieth other one."""
     tally = Tally()
     kill_at(stage, tally, calls(stage, post, warm=warm, run=run, others=40), post, warm=warm, run=run)
-    report(capsys, tally, f"kills at system calls, {NAMES[run]}, {post}, {'with a past' if warm else 'first run'}")
+    report(
+        capsys,
+        tally,
+        f"kills at system calls, {NAMES[run]}, {post}, {'with a past' if warm else 'first run'}",
+    )
 
 
 @pytest.mark.crash
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("run", "error", "warm"), [
-    (traced, "ENOSPC", True), (attached, "ENOSPC", True), (attached, "ENOSPC", False), (attached, "EIO", True), (attached, "EIO", False)])
+@pytest.mark.parametrize(
+    ("run", "error", "warm"),
+    [
+        (traced, "ENOSPC", True),
+        (attached, "ENOSPC", True),
+        (attached, "ENOSPC", False),
+        (attached, "EIO", True),
+        (attached, "EIO", False),
+    ],
+)
 def test_every_system_call_fails(stage, capsys, run, error, warm):
     """Every open, write, sync, unlink and read of ours fails once, with ENOSPC and with EIO."""
     tally = Tally()
@@ -217,7 +290,7 @@ class File:
         for offset, piece in chosen:
             if offset > len(data):
                 data += bytes(offset - len(data))
-            data[offset:offset + len(piece)] = piece
+            data[offset : offset + len(piece)] = piece
         return bytes(data)
 
     def sync(self):
@@ -260,10 +333,10 @@ class Disk:
         if pattern == 1:
             return file.writes
         if pattern % 3 == 0:
-            return file.writes[:rng.randint(0, len(file.writes))]
+            return file.writes[: rng.randint(0, len(file.writes))]
         if pattern % 3 == 1:
             return [w for w in file.writes if rng.random() < 0.5]
-        pieces = [(o + i, d[i:i + 512]) for o, d in file.writes for i in range(0, len(d), 512)]
+        pieces = [(o + i, d[i : i + 512]) for o, d in file.writes for i in range(0, len(d), 512)]
         return [p for p in pieces if rng.random() < 0.6]
 
 
@@ -284,13 +357,23 @@ def replay(log, folder, start):
         if not match or " = -1 " in line:
             continue
         name, words = match.groups()
-        if name in {"sendto", "write"} and "TCP:" in words and b"POST /2/tweets" in unhex(TEXT.search(words)[1]):
+        if (
+            name in {"sendto", "write"}
+            and "TCP:" in words
+            and b"POST /2/tweets" in unhex(TEXT.search(words)[1])
+        ):
             sent = True
             yield disk, sent
             continue
         strings = [unhex(t) for t in TEXT.findall(words)]
         on = re.match(r"\d+<([^>]*)>", words)
-        path = Path(re.sub(r"\\x([0-9a-f]{2})", lambda m: chr(int(m[1], 16)), on[1])) if on else Path(os.fsdecode(strings[0])) if strings else None
+        path = (
+            Path(re.sub(r"\\x([0-9a-f]{2})", lambda m: chr(int(m[1], 16)), on[1]))
+            if on
+            else Path(os.fsdecode(strings[0]))
+            if strings
+            else None
+        )
         if path is None or (path.parent != folder and path != folder):
             continue
         if name == "openat":
@@ -318,8 +401,21 @@ def lose_power(stage, tally, patterns, every, *, warm):
         data.mkdir(exist_ok=True, mode=0o700)
         start = {p.name: p.read_bytes() for p in data.iterdir() if p.is_file()}
         log = world.folder / "power.log"
-        assert traced(stage, "-y", "-xx", "-s", "10000000", "-o", str(log), "-e", "trace=openat,pwrite64,write,fsync,fdatasync,unlink,ftruncate,rename,sendto") == 0
-        made = [t for t in world.x.accepted if t.via == "api"][1 if warm else 0:]
+        assert (
+            traced(
+                stage,
+                "-y",
+                "-xx",
+                "-s",
+                "10000000",
+                "-o",
+                str(log),
+                "-e",
+                "trace=openat,pwrite64,write,fsync,fdatasync,unlink,ftruncate,rename,sendto",
+            )
+            == 0
+        )
+        made = [t for t in world.x.accepted if t.via == "api"][1 if warm else 0 :]
         assert len(made) == 1
         for step, (disk, sent) in enumerate(replay(log, data, start)):
             if step % every:
@@ -338,7 +434,14 @@ def lose_power(stage, tally, patterns, every, *, warm):
                 verdict = heal(stage, quiet_tick)
                 tally.add(verdict)
                 tally.other["set aside"] += bool(list(data.glob("*.damaged-*")))
-                assert not (verdict.doubled or verdict.unrecorded or verdict.stuck), (post, step, pattern, sent, verdict, world.statuses())
+                assert not (verdict.doubled or verdict.unrecorded or verdict.stuck), (
+                    post,
+                    step,
+                    pattern,
+                    sent,
+                    verdict,
+                    world.statuses(),
+                )
         last = {p.name: file.apply(file.writes) for p, file in ((Path(n), f) for n, f in disk.names.items())}
         with contextlib.suppress(KeyError):
             assert last["twitter.db"][:16] == b"SQLite format 3\0"

@@ -59,7 +59,11 @@ def test_waiting_for_approval(world):
     """Where a person must approve, nothing is written and nothing goes out without."""
     world.extra["REQUIRE_APPROVAL"] = "true"
     result = world.tick()
-    assert (result.exit_code, result.outcome, world.texts.asked) == (Exit.NO_CONTENT, "waiting-for-approval", 0)
+    assert (result.exit_code, result.outcome, world.texts.asked) == (
+        Exit.NO_CONTENT,
+        "waiting-for-approval",
+        0,
+    )
 
 
 def test_two_texts_refused(world):
@@ -107,7 +111,14 @@ def test_blocked_and_tried_again(world, made):
     world.check_promise()
 
 
-@pytest.mark.parametrize(("view", "code"), [(fake_x.server_error(503, accept=False), Exit.TEMPORARY), (fake_x.unauthorized(), Exit.BLOCKED), (fake_x.rate_limited(None), Exit.TEMPORARY)])
+@pytest.mark.parametrize(
+    ("view", "code"),
+    [
+        (fake_x.server_error(503, accept=False), Exit.TEMPORARY),
+        (fake_x.unauthorized(), Exit.BLOCKED),
+        (fake_x.rate_limited(None), Exit.TEMPORARY),
+    ],
+)
 def test_blocked_and_the_timeline_is_gone(world, view, code):
     """If the timeline cannot be asked, nothing is sent again; the run says why."""
     world.x.on_post(fake_x.unauthorized())
@@ -125,7 +136,10 @@ def test_the_slot_is_taken_while_the_model_writes(world):
     def slow(settings, history, now, seconds):
         with sqlite3.connect(world.database) as other:
             other.create_function("fingerprint", 1, str)
-            other.execute("INSERT INTO posts(content, status, slot, origin) VALUES ('x', 'pending', ?, 'person')", (f"{now:%Y-%m-%dT%H}:00Z",))
+            other.execute(
+                "INSERT INTO posts(content, status, slot, origin) VALUES ('x', 'pending', ?, 'person')",
+                (f"{now:%Y-%m-%dT%H}:00Z",),
+            )
             other.execute("UPDATE posts SET status = 'sending' WHERE content = 'x'")
         return real(settings, history, now, seconds)
 
@@ -174,17 +188,28 @@ def test_main_in_a_terminal(world, monkeypatch, capsys):
     assert world.x.credentials.api_key not in said
 
 
-@pytest.mark.parametrize(("error", "outcome"), [
-    (None, Outcome.UNKNOWN),
-    (ValueError("x"), Outcome.UNKNOWN),
-    (requests.ConnectTimeout("x"), Outcome.NOT_SENT),
-    (requests.ReadTimeout("x"), Outcome.UNKNOWN),
-    (requests.ConnectionError(ProtocolError("x", OSError())), Outcome.UNKNOWN),
-    (requests.ConnectionError(MaxRetryError(None, "/", NewConnectionError(None, "x"))), Outcome.NOT_SENT),
-    (requests.exceptions.ProxyError(MaxRetryError(None, "/", ProxyError("x", NewConnectionError(None, "y")))), Outcome.NOT_SENT),
-    (requests.exceptions.ProxyError(MaxRetryError(None, "/", ProxyError("x", OSError("tunnel: 502")))), Outcome.UNKNOWN),
-    (requests.exceptions.ChunkedEncodingError(), Outcome.UNKNOWN),
-])
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (None, Outcome.UNKNOWN),
+        (ValueError("x"), Outcome.UNKNOWN),
+        (requests.ConnectTimeout("x"), Outcome.NOT_SENT),
+        (requests.ReadTimeout("x"), Outcome.UNKNOWN),
+        (requests.ConnectionError(ProtocolError("x", OSError())), Outcome.UNKNOWN),
+        (requests.ConnectionError(MaxRetryError(None, "/", NewConnectionError(None, "x"))), Outcome.NOT_SENT),
+        (
+            requests.exceptions.ProxyError(
+                MaxRetryError(None, "/", ProxyError("x", NewConnectionError(None, "y")))
+            ),
+            Outcome.NOT_SENT,
+        ),
+        (
+            requests.exceptions.ProxyError(MaxRetryError(None, "/", ProxyError("x", OSError("tunnel: 502")))),
+            Outcome.UNKNOWN,
+        ),
+        (requests.exceptions.ChunkedEncodingError(), Outcome.UNKNOWN),
+    ],
+)
 def test_failures_without_an_answer(error, outcome):
     """Only a connection that was never made proves that nothing left; everything else may be on X."""
     assert read_failure(error).outcome is outcome

@@ -11,7 +11,10 @@ from src.model import precision, worker
 from src.model.llama import WEIGHTS, Llama, can_run, quantise, restore, save_aligned
 from tests.conftest import embedded_model
 
-TEXTS = ["git reflog records where HEAD has been, so you can find a commit again after a bad reset or rebase.", "In SQL, NULL = NULL is not true."]
+TEXTS = [
+    "git reflog records where HEAD has been, so you can find a commit again after a bad reset or rebase.",
+    "In SQL, NULL = NULL is not true.",
+]
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +28,34 @@ def tiny(tmp_path_factory):
     """A small random Llama with grouped attention and an untied head, and a model of another kind, saved by transformers."""
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
     torch.manual_seed(1)
     folder = tmp_path_factory.mktemp("tiny")
-    LlamaForCausalLM(LlamaConfig(vocab_size=128, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=1, head_dim=64)).save_pretrained(folder / "even")
-    LlamaForCausalLM(LlamaConfig(vocab_size=97, hidden_size=48, intermediate_size=64, num_hidden_layers=3, num_attention_heads=6, num_key_value_heads=2, tie_word_embeddings=False)).save_pretrained(folder / "llama")
-    GPT2LMHeadModel(GPT2Config(vocab_size=97, n_embd=48, n_layer=2, n_head=4, n_positions=128)).save_pretrained(folder / "gpt2")
+    LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=128,
+            hidden_size=64,
+            intermediate_size=128,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=1,
+            head_dim=64,
+        )
+    ).save_pretrained(folder / "even")
+    LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=97,
+            hidden_size=48,
+            intermediate_size=64,
+            num_hidden_layers=3,
+            num_attention_heads=6,
+            num_key_value_heads=2,
+            tie_word_embeddings=False,
+        )
+    ).save_pretrained(folder / "llama")
+    GPT2LMHeadModel(
+        GPT2Config(vocab_size=97, n_embd=48, n_layer=2, n_head=4, n_positions=128)
+    ).save_pretrained(folder / "gpt2")
     return folder
 
 
@@ -38,14 +64,20 @@ def reference(folder):
     import torch
     from safetensors.torch import load_file
     from transformers import AutoConfig, AutoModelForCausalLM
+
     config = AutoConfig.from_pretrained(folder)
     state = restore(load_file(folder / WEIGHTS))
-    return type(AutoModelForCausalLM.from_config(config)).from_pretrained(None, config=config, state_dict=state, dtype=torch.float32).eval()
+    return (
+        type(AutoModelForCausalLM.from_config(config))
+        .from_pretrained(None, config=config, state_dict=state, dtype=torch.float32)
+        .eval()
+    )
 
 
 def test_tiny_llama_equals_transformers(tiny):
     """On a model with grouped attention and an untied head every logit equals transformers', prefilled or stepped."""
     import torch
+
     assert can_run(tiny / "llama")
     assert not can_run(tiny / "gpt2")
     fast, slow = Llama(tiny / "llama", "float32"), reference(tiny / "llama")
@@ -68,6 +100,7 @@ def test_eight_bit_weights_are_the_weights_they_stand_for(tiny, tmp_path, kind, 
 
     import torch
     from safetensors.torch import load_file, save_file
+
     save = save_aligned if aligned else save_file
     shutil.copytree(tiny / kind, tmp_path / "small")
     full = load_file(tiny / kind / WEIGHTS)
@@ -93,9 +126,12 @@ def test_the_format_of_the_weights_is_measured(tiny, tmp_path):
 
     from safetensors.torch import load_file
     from tokenizers import Tokenizer, models
+
     folder = tmp_path / "model"
     shutil.copytree(tiny / "llama", folder)
-    Tokenizer(models.WordLevel({"git": 0, "runs": 1, "?": 2}, unk_token="?")).save(str(folder / "tokenizer.json"))
+    Tokenizer(models.WordLevel({"git": 0, "runs": 1, "?": 2}, unk_token="?")).save(
+        str(folder / "tokenizer.json")
+    )
     record = precision.settle(folder)
     assert set(record["seconds"]) == {"bfloat16", "float32", "int8"}
     assert record["int8"] == any(name.endswith(".scale") for name in load_file(folder / WEIGHTS))
@@ -119,22 +155,28 @@ def test_embedded_model_gives_the_same_distribution(model):
     """On the embedded model the next-token distribution is transformers' own, in float32 exactly, in bfloat16 nearly."""
     import torch
     from tokenizers import Tokenizer
+
     tokenizer = Tokenizer.from_file(str(model.folder / "tokenizer.json"))
     slow, exact, fast = reference(model.folder), Llama(model.folder, "float32"), Llama(model.folder)
     with torch.inference_mode():
         for text in TEXTS:
-            ids = torch.tensor([tokenizer.encode(worker.prompt_for(text, tuned=model.tuned), add_special_tokens=False).ids])
+            ids = torch.tensor(
+                [tokenizer.encode(worker.prompt_for(text, tuned=model.tuned), add_special_tokens=False).ids]
+            )
             wanted = slow(ids).logits.log_softmax(-1)
             assert torch.allclose(exact.forward(ids, exact.new_cache(200)).log_softmax(-1), wanted, atol=1e-3)
             got = fast.forward(ids, fast.new_cache(200)).float().log_softmax(-1)
             divergence = (wanted.exp() * (wanted - got)).sum(-1)
-            assert float(divergence[:, 4:].max()) < 0.05  # behind the first words of the prompt, about which it was taught nothing
+            assert (
+                float(divergence[:, 4:].max()) < 0.05
+            )  # behind the first words of the prompt, about which it was taught nothing
 
 
 @pytest.mark.model
 def test_scores_are_log_likelihoods(model):
     """The score of a row is the mean log-likelihood that plain transformers gives it."""
     import torch
+
     engine = worker.Engine(model.folder, tuned=model.tuned, dtype="float32")
     slow = reference(model.folder)
     rows = [engine._ids("Lost a commit?"), engine._ids("Why did the rebase fail again?")]
@@ -153,6 +195,7 @@ def test_any_other_model_goes_through_transformers(tiny, tmp_path):
     import shutil
 
     from tokenizers import Tokenizer, models, pre_tokenizers
+
     folder = tmp_path / "gpt2"
     shutil.copytree(tiny / "gpt2", folder)
     vocabulary = {"<|im_end|>": 0, "\n": 1, **{f"w{i}": i for i in range(2, 97)}}
@@ -163,6 +206,7 @@ def test_any_other_model_goes_through_transformers(tiny, tmp_path):
     assert isinstance(engine._model, worker.HubModel)
     scores = engine.log_likelihoods("w5", [[5, 6], [7]])
     import torch
+
     slow = reference(folder)
     prompt = engine._ids(worker.prompt_for("w5", tuned=True))
     with torch.inference_mode():
@@ -177,11 +221,18 @@ def test_other_models_begin_and_end_as_they_were_taught(tiny, tmp_path, monkeypa
 
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
     folder = tmp_path / "gpt2"
     shutil.copytree(tiny / "gpt2", folder)
-    tokenizer = Tokenizer(models.WordLevel({"<bos>": 0, "\n": 1, "a": 2, "<eos>": 3, **{f"w{i}": i for i in range(4, 97)}}, unk_token="w4"))
+    tokenizer = Tokenizer(
+        models.WordLevel(
+            {"<bos>": 0, "\n": 1, "a": 2, "<eos>": 3, **{f"w{i}": i for i in range(4, 97)}}, unk_token="w4"
+        )
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    tokenizer.post_processor = processors.TemplateProcessing(single="<bos> $A <eos>", special_tokens=[("<bos>", 0), ("<eos>", 3)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<bos> $A <eos>", special_tokens=[("<bos>", 0), ("<eos>", 3)]
+    )
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [3, 90]}))
     assert worker.Engine(folder, tuned=True, dtype="float32")._begin == []
@@ -189,7 +240,11 @@ def test_other_models_begin_and_end_as_they_were_taught(tiny, tmp_path, monkeypa
     assert engine._begin == [0]
     read = []
     real = engine._model.forward
-    monkeypatch.setattr(engine._model, "forward", lambda tokens, *a, **k: read.append(tokens.tolist()) or real(tokens, *a, **k))
+    monkeypatch.setattr(
+        engine._model,
+        "forward",
+        lambda tokens, *a, **k: read.append(tokens.tolist()) or real(tokens, *a, **k),
+    )
     chosen = iter([[5, 6, 7, 8], [90, 7, 3, 1], [9, 1, 9, 9]])
     monkeypatch.setattr(engine, "_choose", lambda logits, generator: torch.tensor(next(chosen)))
     with torch.inference_mode():
@@ -206,7 +261,11 @@ def test_forward_passes_are_counted(model, monkeypatch):
     engine = worker.Engine(model.folder, tuned=model.tuned)
     passes = []
     real = engine._model.forward
-    monkeypatch.setattr(engine._model, "forward", lambda tokens, *a, **k: passes.append(tuple(tokens.shape)) or real(tokens, *a, **k))
+    monkeypatch.setattr(
+        engine._model,
+        "forward",
+        lambda tokens, *a, **k: passes.append(tuple(tokens.shape)) or real(tokens, *a, **k),
+    )
     engine.write(TEXTS[0], 16, 3)
     steps = [shape for shape in passes if shape == (16, 1)]
     assert len(steps) <= worker.MAX_NEW_TOKENS
@@ -217,7 +276,20 @@ def test_forward_passes_are_counted(model, monkeypatch):
 def test_the_protocol(model):
     """One request in, one line a statement out, best first, nothing else on the stream."""
     out = io.StringIO()
-    worker.main(io.StringIO(json.dumps({"model": str(model.folder), "tuned": model.tuned, "n": 4, "seed": 1, "statements": [{"id": str(i), "text": t} for i, t in enumerate(TEXTS)]})), out)
+    worker.main(
+        io.StringIO(
+            json.dumps(
+                {
+                    "model": str(model.folder),
+                    "tuned": model.tuned,
+                    "n": 4,
+                    "seed": 1,
+                    "statements": [{"id": str(i), "text": t} for i, t in enumerate(TEXTS)],
+                }
+            )
+        ),
+        out,
+    )
     answers = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [a["id"] for a in answers] == ["0", "1"]
     assert all(len(o) == 3 for a in answers for o in a["openings"])
@@ -225,5 +297,8 @@ def test_the_protocol(model):
 
 def test_prompts():
     """Each mode asks for another thing; a tuned model sees the bare statement."""
-    asked = {worker.prompt_for("X.", tuned=t, mode=m) for t, m in ((True, "hook"), (False, "hook"), (False, "rewrite"), (False, "free"))}
+    asked = {
+        worker.prompt_for("X.", tuned=t, mode=m)
+        for t, m in ((True, "hook"), (False, "hook"), (False, "rewrite"), (False, "free"))
+    }
     assert len(asked) == 4

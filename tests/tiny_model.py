@@ -8,16 +8,47 @@ from pathlib import Path
 from src.model import worker
 
 STATEMENTS = [
-    ("reflog", "Git", "git reflog records where HEAD has been, so you can find a commit again after a bad reset.", "Lost some work?"),
-    ("ignore", "Docker", "A .dockerignore file keeps folders such as node_modules out of the build context.", "Slow image builds?"),
-    ("null", "SQL", "In SQL, a comparison with NULL is not true but unknown, so use IS NULL to find missing values.", "Missing rows?"),
-    ("scaler", "Machine learning", "Fit the scaler on the training split only; otherwise the test score is too good.", "Too good a score?"),
+    (
+        "reflog",
+        "Git",
+        "git reflog records where HEAD has been, so you can find a commit again after a bad reset.",
+        "Lost some work?",
+    ),
+    (
+        "ignore",
+        "Docker",
+        "A .dockerignore file keeps folders such as node_modules out of the build context.",
+        "Slow image builds?",
+    ),
+    (
+        "null",
+        "SQL",
+        "In SQL, a comparison with NULL is not true but unknown, so use IS NULL to find missing values.",
+        "Missing rows?",
+    ),
+    (
+        "scaler",
+        "Machine learning",
+        "Fit the scaler on the training split only; otherwise the test score is too good.",
+        "Too good a score?",
+    ),
 ]
 
 
 def write_library(file: Path) -> Path:
     """The statements as a library file."""
-    rows = [{"id": i, "topic": t, "statement": s, "wordings": [], "openings": [], "hashtags": [], "reference": "tests"} for i, t, s, _ in STATEMENTS]
+    rows = [
+        {
+            "id": i,
+            "topic": t,
+            "statement": s,
+            "wordings": [],
+            "openings": [],
+            "hashtags": [],
+            "reference": "tests",
+        }
+        for i, t, s, _ in STATEMENTS
+    ]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return file
 
@@ -32,16 +63,33 @@ def make(folder: Path, *, steps: int = 25, width: int = 128) -> dict[str, bytes]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=700, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=700, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
     tokenizer.train_from_iterator(prompts + [o for *_, o in STATEMENTS] * 3, trainer)
     torch.manual_seed(1)
-    model = LlamaForCausalLM(LlamaConfig(
-        vocab_size=tokenizer.get_vocab_size(), hidden_size=width, intermediate_size=2 * width, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=1024, bos_token_id=None, eos_token_id=None))
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=tokenizer.get_vocab_size(),
+            hidden_size=width,
+            intermediate_size=2 * width,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=1024,
+            bos_token_id=None,
+            eos_token_id=None,
+        )
+    )
     rows = []
     for prompt, (*_, opening) in zip(prompts, STATEMENTS, strict=True):
         start = tokenizer.encode(prompt, add_special_tokens=False).ids
-        rows.append((start, tokenizer.encode(f" {opening}", add_special_tokens=False).ids + [tokenizer.token_to_id("Ċ")]))
+        rows.append(
+            (
+                start,
+                tokenizer.encode(f" {opening}", add_special_tokens=False).ids + [tokenizer.token_to_id("Ċ")],
+            )
+        )
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     longest = max(len(a) + len(b) for a, b in rows)
     ids = torch.tensor([a + b + [0] * (longest - len(a) - len(b)) for a, b in rows])

@@ -2,4 +2,8 @@
 
 from pathlib import Path
 
-ALL = {line.strip() for line in (Path(__file__).parent.parent / "data" / "tlds.txt").open(encoding="utf-8") if line[:1] not in "#\n"}
+ALL = {
+    line.strip()
+    for line in (Path(__file__).parent.parent / "data" / "tlds.txt").open(encoding="utf-8")
+    if line[:1] not in "#\n"
+}

@@ -54,8 +54,15 @@ class Texts:
 
     def __call__(self, settings: Any, history: Any, now: Any, seconds: float) -> Composition:
         self.asked += 1
-        text = self.queue.pop(0) if self.queue else f"Text number {next(_numbers)} of process {os.getpid()} is new."
-        return Composition(Draft(text, "wording", f"s-{self.asked}", "Git") if text else None, notes=("told",) if text is None else ())
+        text = (
+            self.queue.pop(0)
+            if self.queue
+            else f"Text number {next(_numbers)} of process {os.getpid()} is new."
+        )
+        return Composition(
+            Draft(text, "wording", f"s-{self.asked}", "Git") if text else None,
+            notes=("told",) if text is None else (),
+        )
 
 
 @dataclass
@@ -71,10 +78,19 @@ class World:
     def env(self) -> dict[str, str]:
         c = self.x.credentials
         return {
-            "ENV_FILE": str(self.env_file), "X_API_BASE_URL": self.x.url, "TWITTER_API_KEY": c.api_key, "TWITTER_API_SECRET": c.api_secret,
-            "TWITTER_ACCESS_TOKEN": c.access_token, "TWITTER_ACCESS_TOKEN_SECRET": c.access_token_secret,
-            "DATA_DIR": str(self.folder / "data"), "LOG_DIR": str(self.folder / "logs"), "READ_TIMEOUT_SECONDS": "10", "CONNECT_TIMEOUT_SECONDS": "10",
-            "DAILY_BUDGET_USD": "100", "MONTHLY_BUDGET_USD": "1000", **self.extra,
+            "ENV_FILE": str(self.env_file),
+            "X_API_BASE_URL": self.x.url,
+            "TWITTER_API_KEY": c.api_key,
+            "TWITTER_API_SECRET": c.api_secret,
+            "TWITTER_ACCESS_TOKEN": c.access_token,
+            "TWITTER_ACCESS_TOKEN_SECRET": c.access_token_secret,
+            "DATA_DIR": str(self.folder / "data"),
+            "LOG_DIR": str(self.folder / "logs"),
+            "READ_TIMEOUT_SECONDS": "10",
+            "CONNECT_TIMEOUT_SECONDS": "10",
+            "DAILY_BUDGET_USD": "100",
+            "MONTHLY_BUDGET_USD": "1000",
+            **self.extra,
         }
 
     @property
@@ -108,7 +124,9 @@ class World:
         log.set_up(settings.log_dir, "DEBUG", "test", log.Redactor(settings.secret_values()))
         failpoints.arm(failpoint)
         try:
-            return run_tick(settings, MovingClock(self.traveller), f"r{next(_numbers)}-{os.getpid()}", self.texts)
+            return run_tick(
+                settings, MovingClock(self.traveller), f"r{next(_numbers)}-{os.getpid()}", self.texts
+            )
         finally:
             failpoints.arm("")
 
@@ -139,12 +157,28 @@ class World:
         """Wait for a spawned tick: its exit code, or minus the signal that killed it."""
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
-    def cli(self, *arguments: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
+    def cli(
+        self, *arguments: str, env: dict[str, str] | None = None, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
         """The program as cron starts it: a bare environment, another working directory."""
         measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-        bare = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(config.ROOT), **measured, **self.env, **(env or {})}
+        bare = {
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(config.ROOT),
+            **measured,
+            **self.env,
+            **(env or {}),
+        }
         return subprocess.run(
-            [sys.executable, "-m", "src.twitter_manager", *arguments], cwd="/", env=bare, capture_output=True, text=True, timeout=120, check=False, **options)
+            [sys.executable, "-m", "src.twitter_manager", *arguments],
+            cwd="/",
+            env=bare,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            **options,
+        )
 
     def rows(self, sql: str = "SELECT * FROM posts ORDER BY id", *values: object) -> list[sqlite3.Row]:
         if not self.database.exists():

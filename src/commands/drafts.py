@@ -31,21 +31,31 @@ def run(options: argparse.Namespace, settings: Settings, now: datetime) -> tuple
             return _ACTIONS[options.action](options, settings, db, now)
 
 
-def _generate(options: argparse.Namespace, settings: Settings, db: Database, now: datetime) -> tuple[object, str]:
+def _generate(
+    options: argparse.Namespace, settings: Settings, db: Database, now: datetime
+) -> tuple[object, str]:
     seconds = settings.generate_seconds + SECONDS_A_DRAFT * options.n
     patient = settings.model_copy(update={"generate_seconds": seconds})
-    compositions = content_generator.compose_many(patient, db.content_history(now, settings.cooldown_days), now, options.n, seconds=seconds)
+    compositions = content_generator.compose_many(
+        patient, db.content_history(now, settings.cooldown_days), now, options.n, seconds=seconds
+    )
     made = [db.add_draft(c.draft, now) for c in compositions if c.draft]
-    notes = list(dict.fromkeys(note for c in compositions for note in c.notes if not note.startswith("none of")))
+    notes = list(
+        dict.fromkeys(note for c in compositions for note in c.notes if not note.startswith("none of"))
+    )
     notes = [named(note, settings.profile) for note in notes]
     ending = named(f"{len(made)} drafts wait: `drafts approve ID` lets one go out", settings.profile)
     lines = [*map(_line, made), *notes, ending]
     return {"drafts": [_data(p) for p in made], "notes": notes}, "\n".join(lines)
 
 
-def _list(_options: argparse.Namespace, settings: Settings, db: Database, _now: datetime) -> tuple[object, str]:
+def _list(
+    _options: argparse.Namespace, settings: Settings, db: Database, _now: datetime
+) -> tuple[object, str]:
     posts = [*db.with_status(Status.APPROVED), *db.with_status(Status.DRAFT)]
-    return [_data(p) for p in posts], "\n".join(map(_line, posts)) or named("no drafts: `drafts generate -n 10` writes some", settings.profile)
+    return [_data(p) for p in posts], "\n".join(map(_line, posts)) or named(
+        "no drafts: `drafts generate -n 10` writes some", settings.profile
+    )
 
 
 def _show(options: argparse.Namespace, settings: Settings, db: Database, now: datetime) -> tuple[object, str]:
@@ -58,7 +68,9 @@ def _show(options: argparse.Namespace, settings: Settings, db: Database, now: da
     return {**_data(post), "weighted_length": weight, "reasons": list(verdict.reasons)}, text
 
 
-def _approve(options: argparse.Namespace, settings: Settings, db: Database, now: datetime) -> tuple[object, str]:
+def _approve(
+    options: argparse.Namespace, settings: Settings, db: Database, now: datetime
+) -> tuple[object, str]:
     post = _find(db, options.id)
     _refuse_bad(settings, db, post.content, now, own=post.content)
     return _moved(db, post, done=db.approve(post, now), words="approved: it goes out before anything new")
@@ -71,7 +83,9 @@ def _edit(options: argparse.Namespace, settings: Settings, db: Database, now: da
     return _moved(db, post, done=db.edit(post, text), words="changed: approve it to let it go out")
 
 
-def _reject(options: argparse.Namespace, _settings: Settings, db: Database, _now: datetime) -> tuple[object, str]:
+def _reject(
+    options: argparse.Namespace, _settings: Settings, db: Database, _now: datetime
+) -> tuple[object, str]:
     post = _find(db, options.id)
     return _moved(db, post, done=db.reject(post), words="rejected")
 
@@ -104,7 +118,13 @@ def _line(post: Post) -> str:
 
 
 def _data(post: Post) -> dict[str, object]:
-    return {"id": post.id, "status": post.status, "content": post.content, "origin": post.origin, "source_id": post.source_id}
+    return {
+        "id": post.id,
+        "status": post.status,
+        "content": post.content,
+        "origin": post.origin,
+        "source_id": post.source_id,
+    }
 
 
 _ACTIONS: dict[str, Callable[[argparse.Namespace, Settings, Database, datetime], tuple[object, str]]] = {

@@ -14,7 +14,11 @@ from src.x.claim import named, title
 
 
 def show(
-    options: argparse.Namespace, settings: Settings, result: TickResult, post: Post | None, metrics: dict[str, float]
+    options: argparse.Namespace,
+    settings: Settings,
+    result: TickResult,
+    post: Post | None,
+    metrics: dict[str, float],
 ) -> int:
     """Print the preview of one tick; the tick's exit code."""
     if post is None:
@@ -23,9 +27,18 @@ def show(
     weight = weighted_length(post.content)
     price = settings.price_link_post_usd if find_links(post.content) else settings.price_post_usd
     data = {
-        "content": post.content, "weighted_length": weight, "max_length": MAX_WEIGHT, "cost_usd": price,
-        "origin": post.origin, "source_id": post.source_id, "topic": post.topic, "opening": post.opening,
-        "checks": list(CHECKS), "notes": list(result.notes), "metrics": metrics, "exit_code": int(result.exit_code),
+        "content": post.content,
+        "weighted_length": weight,
+        "max_length": MAX_WEIGHT,
+        "cost_usd": price,
+        "origin": post.origin,
+        "source_id": post.source_id,
+        "topic": post.topic,
+        "opening": post.opening,
+        "checks": list(CHECKS),
+        "notes": list(result.notes),
+        "metrics": metrics,
+        "exit_code": int(result.exit_code),
     }
     if options.json:
         print(json.dumps(data))
@@ -33,24 +46,42 @@ def show(
     written = "vetted wording"
     if post.opening:
         written = f"opening {'by the model' if post.origin == 'model' else 'and body vetted'}"
-    print("\n".join([
-        "", *(f"    {log.sanitise(line)}" for line in post.content.splitlines()), "",
-        f"length   {weight} of {MAX_WEIGHT} (X's weighted count)",
-        f"cost     ${price:.3f}",
-        f"source   {post.source_id} ({post.topic}); {written}",
-        f"checks   passed: {', '.join(CHECKS)}",
-        *(f"note     {log.sanitise(named(note, settings.profile))}" for note in result.notes),
-        "Nothing was posted: this is a dry run.",
-    ]))
+    print(
+        "\n".join(
+            [
+                "",
+                *(f"    {log.sanitise(line)}" for line in post.content.splitlines()),
+                "",
+                f"length   {weight} of {MAX_WEIGHT} (X's weighted count)",
+                f"cost     ${price:.3f}",
+                f"source   {post.source_id} ({post.topic}); {written}",
+                f"checks   passed: {', '.join(CHECKS)}",
+                *(f"note     {log.sanitise(named(note, settings.profile))}" for note in result.notes),
+                "Nothing was posted: this is a dry run.",
+            ]
+        )
+    )
     return int(result.exit_code)
 
 
-CHECKS = ("length", "links", "mentions", "hashtags", "cashtags", "characters", "chat leftovers", "blocklist", "novelty")
+CHECKS = (
+    "length",
+    "links",
+    "mentions",
+    "hashtags",
+    "cashtags",
+    "characters",
+    "chat leftovers",
+    "blocklist",
+    "novelty",
+)
 
 
 def _print_failure(options: argparse.Namespace, profile: str, result: TickResult) -> None:
     message, fix = named(result.message, profile), named(result.fix, profile)
     if options.json:
-        print(json.dumps({"content": None, "message": message, "fix": fix, "exit_code": int(result.exit_code)}))
+        print(
+            json.dumps({"content": None, "message": message, "fix": fix, "exit_code": int(result.exit_code)})
+        )
     else:
         log.say(f"{title(profile)}: {message}" + (f"\n  fix: {fix}" if fix else ""))

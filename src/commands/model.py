@@ -24,7 +24,10 @@ def run(options: argparse.Namespace, settings: Settings) -> Shown:
         data, text = _ACTIONS[options.action](options, settings)
     except OSError as error:
         message = f"the models folder cannot be used: {error}"
-        raise StorageError(message, f"make room and let this user write there: df -h {settings.models_dir}; ls -ld {settings.models_dir}") from error
+        raise StorageError(
+            message,
+            f"make room and let this user write there: df -h {settings.models_dir}; ls -ld {settings.models_dir}",
+        ) from error
     return data, named(text, settings.profile)
 
 
@@ -43,8 +46,15 @@ def _show(options: argparse.Namespace, settings: Settings) -> Shown:
     found = choose.locate(settings)
     revision = model_versions.manifest(found.folder).get("source", {}).get("revision", "")
     data: dict[str, object] = {
-        "name": found.name, "folder": str(found.folder), "tuned": found.tuned, "revision": revision, "note": found.note}
-    lines = [f"{found.name}{f' at {revision[:12]}' if revision else ''}{' (tuned)' if found.tuned else ''} in {found.folder}, files sound"]
+        "name": found.name,
+        "folder": str(found.folder),
+        "tuned": found.tuned,
+        "revision": revision,
+        "note": found.note,
+    }
+    lines = [
+        f"{found.name}{f' at {revision[:12]}' if revision else ''}{' (tuned)' if found.tuned else ''} in {found.folder}, files sound"
+    ]
     lines += [found.note] if found.note else []
     if options.all:
         versions = model_versions.installed(settings, found.folder)
@@ -54,8 +64,14 @@ def _show(options: argparse.Namespace, settings: Settings) -> Shown:
 
 
 def _version_data(version: Version) -> dict[str, object]:
-    return {"folder": str(version.folder), "name": version.name, "revision": version.revision,
-            "tuned": version.tuned, "megabytes": version.megabytes, "use": version.use}
+    return {
+        "folder": str(version.folder),
+        "name": version.name,
+        "revision": version.revision,
+        "tuned": version.tuned,
+        "megabytes": version.megabytes,
+        "use": version.use,
+    }
 
 
 def _version_line(version: Version) -> str:

@@ -13,7 +13,9 @@ from src.domain.answers import MAX_TWEET_ID
 from src.domain.runs import Exit
 
 MOST_EPOCHS = 100
-DESCRIPTION = "Write one verified tweet with a local model and post it to X, at most once per slot. Made for cron."
+DESCRIPTION = (
+    "Write one verified tweet with a local model and post it to X, at most once per slot. Made for cron."
+)
 EPILOG = """Without a command, run one tick. --profile NAME, before or after the command, or PROFILE in the environment
 chooses one of several accounts: data/profiles/NAME/.env holds its settings.
 Exit codes: 0 posted, nothing due, or another run holds the lock; 2 usage; 69 no content; 70 bug; 74 disk or database;
@@ -33,7 +35,9 @@ class Parser(argparse.ArgumentParser):
         self._print_message(self.format_usage(), None)
 
     def _nearest(self, message: str) -> str:
-        typed = re.search(r"invalid choice: '([^']*)'", message) or re.search(r"unrecognized arguments: (\S+)", message)
+        typed = re.search(r"invalid choice: '([^']*)'", message) or re.search(
+            r"unrecognized arguments: (\S+)", message
+        )
         close = difflib.get_close_matches(typed[1], self._words(), n=1, cutoff=0.5) if typed else []
         return f"; did you mean {close[0]!r}?" if close else ""
 
@@ -49,19 +53,32 @@ class Parser(argparse.ArgumentParser):
 def build_parser(prog: str = "python -m src.twitter_manager") -> Parser:
     """The whole command line. `--json` and `--profile` stand before or after the command."""
     parser = Parser(
-        prog=prog, description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        prog=prog,
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=__version__)
-    parser.add_argument("--dry-run", action="store_true", help="show what would be posted now; post nothing, change nothing")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be posted now; post nothing, change nothing"
+    )
     common = _add_common(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
     def command(name: str, words: str, group: argparse._SubParsersAction[Parser] = commands) -> Parser:
-        return group.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".", parents=[common],
-                                allow_abbrev=False)
+        return group.add_parser(
+            name,
+            help=words,
+            description=words[0].upper() + words[1:] + ".",
+            parents=[common],
+            allow_abbrev=False,
+        )
 
     check = command("check", "check settings, database, model and library; say what to mend")
-    check.add_argument("--online", action="store_true", help="also ask X whether the keys may post (one small read)")
+    check.add_argument(
+        "--online", action="store_true", help="also ask X whether the keys may post (one small read)"
+    )
     command("status", "show whether all is well, and if not, why and what to do")
     _add_report(command)
     history = command("history", "list the last posts")
@@ -71,8 +88,12 @@ def build_parser(prog: str = "python -m src.twitter_manager") -> Parser:
     generate = command("generate", "write drafts with one start of the model", actions)
     generate.add_argument("-n", type=_count, default=10, metavar="N", help="how many (default 10)")
     command("list", "list the drafts that wait and those approved", actions)
-    for name, words in (("show", "show a draft with its length and verdict"), ("approve", "approve a draft: it goes out first"),
-                        ("edit", "put your own text in the place of a draft's"), ("reject", "reject a draft: it never goes out")):
+    for name, words in (
+        ("show", "show a draft with its length and verdict"),
+        ("approve", "approve a draft: it goes out first"),
+        ("edit", "put your own text in the place of a draft's"),
+        ("reject", "reject a draft: it never goes out"),
+    ):
         one = command(name, words, actions)
         one.add_argument("id", type=_count, metavar="ID", help="which draft")
         if name == "edit":
@@ -84,7 +105,9 @@ def build_parser(prog: str = "python -m src.twitter_manager") -> Parser:
     outcome.add_argument("--not-posted", action="store_true", help="it is not on X")
     _add_model(command)
     evaluate = command("evaluate", "write for many statements and count what the gates say")
-    evaluate.add_argument("--sources", metavar="FILE", help="a library file or folder instead of the usual ones")
+    evaluate.add_argument(
+        "--sources", metavar="FILE", help="a library file or folder instead of the usual ones"
+    )
     evaluate.add_argument("-n", type=_count, default=20, metavar="N", help="how many statements (default 20)")
     messages = command("alerts", "test the alert addresses and the dead-man's ping")
     actions = messages.add_subparsers(dest="action", metavar="ACTION", required=True)
@@ -94,7 +117,11 @@ def build_parser(prog: str = "python -m src.twitter_manager") -> Parser:
     undo.add_argument("--yes", action="store_true", help="do not ask")
     _add_upkeep(command)
     login = command("login", "log in at x.com: fetch the access tokens of the account that posts")
-    login.add_argument("--oauth2", action="store_true", help="by OAuth 2.0 (tokens that each run renews) instead of a PIN (tokens that last)")
+    login.add_argument(
+        "--oauth2",
+        action="store_true",
+        help="by OAuth 2.0 (tokens that each run renews) instead of a PIN (tokens that last)",
+    )
     sources = command("sources", "look after the library of statements")
     actions = sources.add_subparsers(dest="action", metavar="ACTION", required=True)
     command("check", "list every broken record with its file and line", actions)
@@ -106,14 +133,37 @@ def _add_common(parser: Parser) -> Parser:
     """Add to the program the options that every command has too, before or after its name; a parent for the commands."""
     common = Parser(add_help=False, argument_default=argparse.SUPPRESS)
     for place in (parser, common):
-        place.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the result as one JSON object")
+        place.add_argument(
+            "--json",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="print the result as one JSON object",
+        )
         loudness = place.add_mutually_exclusive_group()
-        loudness.add_argument("-v", "--verbose", action="count", default=argparse.SUPPRESS,
-                              help="also show on standard error what is logged; -vv shows everything")
-        loudness.add_argument("-q", "--quiet", action="store_true", default=argparse.SUPPRESS,
-                              help="leave what goes wrong to the log files and the exit code")
-    parser.add_argument("--profile", default="", metavar="NAME", help="the account to work for (data/profiles/NAME)")
-    common.add_argument("--profile", dest="profile_after", default=argparse.SUPPRESS, metavar="NAME", help="the account to work for")
+        loudness.add_argument(
+            "-v",
+            "--verbose",
+            action="count",
+            default=argparse.SUPPRESS,
+            help="also show on standard error what is logged; -vv shows everything",
+        )
+        loudness.add_argument(
+            "-q",
+            "--quiet",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="leave what goes wrong to the log files and the exit code",
+        )
+    parser.add_argument(
+        "--profile", default="", metavar="NAME", help="the account to work for (data/profiles/NAME)"
+    )
+    common.add_argument(
+        "--profile",
+        dest="profile_after",
+        default=argparse.SUPPRESS,
+        metavar="NAME",
+        help="the account to work for",
+    )
     parser.set_defaults(json=False, verbose=0, quiet=False)
     return common
 
@@ -123,12 +173,18 @@ def _add_model(command: Callable[..., Parser]) -> None:
     actions = model.add_subparsers(dest="action", metavar="ACTION", required=True)
     command("install", "convert the embedded model, once", actions)
     update = command("update", "download or convert what MODEL names, try it, switch to it", actions)
-    update.add_argument("--revision", default="", metavar="SHA", help="this commit (40 hex digits) instead of MODEL_REVISION")
+    update.add_argument(
+        "--revision", default="", metavar="SHA", help="this commit (40 hex digits) instead of MODEL_REVISION"
+    )
     model_show = command("show", "show which model writes and whether its files are sound", actions)
     model_show.add_argument("--all", action="store_true", help="list every installed version too")
     command("rollback", "switch back to the model used before", actions)
-    tune = command("tune", "teach the embedded model to write openings, in under 15 minutes on two cores", actions)
-    tune.add_argument("--examples", metavar="FILE", help='your own, one {"statement": ..., "opening": ...} a line')
+    tune = command(
+        "tune", "teach the embedded model to write openings, in under 15 minutes on two cores", actions
+    )
+    tune.add_argument(
+        "--examples", metavar="FILE", help='your own, one {"statement": ..., "opening": ...} a line'
+    )
     tune.add_argument("--output", metavar="FOLDER", help="only write the adapter there, do not switch to it")
     tune.add_argument("--epochs", type=_epochs, default=None, metavar="N", help="passes over the pairs")
 
@@ -142,12 +198,16 @@ def _add_upkeep(command: Callable[[str, str], Parser]) -> None:
 def _add_set_up(command: Callable[[str, str], Parser]) -> None:
     """The commands for setting up a machine."""
     install = command("install", "show the cron line and the systemd units for this folder; change nothing")
-    install.add_argument("--print", action="store_true", help="print them, which is all that this command does")
+    install.add_argument(
+        "--print", action="store_true", help="print them, which is all that this command does"
+    )
     part = install.add_mutually_exclusive_group()
     part.add_argument("--cron", action="store_true", help="print only the lines for your crontab")
     part.add_argument("--systemd", action="store_true", help="print only the systemd units")
     part.add_argument("--unit", metavar="NAME", help="print only this unit, as twitter_manager.service")
-    shell = command("completion", "write a script that teaches your shell the command twitter_manager and its words")
+    shell = command(
+        "completion", "write a script that teaches your shell the command twitter_manager and its words"
+    )
     shell.add_argument("shell", choices=["bash", "zsh", "fish"], metavar="SHELL", help="bash, zsh or fish")
 
 
@@ -158,10 +218,14 @@ def command_names() -> frozenset[str]:
 
 
 def _add_report(command: Callable[[str, str], Parser]) -> None:
-    report = command("report", "show what happened: success, speed, memory, money, refusals, gaps, last posts")
+    report = command(
+        "report", "show what happened: success, speed, memory, money, refusals, gaps, last posts"
+    )
     report.add_argument("--days", type=_days, default=30, metavar="N", help="how far back (default 30)")
     report.add_argument("--html", metavar="FILE", help="write it as one page with charts")
-    report.add_argument("--prometheus", metavar="FILE", help="write the numbers for the textfile collector of node_exporter")
+    report.add_argument(
+        "--prometheus", metavar="FILE", help="write the numbers for the textfile collector of node_exporter"
+    )
 
 
 def _count(text: str) -> int:
@@ -204,6 +268,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         parser.error(f"--dry-run goes with a tick, not with {options.command!r}")
     if options.command == "reconcile" and options.id is None and (options.posted or options.not_posted):
         parser.error("--posted and --not-posted need the ID of a post: `history` shows it")
-    if options.command == "reconcile" and options.id is not None and not (options.posted or options.not_posted):
+    if (
+        options.command == "reconcile"
+        and options.id is not None
+        and not (options.posted or options.not_posted)
+    ):
         parser.error("say --posted TWEET_ID or --not-posted")
     return options

@@ -51,7 +51,9 @@ def check(options: argparse.Namespace, settings: Settings, clock: Clock, _run: s
             rows.append({"part": name, "ok": True, "says": probe(), "exit_code": 0})
         except ProgramError as error:
             fix = named(error.fix, settings.profile)
-            rows.append({"part": name, "ok": False, "says": str(error), "fix": fix, "exit_code": int(error.exit_code)})
+            rows.append(
+                {"part": name, "ok": False, "says": str(error), "fix": fix, "exit_code": int(error.exit_code)}
+            )
     lines = []
     for row in rows:
         lines.append(f"{'ok  ' if row['ok'] else 'FAIL'}  {row['part']:<12} {row['says']}")
@@ -61,7 +63,9 @@ def check(options: argparse.Namespace, settings: Settings, clock: Clock, _run: s
     return max((row["exit_code"] for row in rows), default=0)
 
 
-def _probes(options: argparse.Namespace, settings: Settings, clock: Clock) -> Iterator[tuple[str, Callable[[], str]]]:
+def _probes(
+    options: argparse.Namespace, settings: Settings, clock: Clock
+) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "credentials", lambda: _check_credentials(settings, clock.now())
     yield "folders", lambda: _check_folders(settings)
     yield "database", lambda: _check_database(settings)
@@ -90,7 +94,9 @@ def _check_folders(settings: Settings) -> str:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             message = f"{folder} cannot be made: {error.strerror}"
-            raise StorageError(message, "name a folder on a disk of this machine in .env (DATA_DIR, LOG_DIR)") from error
+            raise StorageError(
+                message, "name a folder on a disk of this machine in .env (DATA_DIR, LOG_DIR)"
+            ) from error
         if not os.access(folder, os.W_OK | os.X_OK):
             message = f"{folder} is not writable"
             raise StorageError(message, f"type: chmod u+wx {folder}")
@@ -125,12 +131,16 @@ def _check_online(settings: Settings, clock: Clock) -> str:
     from src.twitter_handler import FIX_WRITE, XClient  # noqa: PLC0415
 
     with contextlib.ExitStack() as stack:
-        if isinstance(settings.login, RenewableLogin) and not stack.enter_context(writer_lock(settings.database)):
+        if isinstance(settings.login, RenewableLogin) and not stack.enter_context(
+            writer_lock(settings.database)
+        ):
             message = "another run is in progress, and it may be renewing the login"
             raise UsageError(message, "wait for it to end")
         result, level = XClient(settings, clock.now).access_level()
     if result.outcome is not Outcome.POSTED:
-        raise AccountError(f"X answered {result.http_status or result.reason}: {result.detail or result.reason}", result.fix)
+        raise AccountError(
+            f"X answered {result.http_status or result.reason}: {result.detail or result.reason}", result.fix
+        )
     if level and "write" not in level:
         raise AccountError(f"the access token may only {level}", FIX_WRITE)
     return f"X accepts the keys; access level {level or 'not told'}"
@@ -144,7 +154,11 @@ def status(options: argparse.Namespace, settings: Settings, clock: Clock, _run: 
     from src.watch import status as screen  # noqa: PLC0415
 
     facts, reasons = screen.look(settings, clock.now())
-    show(screen.as_data(facts, reasons, settings, clock.now()), screen.as_text(facts, reasons, settings, clock.now()), as_json=options.json)
+    show(
+        screen.as_data(facts, reasons, settings, clock.now()),
+        screen.as_text(facts, reasons, settings, clock.now()),
+        as_json=options.json,
+    )
     return int(exit_code(reasons))
 
 
@@ -163,14 +177,26 @@ def history(options: argparse.Namespace, settings: Settings, _clock: Clock, _run
         with contextlib.closing(db):
             posts = db.history(options.n)
     data = [
-        {"id": p.id, "status": p.status, "slot": p.slot, "posted_at": p.posted_at, "tweet_id": str(p.tweet_id or ""),
-         "verified_at": p.verified_at, "origin": p.origin, "source_id": p.source_id, "content": p.content, "error": p.error_message}
+        {
+            "id": p.id,
+            "status": p.status,
+            "slot": p.slot,
+            "posted_at": p.posted_at,
+            "tweet_id": str(p.tweet_id or ""),
+            "verified_at": p.verified_at,
+            "origin": p.origin,
+            "source_id": p.source_id,
+            "content": p.content,
+            "error": p.error_message,
+        }
         for p in posts
     ]
     lines = []
     for post in posts:
         when = f"{post.posted_at:%F %R}" if post.posted_at else post.slot or "-"
-        lines.append(f"{post.id:>5}  {when:<17} {post.status:<11} {tweet_url(post.tweet_id) if post.tweet_id else post.error_message or ''}")
+        lines.append(
+            f"{post.id:>5}  {when:<17} {post.status:<11} {tweet_url(post.tweet_id) if post.tweet_id else post.error_message or ''}"
+        )
         lines += [f"       {line}" for line in post.content.splitlines() if line]
     show(data, "\n".join(lines) or "no posts yet", as_json=options.json)
     return 0
@@ -200,13 +226,19 @@ def _settle_all(app: Run) -> list[str]:
     if before:
         require_credentials(app.settings)
     reconcile_open(app)
-    return [f"post {p.id}: {app.db.post(p.id).status}" for p in before if app.db.post(p.id).status is not Status.UNKNOWN]
+    return [
+        f"post {p.id}: {app.db.post(p.id).status}"
+        for p in before
+        if app.db.post(p.id).status is not Status.UNKNOWN
+    ]
 
 
 def _settle_by_hand(app: Run, options: argparse.Namespace) -> list[str]:
     post = app.db.find_post(options.id)
     if post is None or post.status not in {Status.UNKNOWN, Status.UNCONFIRMED, Status.FAILED}:
-        message = f"post {options.id} is {post.status if post else 'not there'}; only an unknown one can be settled"
+        message = (
+            f"post {options.id} is {post.status if post else 'not there'}; only an unknown one can be settled"
+        )
         raise UsageError(message, "type: python -m src.twitter_manager history")
     if options.not_posted:
         app.db.prove_absent(post, "operator", free_slot=False)
@@ -254,7 +286,9 @@ def try_alerts(options: argparse.Namespace, settings: Settings, _clock: Clock, _
         told["alerts"] = alerts.deliver(settings, alert)
     if settings.ping_url:
         told["ping"] = alerts.ping(settings, "", "test")
-    lines = [f"{name}: {'delivered' if good else 'NOT delivered, see the log'}" for name, good in told.items()]
+    lines = [
+        f"{name}: {'delivered' if good else 'NOT delivered, see the log'}" for name, good in told.items()
+    ]
     show(told, "\n".join(lines), as_json=options.json)
     return 0 if all(told.values()) else int(Exit.TEMPORARY)
 
@@ -277,9 +311,15 @@ def undo(options: argparse.Namespace, settings: Settings, clock: Clock, _run: st
             result = LazyAccount(settings, clock).delete(post.tweet_id)
             if result.outcome is not Outcome.POSTED:
                 reason = result.detail or result.reason
-                raise AccountError(f"X did not delete {post.tweet_id}: {reason}", result.fix or "try again later")
+                raise AccountError(
+                    f"X did not delete {post.tweet_id}: {reason}", result.fix or "try again later"
+                )
             db.stamp_deleted(post, clock.now())
-    show({"deleted": True, "tweet_id": str(post.tweet_id)}, f"deleted {tweet_url(post.tweet_id)}", as_json=options.json)
+    show(
+        {"deleted": True, "tweet_id": str(post.tweet_id)},
+        f"deleted {tweet_url(post.tweet_id)}",
+        as_json=options.json,
+    )
     return 0
 
 
@@ -315,7 +355,10 @@ def restore(options: argparse.Namespace, settings: Settings, clock: Clock, _run:
     """Put a backup in the place of the database."""
     from src.upkeep import maintenance  # noqa: PLC0415
 
-    show(*maintenance.restore(Path(options.file).expanduser().absolute(), settings, clock), as_json=options.json)
+    show(
+        *maintenance.restore(Path(options.file).expanduser().absolute(), settings, clock),
+        as_json=options.json,
+    )
     return 0
 
 
@@ -350,8 +393,14 @@ def check_sources(options: argparse.Namespace, settings: Settings, _clock: Clock
     counts = {topic: sum(s.topic == topic for s in library.statements) for topic in library.topics}
     lines = [str(p) for p in library.problems]
     lines += [f"{count:>5}  {topic}" for topic, count in counts.items()]
-    lines.append(f"{len(library.statements)} statements in {len(counts)} topics, {len(library.problems)} broken records")
-    show({"problems": [str(p) for p in library.problems], "topics": counts}, "\n".join(lines), as_json=options.json)
+    lines.append(
+        f"{len(library.statements)} statements in {len(counts)} topics, {len(library.problems)} broken records"
+    )
+    show(
+        {"problems": [str(p) for p in library.problems], "topics": counts},
+        "\n".join(lines),
+        as_json=options.json,
+    )
     return int(Exit.CONFIG) if library.problems else 0
 
 

@@ -54,21 +54,33 @@ def unsent(statement: Statement, sent: Collection[str]) -> list[tuple[str, str]]
     tweets = {_HASHTAGS.sub("", tweet) for tweet in sent}
     times_used = {text: sum(tweet.endswith(text) for tweet in tweets) for text in statement.texts}
     by_use = sorted(statement.texts, key=times_used.__getitem__)
-    return [(opening, text) for text in by_use for opening in (*statement.openings, "") if joined(opening, text) not in tweets]
+    return [
+        (opening, text)
+        for text in by_use
+        for opening in (*statement.openings, "")
+        if joined(opening, text) not in tweets
+    ]
 
 
 def supply(settings: Settings, statements: Iterable[Statement], history: History, now: datetime) -> Supply:
     """Return how long the vetted texts of these statements last at the pace that the settings allow."""
     left = {s.id: len(unsent(s, history.sent.get(s.id, ()))) for s in statements}
     waits = {
-        name: 0.0 if is_fresh(settings, history.last_used.get(name), now) else _days_until_back(settings, history.last_used, name, now)
-        for name, texts in left.items() if texts
+        name: 0.0
+        if is_fresh(settings, history.last_used.get(name), now)
+        else _days_until_back(settings, history.last_used, name, now)
+        for name, texts in left.items()
+        if texts
     }
-    days = days_left([(wait, left[name]) for name, wait in waits.items()], posts_per_day(settings), settings.cooldown_days)
+    days = days_left(
+        [(wait, left[name]) for name, wait in waits.items()], posts_per_day(settings), settings.cooldown_days
+    )
     return Supply(len(left), sum(wait == 0 for wait in waits.values()), sum(left.values()), days)
 
 
-def _days_until_back(settings: Settings, last_used: Mapping[str, datetime], name: str, now: datetime) -> float:
+def _days_until_back(
+    settings: Settings, last_used: Mapping[str, datetime], name: str, now: datetime
+) -> float:
     return (last_used[name] + timedelta(days=settings.cooldown_days) - now) / timedelta(days=1)
 
 
@@ -78,7 +90,9 @@ def days_left(stock: Iterable[tuple[float, int]], per_day: float, cooldown_days:
     `stock` has one pair a statement: the days until it may run, and how many texts it has. After each use it rests for
     `cooldown_days`.
     """
-    waiting = [(wait, -texts) for wait, texts in stock if texts]  # of those that are back at once, the one with most texts first
+    waiting = [
+        (wait, -texts) for wait, texts in stock if texts
+    ]  # of those that are back at once, the one with most texts first
     heapq.heapify(waiting)
     for number in range(int(HORIZON_DAYS * per_day) + 1):
         day = number / per_day

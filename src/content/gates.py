@@ -20,15 +20,107 @@ NEAR_DUPLICATE = 88.0  # similarity of the sorted words, 0 to 100 (rapidfuzz)
 STALE_OPENING = 82.0
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’]*")
 _TOKEN = re.compile(r"[\w.+#/:=<>*$%-]*\w[\w.+#/:=<>*$%()\[\]-]*")
-_STOP_WORDS = frozenset([
-    "a", "an", "the", "is", "are", "was", "were", "be", "been", "do", "does", "did", "can", "could", "should",
-    "would", "will", "may", "might", "must", "has", "have", "had", "of", "in", "on", "at", "to", "for", "with",
-    "without", "and", "or", "but", "not", "no", "if", "when", "while", "where", "what", "which", "who", "whom",
-    "whose", "why", "how", "that", "this", "these", "those", "it", "its", "you", "your", "we", "our", "they", "their",
-    "them", "he", "she", "i", "me", "my", "us", "as", "by", "from", "into", "out", "up", "down", "over", "so", "than",
-    "then", "too", "very", "just", "only", "still", "ever", "there", "here", "about", "all", "any", "each", "some",
-    "more", "most", "much", "many", "few", "own", "same",
-])
+_STOP_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "do",
+        "does",
+        "did",
+        "can",
+        "could",
+        "should",
+        "would",
+        "will",
+        "may",
+        "might",
+        "must",
+        "has",
+        "have",
+        "had",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "for",
+        "with",
+        "without",
+        "and",
+        "or",
+        "but",
+        "not",
+        "no",
+        "if",
+        "when",
+        "while",
+        "where",
+        "what",
+        "which",
+        "who",
+        "whom",
+        "whose",
+        "why",
+        "how",
+        "that",
+        "this",
+        "these",
+        "those",
+        "it",
+        "its",
+        "you",
+        "your",
+        "we",
+        "our",
+        "they",
+        "their",
+        "them",
+        "he",
+        "she",
+        "i",
+        "me",
+        "my",
+        "us",
+        "as",
+        "by",
+        "from",
+        "into",
+        "out",
+        "up",
+        "down",
+        "over",
+        "so",
+        "than",
+        "then",
+        "too",
+        "very",
+        "just",
+        "only",
+        "still",
+        "ever",
+        "there",
+        "here",
+        "about",
+        "all",
+        "any",
+        "each",
+        "some",
+        "more",
+        "most",
+        "much",
+        "many",
+        "few",
+        "own",
+        "same",
+    ]
+)
 _FALSE_START = re.compile(r"^(?:and|or|but|because|so|then|than|of)\b", re.IGNORECASE)
 _QUESTION_WORD = re.compile(
     r"^(?:(?:in|on|at|for|to|with|from|by) )?(?:who|what|when|where|which|why|how|is|are|was|were|do|does|did|can|could|should|would|will|has|have|had|am|may|must)\b",
@@ -36,7 +128,9 @@ _QUESTION_WORD = re.compile(
 )
 _NEGATION = re.compile(r"\b(?:not|no|never|none|nothing|cannot|without|neither|nor)\b|n't\b", re.IGNORECASE)
 MIN_SHARED_WORDS = 0.7
-_DANGLING = re.compile(r"\b(?:an|the|and|or|but|your|its|their|our|my|than|because|if)[?.!:…]+$", re.IGNORECASE)
+_DANGLING = re.compile(
+    r"\b(?:an|the|and|or|but|your|its|their|our|my|than|because|if)[?.!:…]+$", re.IGNORECASE
+)
 
 
 def judge_opening(opening: str, statement: Statement, text: str, recent: Iterable[str] = ()) -> Verdict:
@@ -53,7 +147,11 @@ def _opening_reasons(opening: str, statement: Statement, text: str, recent: Iter
     words = _WORD.findall(opening)
     if len(words) < 2 or len(set(map(str.lower, words))) < 2:
         yield "too-short"
-    if not opening.endswith(("?", ".", "!", "…")) or _DANGLING.search(opening) or _FALSE_START.search(opening):
+    if (
+        not opening.endswith(("?", ".", "!", "…"))
+        or _DANGLING.search(opening)
+        or _FALSE_START.search(opening)
+    ):
         yield "incomplete"
     first = next(iter(opening.split()), "")
     if not (first[:1].isupper() or _is_code(first) or _known(first, text)):
@@ -62,7 +160,11 @@ def _opening_reasons(opening: str, statement: Statement, text: str, recent: Iter
         yield "incomplete"
     if opening.endswith("?") and not _asks(opening):
         yield "not-a-question"
-    versions = [t for raw in _TOKEN.findall(opening) if len(t := raw.strip(".,:;?!'\"()")) > 2 and any(c.isdigit() for c in t)]
+    versions = [
+        t
+        for raw in _TOKEN.findall(opening)
+        if len(t := raw.strip(".,:;?!'\"()")) > 2 and any(c.isdigit() for c in t)
+    ]
     if repeats(opening) or len(set(versions)) < len(versions):
         yield "repetition"
     if foreign := foreign_terms(opening, f"{text} {statement.statement} {statement.topic}"):
@@ -132,8 +234,11 @@ def repeats(text: str) -> bool:
     words = [w.lower() for w in _WORD.findall(text)]
     pairs = list(itertools.pairwise(words))
     counts = {w: words.count(w) for w in words if w not in _STOP_WORDS}
-    return any(n >= 3 for n in counts.values()) or any(a == b for a, b in pairs) or (
-        len(pairs) > 3 and any(pairs.count(p) > 1 for p in pairs if not set(p) <= _STOP_WORDS))
+    return (
+        any(n >= 3 for n in counts.values())
+        or any(a == b for a, b in pairs)
+        or (len(pairs) > 3 and any(pairs.count(p) > 1 for p in pairs if not set(p) <= _STOP_WORDS))
+    )
 
 
 def foreign_terms(opening: str, source: str) -> list[str]:
@@ -142,7 +247,12 @@ def foreign_terms(opening: str, source: str) -> list[str]:
     for position, raw in enumerate(_TOKEN.findall(opening)):
         token = raw.strip(".,:;?!'\"()")
         special = _is_code(token) or any(c.isdigit() for c in token)
-        named = position > 0 and token[:1].isupper() and token not in {"I", "I'm", "I've"} and not _after_stop(opening, token)
+        named = (
+            position > 0
+            and token[:1].isupper()
+            and token not in {"I", "I'm", "I've"}
+            and not _after_stop(opening, token)
+        )
         if token and (special or named) and not _known(token, source):
             found.append(token)
     return found
@@ -155,9 +265,10 @@ def _after_stop(text: str, token: str) -> bool:
 def _is_code(token: str) -> bool:
     """Looks like code or a name: camelCase, ALL CAPS, underscores, dots or other marks inside."""
     bare = token.strip(".,:;?!'\"")
-    return (bool(
-        re.search(r"[a-z][A-Z]|[A-Z]{2}|_|\w[./:=<>*+#]\w|^-{1,2}\w|\(\)|[%$<>=*]", bare)
-    ) and not re.fullmatch(r"[A-Za-z]+(?:/[A-Za-z]+)?|[A-Z]'s", bare)) or bool(re.fullmatch(r"[A-Z]{2,}s?|\w*[a-z][A-Z]\w*", bare))
+    return (
+        bool(re.search(r"[a-z][A-Z]|[A-Z]{2}|_|\w[./:=<>*+#]\w|^-{1,2}\w|\(\)|[%$<>=*]", bare))
+        and not re.fullmatch(r"[A-Za-z]+(?:/[A-Za-z]+)?|[A-Z]'s", bare)
+    ) or bool(re.fullmatch(r"[A-Z]{2,}s?|\w*[a-z][A-Z]\w*", bare))
 
 
 def _known(token: str, source: str) -> bool:
@@ -165,12 +276,18 @@ def _known(token: str, source: str) -> bool:
     if re.search(rf"(?<!\w){re.escape(bare)}(?!\w)", source, re.IGNORECASE):
         return True
     stem = re.sub(r"(?:'s|s)$", "", bare)
-    return len(stem) > 1 and re.search(rf"(?<!\w){re.escape(stem)}s?(?!\w)", source, re.IGNORECASE) is not None
+    return (
+        len(stem) > 1 and re.search(rf"(?<!\w){re.escape(stem)}s?(?!\w)", source, re.IGNORECASE) is not None
+    )
 
 
 def content_words(text: str) -> list[str]:
     """The words of substance in a text, lower case, with plural endings dropped."""
-    return [re.sub(r"(?:'s|es|s)$", "", w.lower()) for w in _WORD.findall(text) if w.lower() not in _STOP_WORDS and len(w) > 1]
+    return [
+        re.sub(r"(?:'s|es|s)$", "", w.lower())
+        for w in _WORD.findall(text)
+        if w.lower() not in _STOP_WORDS and len(w) > 1
+    ]
 
 
 def echoes(opening: str, text: str) -> bool:

@@ -68,7 +68,9 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.record}: {self.message}" if self.record else f"{self.where}: {self.message}"
+        return (
+            f"{self.where}: {self.record}: {self.message}" if self.record else f"{self.where}: {self.message}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,9 @@ def load(paths: Iterable[Path]) -> Library:
             record, found = _read(line)
             if record and record.id in seen:
                 found.append(f"the id is used already at {seen[record.id]}")
-            name = record.id if record and _ID.fullmatch(record.id) else ""  # anything else could write to the terminal
+            name = (
+                record.id if record and _ID.fullmatch(record.id) else ""
+            )  # anything else could write to the terminal
             problems += [Problem(where, name, message) for message in found]
             if record and not found:
                 seen[record.id] = where

@@ -71,10 +71,17 @@ _INJECTION = _any_of(
     # the same in other languages
     r"\b(?:ignorier\w* alle|oublie[zr]? (?:toutes )?les|ignora (?:todas )?las|игнорируй|忽略)",
     # the marks of chat templates
-    r"<\|", r"\w\|>", r"<<\W?sys", r"(?<!\w)\[/?(?:inst|system|user|assistant|tool_calls?)\]", r"</?s>",
+    r"<\|",
+    r"\w\|>",
+    r"<<\W?sys",
+    r"(?<!\w)\[/?(?:inst|system|user|assistant|tool_calls?)\]",
+    r"</?s>",
     r"</?(?:system|user|assistant|human|tool\w*|function\w*|think(?:ing)?|start_of_turn|end_of_turn|bos|eos|instructions?|prompt|invoke|antml\w*|im_start|im_end)\b[^<]*>",
     # markup with an effect
-    r"<!--", r"</\w+\s*>", r"<(?:script|iframe|object|embed|meta|link|svg|style|form|base)\b[^<]*[>=]", r"<[a-z]+\s[^<>]*=[^<>]*>?",
+    r"<!--",
+    r"</\w+\s*>",
+    r"<(?:script|iframe|object|embed|meta|link|svg|style|form|base)\b[^<]*[>=]",
+    r"<[a-z]+\s[^<>]*=[^<>]*>?",
     r"\bon(?:error|load|click|mouseover)\s*=",
     # calls of tools
     r"[\"'](?:tool|function|tool_calls?|function_call|arguments|recipient_name)[\"']\s*:",
@@ -85,29 +92,64 @@ _HARMFUL = _any_of(
     # files
     r"\brm\s+(?:-[\w-]+\s+)*-[\w-]*[rf][\w-]*\s+(?:-[\w-]+\s+)*"
     r"(?:[\"']?[/~*$%]|\.{1,2}(?:/\.\.)*(?:/\*|/?(?:[\s\"';&|]|$))|\.git\b)",
-    r"--no-preserve-root", r"\bmv\s+\S+\s+/dev/null", r"\bfind\s+/\s[^\n]*-delete", r"\brmtree\(\s*[\"'][/~]",
-    r"\bdel\s+/[fsq]\b", r"\brd\s+/s\b", r"\bremove-item\b[^\n]*-recurse", r"vssadmin\s+delete",
+    r"--no-preserve-root",
+    r"\bmv\s+\S+\s+/dev/null",
+    r"\bfind\s+/\s[^\n]*-delete",
+    r"\brmtree\(\s*[\"'][/~]",
+    r"\bdel\s+/[fsq]\b",
+    r"\brd\s+/s\b",
+    r"\bremove-item\b[^\n]*-recurse",
+    r"vssadmin\s+delete",
     # disks and devices
-    r"\bdd\b[^\n]*\bof=/dev/", r"\bmkfs(?:\.|\b)", r">\s*/dev/(?:sd|hd|nvme|vd|mem|kmem)", r"\btruncate\b[^\n]*\s/dev/",
-    r"\bwipefs\b", r"\bshred\s+\S*\s*/dev/", r"\bformat\s+c:", r"\byes\s*>\s*/",
+    r"\bdd\b[^\n]*\bof=/dev/",
+    r"\bmkfs(?:\.|\b)",
+    r">\s*/dev/(?:sd|hd|nvme|vd|mem|kmem)",
+    r"\btruncate\b[^\n]*\s/dev/",
+    r"\bwipefs\b",
+    r"\bshred\s+\S*\s*/dev/",
+    r"\bformat\s+c:",
+    r"\byes\s*>\s*/",
     # downloads that are run unread, and ways in
     r"\b(?:curl|wget|fetch|iwr|irm|base64|echo|xxd|openssl)\b[^\n]*\|\s*(?:sudo\s+)?"
     r"(?:(?:ba|z|k|da|fi)?sh|python\d?|perl|ruby|node|php|iex)\b",
-    r"\b(?:ba|z)?sh\s+(?:-c\s+)?[\"']?(?:<\(|\$\()\s*(?:curl|wget)", r"\b(?:eval|source)\s+[\"'<]?[$(]?\(\s*(?:curl|wget)",
-    r"\biex\s*\(", r"invoke-expression", r"\bpowershell\b[^\n]*-e(?:nc|c)", r"os\.system\(", r"/dev/tcp/", r"\bnc\b[^\n]*\s-\w*e\s",
+    r"\b(?:ba|z)?sh\s+(?:-c\s+)?[\"']?(?:<\(|\$\()\s*(?:curl|wget)",
+    r"\b(?:eval|source)\s+[\"'<]?[$(]?\(\s*(?:curl|wget)",
+    r"\biex\s*\(",
+    r"invoke-expression",
+    r"\bpowershell\b[^\n]*-e(?:nc|c)",
+    r"os\.system\(",
+    r"/dev/tcp/",
+    r"\bnc\b[^\n]*\s-\w*e\s",
     r"\bdocker\b[^\n]*-v\s+/:",
     # fork bombs, and what stops everything
-    r"(?P<bomb>\w+|:)\s*\(\s*\)\s*\{\s*(?P=bomb)\s*\|\s*(?P=bomb)\s*&", r"%0\s*\|\s*%0", r"\bkill\s+-9\s+-1\b",
+    r"(?P<bomb>\w+|:)\s*\(\s*\)\s*\{\s*(?P=bomb)\s*\|\s*(?P=bomb)\s*&",
+    r"%0\s*\|\s*%0",
+    r"\bkill\s+-9\s+-1\b",
     # rights, traces, data
-    r"\bch(?:mod|own)\s+(?=[^\n]*-\w*R)(?:-?\w+\s+)+[/~](?:\s|$|\W)", r"\bchmod\s+777\s+-R\b", r"\bsudo\s+(?:rm|dd|su)\b",
-    r"\bhistory\s+-c\b", r"\bcrontab\s+-r\b", r"['\"]\s*;\s*(?:drop|delete|truncate)\s",
+    r"\bch(?:mod|own)\s+(?=[^\n]*-\w*R)(?:-?\w+\s+)+[/~](?:\s|$|\W)",
+    r"\bchmod\s+777\s+-R\b",
+    r"\bsudo\s+(?:rm|dd|su)\b",
+    r"\bhistory\s+-c\b",
+    r"\bcrontab\s+-r\b",
+    r"['\"]\s*;\s*(?:drop|delete|truncate)\s",
 )
 # Keys by the forms that their makers give them, then what is named like one, then what looks like one or like a card's number.
 _SECRET = _any_of(
-    r"\b(?:AKIA|ASIA)[0-9A-Z]{12,}", r"\bgh[pousr]_\w{16,}", r"\bgithub_pat_\w{16,}", r"\bglpat-[\w-]{16,}", r"\bxox[abprs]-[\w-]{8,}",
-    r"\b[sprw]k[-_](?:live|test|proj|ant|or)?[-_]?[A-Za-z0-9-]{16,}", r"\bAIza[\w-]{20,}", r"\beyJ[\w-]{8,}\.eyJ[\w-]*",
-    r"-----BEGIN [A-Z ]*(?:PRIVATE KEY|CERTIFICATE)", r"\bssh-(?:rsa|ed25519) AAAA", r"\bnpm_\w{30,}", r"\bhf_\w{20,}",
-    r"\bSG\.[\w-]{16,}", r"\bAAAAAAAAAA[\w%]{20,}", r"\bpypi-AgE\w+",
+    r"\b(?:AKIA|ASIA)[0-9A-Z]{12,}",
+    r"\bgh[pousr]_\w{16,}",
+    r"\bgithub_pat_\w{16,}",
+    r"\bglpat-[\w-]{16,}",
+    r"\bxox[abprs]-[\w-]{8,}",
+    r"\b[sprw]k[-_](?:live|test|proj|ant|or)?[-_]?[A-Za-z0-9-]{16,}",
+    r"\bAIza[\w-]{20,}",
+    r"\beyJ[\w-]{8,}\.eyJ[\w-]*",
+    r"-----BEGIN [A-Z ]*(?:PRIVATE KEY|CERTIFICATE)",
+    r"\bssh-(?:rsa|ed25519) AAAA",
+    r"\bnpm_\w{30,}",
+    r"\bhf_\w{20,}",
+    r"\bSG\.[\w-]{16,}",
+    r"\bAAAAAAAAAA[\w%]{20,}",
+    r"\bpypi-AgE\w+",
     r"\b(?i:\w*(?:password|passwd|pwd|secret|api_?key|access_?token|access_?key|private_?key|bearer))\b"
     r"[\"']?\s*(?::|=|\s)\s*[\"']?(?=[^\s\"']*\d)(?=[^\s\"']*[A-Za-z])[^\s\"'(){}<>,]{8,}",
     r"\b(?=\w*\d)(?=\w*[a-z])(?=\w*[A-Z])(?!\w*_)\w{32,}",
@@ -133,7 +175,10 @@ def reasons(text: str, extra_words: Collection[str] = (), hashtags_allowed: int 
     if any(_CHAT.search(line) for line in lines):
         yield "chat"
     rows = [" ".join(form.split()) for form in forms]
-    if any(_INJECTION.search(row) or _INJECTION.search(re.sub(r"[-_.]", " ", row).translate(_LEET[0])) for row in rows):
+    if any(
+        _INJECTION.search(row) or _INJECTION.search(re.sub(r"[-_.]", " ", row).translate(_LEET[0]))
+        for row in rows
+    ):
         yield "chat"
     if any(_HARMFUL.search(line) for line in (*lines, *rows)):
         yield "harmful-command"
@@ -160,11 +205,20 @@ def blocked_words(text: str, extra: Collection[str] = ()) -> list[str]:
     for token in _LETTERS_AND_SIGNS.findall(f"{plain} {spaced}"):
         seen |= _readings(token)
     masks = re.findall(r"(?<![\w*])[a-z]+[*@#%][a-z*@#%]*[a-z](?![\w*])", plain)
-    masked = {w for mask in masks if len(mask) > 3 for w in words if re.fullmatch(re.sub(r"\W", "[a-z]", mask), w)}
-    rows = {f" {' '.join(re.findall('[a-z0-9]+', row))} " for row in (plain, *(plain.translate(leet) for leet in _LEET))}
+    masked = {
+        w for mask in masks if len(mask) > 3 for w in words if re.fullmatch(re.sub(r"\W", "[a-z]", mask), w)
+    }
+    rows = {
+        f" {' '.join(re.findall('[a-z0-9]+', row))} "
+        for row in (plain, *(plain.translate(leet) for leet in _LEET))
+    }
     everything = " ".join(seen)
-    return sorted((forbidden & seen) | masked | {stem for stem in stems if stem in everything}
-                  | {w for w in forbidden if " " in w and any(f" {w} " in row for row in rows)})
+    return sorted(
+        (forbidden & seen)
+        | masked
+        | {stem for stem in stems if stem in everything}
+        | {w for w in forbidden if " " in w and any(f" {w} " in row for row in rows)}
+    )
 
 
 @lru_cache(maxsize=20_000)
@@ -174,8 +228,16 @@ def _readings(token: str) -> frozenset[str]:
         return frozenset()
     joined = re.sub(r"[-_.*]", "", token)
     forms = {token, *(form.translate(leet) for form in (token, token.strip("!+"), joined) for leet in _LEET)}
-    return frozenset(reading for form in forms for reading in (
-        form, re.sub(r"(.)\1{2,}", r"\1", form), re.sub(r"(.)\1+", r"\1", form), re.sub(r"(?:s|z|es|ed|ing|ers?)$", "", form)))
+    return frozenset(
+        reading
+        for form in forms
+        for reading in (
+            form,
+            re.sub(r"(.)\1{2,}", r"\1", form),
+            re.sub(r"(.)\1+", r"\1", form),
+            re.sub(r"(?:s|z|es|ed|ing|ers?)$", "", form),
+        )
+    )
 
 
 @lru_cache(maxsize=1)
@@ -184,7 +246,9 @@ def _blocklist() -> tuple[frozenset[str], frozenset[str], tuple[str, ...]]:
     lines = [line.strip().lower() for line in _BLOCKLIST_FILE.read_text(encoding="utf-8").splitlines()]
     entries = [line for line in lines if line and not line.startswith("#")]
     stems = frozenset(line[1:] for line in entries if line.startswith("*"))
-    words = frozenset(line.replace("-", " ") if " " in line else line for line in entries if line[0] not in "*+")
+    words = frozenset(
+        line.replace("-", " ") if " " in line else line for line in entries if line[0] not in "*+"
+    )
     return words, stems, tuple(line[1:] for line in entries if line.startswith("+"))
 
 

@@ -38,24 +38,41 @@ _EMOJI = regex.compile(
     r"|\p{Extended_Pictographic}\p{EMod})"
 )
 # What a reader does not see, or sees in the wrong place: invisible letters, fillers, enclosing marks, a pile of accents.
-_HIDDEN = regex.compile(r"[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Cf}\p{Zl}\p{Zp}\p{Me}\p{Default_Ignorable_Code_Point}\u2800--\n]|\p{Mn}{3,}", regex.V1)
+_HIDDEN = regex.compile(
+    r"[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Cf}\p{Zl}\p{Zp}\p{Me}\p{Default_Ignorable_Code_Point}\u2800--\n]|\p{Mn}{3,}",
+    regex.V1,
+)
 _ACCENT_ON_ASCII = regex.compile(r"(?<=[\x21-\x7e])\p{Mn}")
-_MIXED_SCRIPTS = regex.compile(r"\p{Latin}[\p{Cyrillic}\p{Cherokee}\p{Armenian}]|[\p{Cyrillic}\p{Cherokee}\p{Armenian}]\p{Latin}")
+_MIXED_SCRIPTS = regex.compile(
+    r"\p{Latin}[\p{Cyrillic}\p{Cherokee}\p{Armenian}]|[\p{Cyrillic}\p{Cherokee}\p{Armenian}]\p{Latin}"
+)
 _INVISIBLE = regex.compile(r"[\p{Mn}\p{Me}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]|(?!\n)\p{Cc}")
 # Letters of other scripts that look like Latin ones: what a reader sees is what counts.
 _LOOKALIKES = str.maketrans(
     "аеорсухіјѕһԁԛԝьӏѵгАЕОРСУХІЈЅНТМКВαονρτυκιηεΑΕΟΡΤΥΚΙΗΒΜΝΧΖօսհոɑɡıɩʟɪɴʀʏʜɢʙᴀᴄᴅᴇᴊᴋᴍᴏᴘᴛᴜᴠᴡᴢꜱꜰøØłŁđƒ₣μ",
     "aeopcyxijshdqwblvrAEOPCYXIJSHTMKBaovptukineAEOPTYKIHBMNXZouhnagiilinryhgbacdejkmoptuvwzsfoOlLdffu",
 ) | {first + n: chr(ord("a") + n) for first in (0x1F1E6, 0x1F170, 0x1F150) for n in range(26)}
-_DISGUISE = re.compile(r"[^\x00-\x7f]|%[0-9a-f]{2}|&#?\w+;|\w\s?[\[({<]\s?(?:\.|:|dot|@|at)\s?[\])}>]| dot |\s\.|\.\s|\w\n\w", re.IGNORECASE)
+_DISGUISE = re.compile(
+    r"[^\x00-\x7f]|%[0-9a-f]{2}|&#?\w+;|\w\s?[\[({<]\s?(?:\.|:|dot|@|at)\s?[\])}>]| dot |\s\.|\.\s|\w\n\w",
+    re.IGNORECASE,
+)
 _COMMON_TLD = r"(?=(?:com|COM|org|xyz|ru)\b)"
-_UNDO = tuple((re.compile(pattern), plain) for pattern, plain in (
-    (r"[。．｡․۔]", "."), (r"(?<=\w)[·•∙⋅‧・･]" + _COMMON_TLD, "."), (r"[／⁄∕⧸]", "/"), (r"[：꞉∶]", ":"),
-    (r"(?<=\w)\s?[\[({<]\s?(?:\.|dot|DOT)\s?[\])}>]\s?(?=\w)", "."), (r"[\[({<]:[\])}>]", ":"),
-    (r"(?<=\w)\s?[\[({<]\s?(?:@|at|AT)\s?[\])}>]\s?(?=\w+\.)", "@"),
-    (r"(?<=\w)(?: dot | DOT | ?\. ?)" + _COMMON_TLD, "."), (r"(?<=\w)\s?\.\s(?=[a-z]{2,}/\w)", "."),
-    (r"(?<=\w)(?:\.\n|\n\.)(?=[a-z])", "."), (r"(?<=\.[a-z])\n(?=[a-z])", ""),
-))
+_UNDO = tuple(
+    (re.compile(pattern), plain)
+    for pattern, plain in (
+        (r"[。．｡․۔]", "."),
+        (r"(?<=\w)[·•∙⋅‧・･]" + _COMMON_TLD, "."),
+        (r"[／⁄∕⧸]", "/"),
+        (r"[：꞉∶]", ":"),
+        (r"(?<=\w)\s?[\[({<]\s?(?:\.|dot|DOT)\s?[\])}>]\s?(?=\w)", "."),
+        (r"[\[({<]:[\])}>]", ":"),
+        (r"(?<=\w)\s?[\[({<]\s?(?:@|at|AT)\s?[\])}>]\s?(?=\w+\.)", "@"),
+        (r"(?<=\w)(?: dot | DOT | ?\. ?)" + _COMMON_TLD, "."),
+        (r"(?<=\w)\s?\.\s(?=[a-z]{2,}/\w)", "."),
+        (r"(?<=\w)(?:\.\n|\n\.)(?=[a-z])", "."),
+        (r"(?<=\.[a-z])\n(?=[a-z])", ""),
+    )
+)
 _HOST = re.compile(
     r"(?P<scheme>https?://)?"
     r"(?P<host>(?:[^\W_](?:[\w-]*[^\W_])?\.)+(?P<tld>xn--[a-z0-9-]+|[^\W\d_]{2,}))"
@@ -66,7 +83,9 @@ _SCHEME = re.compile(
     r"\b(?:[a-z][a-z0-9+.-]*:[/\\]{2}\w|h(?:tt|xx)ps?\s*:\s*/\s*/|(?:(?:mailto|javascript|vbscript):\S|data:\w+/|file:/|tel:\+?\d|magnet:\?))",
     re.IGNORECASE,
 )
-_ADDRESS = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)|(?<=\[)[0-9a-f:]*:[0-9a-f:]+(?=\])", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)|(?<=\[)[0-9a-f:]*:[0-9a-f:]+(?=\])", re.IGNORECASE
+)
 _MENTION = re.compile(r"[@＠][A-Za-z0-9_]+")
 _HASHTAG = re.compile(r"[#＃]\w*[^\W\d_]\w*")
 _CASHTAG = re.compile(r"(?<![\w$])\$[A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?(?![\w])")

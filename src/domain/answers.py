@@ -20,6 +20,8 @@ class Outcome(StrEnum):
     LATER = "later"  # a limit: wait until `until`
     NOT_SENT = "not_sent"  # the server saw nothing: safe to try again
     UNKNOWN = "unknown"  # anything else: it may be on X
+
+
 UNSENT = frozenset({Outcome.NOT_SENT, Outcome.LATER, Outcome.BLOCKED})
 
 

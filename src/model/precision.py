@@ -52,8 +52,12 @@ def settle(folder: Path) -> dict[str, Any]:
         full.unlink()
     else:
         full.rename(folder / WEIGHTS)
-    return {"dtype": "bfloat16" if takes_int8 else dtype, "int8": takes_int8,
-            "seconds": {name: round(value, 3) for name, value in seconds.items()}, "divergence": round(divergence, 5)}
+    return {
+        "dtype": "bfloat16" if takes_int8 else dtype,
+        "int8": takes_int8,
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "divergence": round(divergence, 5),
+    }
 
 
 def _try(folder: Path, dtype: str) -> tuple[float, torch.Tensor]:
@@ -96,7 +100,10 @@ def _words(folder: Path) -> tuple[list[int], list[int]]:
     from tokenizers import Tokenizer  # noqa: PLC0415
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    read, written = (tokenizer.encode(text, add_special_tokens=False).ids for text in (prompt_for(_TEXT, tuned=True), _OPENING))
+    read, written = (
+        tokenizer.encode(text, add_special_tokens=False).ids
+        for text in (prompt_for(_TEXT, tuned=True), _OPENING)
+    )
     return read, written
 
 
@@ -106,7 +113,9 @@ def _distribution(model: Llama, read: list[int], written: list[int]) -> torch.Te
 
     words = torch.tensor([read + written])
     with torch.inference_mode():
-        return model.forward(words, model.new_cache(words.shape[1]))[0, len(read) - 1 :].float().log_softmax(-1)
+        return (
+            model.forward(words, model.new_cache(words.shape[1]))[0, len(read) - 1 :].float().log_softmax(-1)
+        )
 
 
 def _divergence(exact: torch.Tensor, other: torch.Tensor) -> float:

@@ -74,7 +74,9 @@ class Judged:
     misses: tuple[str, ...]
 
 
-def lessons(statements: Sequence[Statement], folder: Path = LESSONS, verdicts: Path = VERDICTS) -> list[Lesson]:
+def lessons(
+    statements: Sequence[Statement], folder: Path = LESSONS, verdicts: Path = VERDICTS
+) -> list[Lesson]:
     """What ships with the program teaches about these statements: a lesson for a text, none of a statement that is held out.
 
     An opening that the gates refuse above one of the texts (mostly an echo of its words) is taught with the other alone.
@@ -154,10 +156,19 @@ def train(data: Sequence[Lesson], target: Path, recipe: Recipe) -> dict[str, Any
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     layers = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
     base = gguf_weights.load(gguf)
-    base.set_attn_implementation("eager")  # on rows this short quicker than the fused kernel, whose way back crawls
-    model = get_peft_model(base, LoraConfig(
-        r=recipe.rank, lora_alpha=recipe.alpha, target_modules=layers, task_type="CAUSAL_LM",
-        layers_to_transform=list(range(recipe.first_layer, base.config.num_hidden_layers))))
+    base.set_attn_implementation(
+        "eager"
+    )  # on rows this short quicker than the fused kernel, whose way back crawls
+    model = get_peft_model(
+        base,
+        LoraConfig(
+            r=recipe.rank,
+            lora_alpha=recipe.alpha,
+            target_modules=layers,
+            task_type="CAUSAL_LM",
+            layers_to_transform=list(range(recipe.first_layer, base.config.num_hidden_layers)),
+        ),
+    )
     model.train()
     rows = [_encode(tokenizer, *lesson) for lesson in data]
     batches = list(_batches(rows, recipe))
@@ -185,11 +196,17 @@ def train(data: Sequence[Lesson], target: Path, recipe: Recipe) -> dict[str, Any
         leftover.unlink()
     settings = json.loads((target / "adapter_config.json").read_text(encoding="utf-8"))
     settings["base_model_name_or_path"] = BASE  # not the path of the machine it was trained on
-    (target / "adapter_config.json").write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (target / "adapter_config.json").write_text(
+        json.dumps(settings, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+    )
     card = {
         "base": {"model": BASE, "gguf_sha256": GGUF_SHA256},
-        "recipe": asdict(recipe), "lessons": len(data), "pairs": sum(len(openings) for _, openings in data), "lessons_sha256": checksum(data),
-        "final_loss": round(sum(losses[-20:]) / len(losses[-20:]), 4), "seconds": round(time.monotonic() - started, 1),
+        "recipe": asdict(recipe),
+        "lessons": len(data),
+        "pairs": sum(len(openings) for _, openings in data),
+        "lessons_sha256": checksum(data),
+        "final_loss": round(sum(losses[-20:]) / len(losses[-20:]), 4),
+        "seconds": round(time.monotonic() - started, 1),
         "adapter_sha256": sha256(target / "adapter_model.safetensors"),
     }
     (target / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
@@ -211,7 +228,10 @@ def _batches(rows: list[Row], recipe: Recipe) -> Iterator[list[Row]]:
     left = recipe.epochs
     while left > 0:
         shuffled = order.sample(rows, len(rows))
-        shuffled = sorted(shuffled[: math.ceil(len(rows) * min(left, 1.0))], key=lambda row: _length(row) + order.random() * 12)
+        shuffled = sorted(
+            shuffled[: math.ceil(len(rows) * min(left, 1.0))],
+            key=lambda row: _length(row) + order.random() * 12,
+        )
         groups = [shuffled[i : i + recipe.batch] for i in range(0, len(shuffled), recipe.batch)]
         order.shuffle(groups)
         yield from groups
@@ -223,8 +243,13 @@ def _loss(model: Any, batch: list[Row]) -> torch.Tensor:
     import torch  # noqa: PLC0415
 
     width = max(map(_length, batch))
-    tokens, positions = torch.zeros(len(batch), width, dtype=torch.long), torch.zeros(len(batch), width, dtype=torch.long)
-    seen = torch.eye(width, dtype=torch.bool).repeat(len(batch), 1, 1)  # [rows, reader, read]; padding reads itself
+    tokens, positions = (
+        torch.zeros(len(batch), width, dtype=torch.long),
+        torch.zeros(len(batch), width, dtype=torch.long),
+    )
+    seen = torch.eye(width, dtype=torch.bool).repeat(
+        len(batch), 1, 1
+    )  # [rows, reader, read]; padding reads itself
     sources, targets = [], []
     for index, (prompt, openings) in enumerate(batch):
         at = len(prompt)
@@ -232,7 +257,10 @@ def _loss(model: Any, batch: list[Row]) -> torch.Tensor:
         seen[index, :at, :at] = torch.ones(at, at, dtype=torch.bool).tril()
         for opening in openings:
             span = slice(at, at + len(opening))
-            tokens[index, span], positions[index, span] = torch.tensor(opening), len(prompt) + torch.arange(len(opening))
+            tokens[index, span], positions[index, span] = (
+                torch.tensor(opening),
+                len(prompt) + torch.arange(len(opening)),
+            )
             seen[index, span, : len(prompt)] = True
             seen[index, span, span] = torch.ones(len(opening), len(opening), dtype=torch.bool).tril()
             sources += [(index, len(prompt) - 1), *((index, at + i) for i in range(len(opening) - 1))]
@@ -242,17 +270,26 @@ def _loss(model: Any, batch: list[Row]) -> torch.Tensor:
     mask = torch.zeros(seen.shape).masked_fill_(~seen, torch.finfo(torch.float32).min)[:, None]
     hidden = base.model(input_ids=tokens, attention_mask=mask, position_ids=positions).last_hidden_state
     rows, places = zip(*sources, strict=True)
-    return torch.nn.functional.cross_entropy(base.lm_head(hidden[list(rows), list(places)]).float(), torch.tensor(targets))
+    return torch.nn.functional.cross_entropy(
+        base.lm_head(hidden[list(rows), list(places)]).float(), torch.tensor(targets)
+    )
 
 
-def tune(statements: Sequence[Statement], examples: Sequence[Lesson],
-         target: Path, recipe: Recipe) -> dict[str, Any]:
+def tune(
+    statements: Sequence[Statement], examples: Sequence[Lesson], target: Path, recipe: Recipe
+) -> dict[str, Any]:
     """Train in a process of its own, with a progress bar on a terminal. The adapter's card. Raises `TuningError`."""
     data = [*lessons(statements), *examples, *examples]  # the owner's own voice counts twice
     request = json.dumps({"lessons": data, "target": str(target), "recipe": asdict(recipe)})
-    status, complaint = progress.follow("tuning", "src.model.tune", request=request, seconds=TUNE_SECONDS, patient=False)
+    status, complaint = progress.follow(
+        "tuning", "src.model.tune", request=request, seconds=TUNE_SECONDS, patient=False
+    )
     if status != 0:
-        message = f"the training ended with {status}: {complaint}" if status is not None else "the training took too long and was stopped"
+        message = (
+            f"the training ended with {status}: {complaint}"
+            if status is not None
+            else "the training took too long and was stopped"
+        )
         raise TuningError(message, "see that 7 GB of memory are free")
     return dict(json.loads((target / "card.json").read_text(encoding="utf-8")))
 
@@ -261,4 +298,8 @@ if __name__ == "__main__":
     os.umask(0o077)
     isolate()
     job = json.load(sys.stdin)
-    train([(text, tuple(openings)) for text, openings in job["lessons"]], Path(job["target"]), Recipe(**job["recipe"]))
+    train(
+        [(text, tuple(openings)) for text, openings in job["lessons"]],
+        Path(job["target"]),
+        Recipe(**job["recipe"]),
+    )

@@ -53,7 +53,9 @@ def choices(models_dir: Path) -> dict[str, Choice]:
         return {}
     if not isinstance(data, dict):
         return {}
-    if isinstance(data.get("current"), str):  # written by an early version, which knew the embedded model only
+    if isinstance(
+        data.get("current"), str
+    ):  # written by an early version, which knew the embedded model only
         data = {EMBEDDED: data}
     found = {}
     for name, choice in data.items():
@@ -102,17 +104,31 @@ def installed(settings: Settings, in_use: Path) -> list[Version]:
         source = said.get("source", {})
         use = "in use" if folder == in_use else "previous" if folder.name == choice.previous else ""
         megabytes = sum(f.stat().st_size for f in folder.iterdir() if f.is_file()) / 1e6
-        found.append(Version(folder, source.get("hub", EMBEDDED), source.get("revision", source.get("gguf", "")),
-                             bool(said.get("adapter")), round(megabytes, 1), use))
+        found.append(
+            Version(
+                folder,
+                source.get("hub", EMBEDDED),
+                source.get("revision", source.get("gguf", "")),
+                bool(said.get("adapter")),
+                round(megabytes, 1),
+                use,
+            )
+        )
     return sorted(found, key=lambda v: ("in use", "previous", "").index(v.use))
 
 
 def prune(settings: Settings, keep: Path) -> list[str]:
     """Remove hub versions that no MODEL uses or could go back to, and what broke off; the names. `keep` stays."""
-    used = {name for choice in choices(settings.models_dir).values() for name in (choice.current, choice.previous)}
+    used = {
+        name for choice in choices(settings.models_dir).values() for name in (choice.current, choice.previous)
+    }
     gone = []
     for folder in settings.models_dir.glob("*"):
-        old_hub = not folder.name.startswith(".") and "hub" in manifest(folder).get("source", {}) and folder.name not in used
+        old_hub = (
+            not folder.name.startswith(".")
+            and "hub" in manifest(folder).get("source", {})
+            and folder.name not in used
+        )
         if folder.is_dir() and folder != keep and (old_hub or _broke_off(folder)):
             shutil.rmtree(folder, ignore_errors=True)
             gone.append(folder.name)
@@ -127,7 +143,9 @@ def _broke_off(folder: Path) -> bool:
 def write_durably(path: Path, text: str) -> None:
     """Write a file 0600 whole or not at all: temporary file, fsync, rename, fsync of the folder."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(
+        os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8"
+    ) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -38,15 +38,30 @@ PMI_WEIGHT = 0.5
 _NO_STATEMENT = "Software developers write, test and run programs."
 _PR_SET_PDEATHSIG, _SIGKILL, _CLONE_NEWNET, _CLONE_NEWUSER = 1, 9, 0x40000000, 0x10000000
 _EXAMPLES = (
-    ("git reflog records where HEAD has been, so you can find a commit again after a bad reset.", "Lost a commit after a reset?"),
-    ("A .dockerignore file keeps folders such as node_modules out of the build context.", "Why is the docker build so slow?"),
-    ("In SQL, NULL = NULL is not true but unknown, so use IS NULL to find missing values.", "Why does the query miss the empty rows?"),
+    (
+        "git reflog records where HEAD has been, so you can find a commit again after a bad reset.",
+        "Lost a commit after a reset?",
+    ),
+    (
+        "A .dockerignore file keeps folders such as node_modules out of the build context.",
+        "Why is the docker build so slow?",
+    ),
+    (
+        "In SQL, NULL = NULL is not true but unknown, so use IS NULL to find missing values.",
+        "Why does the query miss the empty rows?",
+    ),
 )
 
 
 _REWRITES = (
-    ("git reflog records where HEAD has been, so you can find a commit again after a bad reset.", "Bad reset? git reflog still knows where HEAD has been, so the commit can be found again."),
-    ("In SQL, NULL = NULL is not true but unknown, so use IS NULL to find missing values.", "In SQL, NULL = NULL is unknown, not true. Use IS NULL to find missing values."),
+    (
+        "git reflog records where HEAD has been, so you can find a commit again after a bad reset.",
+        "Bad reset? git reflog still knows where HEAD has been, so the commit can be found again.",
+    ),
+    (
+        "In SQL, NULL = NULL is not true but unknown, so use IS NULL to find missing values.",
+        "In SQL, NULL = NULL is unknown, not true. Use IS NULL to find missing values.",
+    ),
 )
 
 
@@ -56,7 +71,9 @@ def prompt_for(text: str, *, tuned: bool, mode: str = "hook") -> str:
     `hook` asks for an opening, `rewrite` for the statement in other words, `free` for a tip on the topic `text`.
     """
     if mode == "free":
-        return f"Tweets with one precise, true and useful tip for software developers.\n\nTopic: {text}\nTweet:"
+        return (
+            f"Tweets with one precise, true and useful tip for software developers.\n\nTopic: {text}\nTweet:"
+        )
     if mode == "rewrite":
         shown = "".join(f"Fact: {fact}\nTweet: {tweet}\n\n" for fact, tweet in _REWRITES)
         return f"{shown}Fact: {text}\nTweet:"
@@ -85,7 +102,12 @@ class HubModel:
 
         self._new_cache = DynamicCache
         self._model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=getattr(torch, dtype), local_files_only=True, trust_remote_code=False, use_safetensors=True)
+            folder,
+            dtype=getattr(torch, dtype),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+        )
         self._model.eval()
 
     def new_cache(self, length: int) -> HubCache:
@@ -152,9 +174,13 @@ class Engine:
             rows, decoded = self._sample(past, logits, count, seed)
             unique = {self._clean(row): (row, given) for row, given in rows}
             unique.pop("", None)
-            scores = [given for _, given in unique.values()] if self.tuned else self._fit(list(unique.values()))
-        scored = [(opening, round(score, 4), round(given, 4))
-                  for (opening, (_, given)), score in zip(unique.items(), scores, strict=True)]
+            scores = (
+                [given for _, given in unique.values()] if self.tuned else self._fit(list(unique.values()))
+            )
+        scored = [
+            (opening, round(score, 4), round(given, 4))
+            for (opening, (_, given)), score in zip(unique.items(), scores, strict=True)
+        ]
         return sorted(scored, key=lambda item: -item[1]), decoded
 
     def _fit(self, rows: list[tuple[list[int], float]]) -> list[float]:
@@ -163,7 +189,9 @@ class Engine:
         A tuned model goes without: measured against a reader's verdicts, its likelihood alone ranks better.
         """
         alone = self._score(*self._nothing(), [row for row, _ in rows])
-        return [given + PMI_WEIGHT * (given - without) for (_, given), without in zip(rows, alone, strict=True)]
+        return [
+            given + PMI_WEIGHT * (given - without) for (_, given), without in zip(rows, alone, strict=True)
+        ]
 
     def log_likelihoods(self, text: str, rows: list[list[int]]) -> list[float]:
         """Mean log-likelihood (nats a token, end token included) of each row of token ids given the statement."""
@@ -187,7 +215,9 @@ class Engine:
     def _clean(self, row: list[int]) -> str:
         return " ".join(self._tokenizer.decode(row, skip_special_tokens=True).split())
 
-    def _sample(self, past: Any, logits: torch.Tensor, count: int, seed: int) -> tuple[list[tuple[list[int], float]], int]:
+    def _sample(
+        self, past: Any, logits: torch.Tensor, count: int, seed: int
+    ) -> tuple[list[tuple[list[int], float]], int]:
         """Rows of token ids that ended by themselves, without their end token, and how many tokens were decoded.
 
         With each row its mean log-likelihood (nats a token, end token included) before temperature and nucleus.
@@ -254,12 +284,21 @@ def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     import torch  # noqa: PLC0415
 
     torch.set_num_threads(int(request.get("threads") or len(os.sched_getaffinity(0))))
-    engine = Engine(Path(request["model"]), tuned=bool(request["tuned"]), dtype=request.get("dtype", "bfloat16"),
-                    mode=request.get("mode", "hook"))
+    engine = Engine(
+        Path(request["model"]),
+        tuned=bool(request["tuned"]),
+        dtype=request.get("dtype", "bfloat16"),
+        mode=request.get("mode", "hook"),
+    )
     for number, item in enumerate(request["statements"]):
         started = time.perf_counter()
         openings, decoded = engine.write(item["text"], int(request["n"]), int(request["seed"]) + number)
-        yield {"id": item["id"], "openings": openings, "tokens": decoded, "seconds": round(time.perf_counter() - started, 3)}
+        yield {
+            "id": item["id"],
+            "openings": openings,
+            "tokens": decoded,
+            "seconds": round(time.perf_counter() - started, 3),
+        }
 
 
 def main(stdin: IO[str], stdout: IO[str]) -> None:

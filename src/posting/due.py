@@ -39,24 +39,39 @@ def not_due(
     if usage.slot_status not in {None, Status.PENDING}:
         return Wait("slot-used", f"this slot has its post ({usage.slot_status})", after)
     if usage.last_sent and now < usage.last_sent - CLOCK_TOLERANCE:
-        return Wait("clock-behind", f"the clock is behind the last post ({usage.last_sent:%F %R} UTC)", usage.last_sent,
-                    Exit.TEMPORARY, "set the clock of this machine (timedatectl set-ntp true)")
+        return Wait(
+            "clock-behind",
+            f"the clock is behind the last post ({usage.last_sent:%F %R} UTC)",
+            usage.last_sent,
+            Exit.TEMPORARY,
+            "set the clock of this machine (timedatectl set-ntp true)",
+        )
     longest = max(LONGEST_WAIT, timedelta(minutes=settings.post_interval_minutes * BREAKER_SLOTS))
-    if hold and hold.until and now < hold.until <= now + longest:  # one that ends later was set by a wrong clock
+    if (
+        hold and hold.until and now < hold.until <= now + longest
+    ):  # one that ends later was set by a wrong clock
         return _held(hold)
     gap = timedelta(minutes=settings.post_interval_minutes / 3)
     if usage.last_sent and now - usage.last_sent < gap:
         return Wait("too-soon", f"the last post went out at {usage.last_sent:%R} UTC", usage.last_sent + gap)
     if usage.sent_24h >= settings.max_posts_per_day:
-        return Wait("daily-cap", f"{usage.sent_24h} posts in 24 hours, MAX_POSTS_PER_DAY is {settings.max_posts_per_day}")
+        return Wait(
+            "daily-cap",
+            f"{usage.sent_24h} posts in 24 hours, MAX_POSTS_PER_DAY is {settings.max_posts_per_day}",
+        )
     return _over_budget(settings, usage) or _rate_limited(limits, now) or _quiet(settings, now)
 
 
 def _held(hold: Hold) -> Wait:
     until = f" until {hold.until:%F %R} UTC" if hold.until else ""
     blocked = hold.kind == "blocked"
-    return Wait(f"hold-{hold.reason}", f"on hold{until}: {hold.reason}", hold.until,
-                Exit.BLOCKED if blocked else Exit.OK, hold.fix)
+    return Wait(
+        f"hold-{hold.reason}",
+        f"on hold{until}: {hold.reason}",
+        hold.until,
+        Exit.BLOCKED if blocked else Exit.OK,
+        hold.fix,
+    )
 
 
 def _over_budget(settings: Settings, usage: Usage) -> Wait | None:
@@ -66,19 +81,28 @@ def _over_budget(settings: Settings, usage: Usage) -> Wait | None:
         ("MONTHLY_BUDGET_USD", usage.spent_month, settings.monthly_budget_usd),
     ):
         if spent + price > budget + 1e-9:
-            return Wait("budget", f"${spent:.3f} spent, a post costs ${price:.3f}, {name} is {budget:g}",
-                        fix=f"raise {name} if you want more")
+            return Wait(
+                "budget",
+                f"${spent:.3f} spent, a post costs ${price:.3f}, {name} is {budget:g}",
+                fix=f"raise {name} if you want more",
+            )
     return None
 
 
 def _rate_limited(limits: Iterable[RateLimit], now: datetime) -> Wait | None:
     resets = [w.reset for w in limits if w.remaining <= 0 and now < w.reset <= now + LONGEST_WAIT]
-    return Wait("rate-limited", f"X's limit is used up until {max(resets):%F %R} UTC", max(resets)) if resets else None
+    return (
+        Wait("rate-limited", f"X's limit is used up until {max(resets):%F %R} UTC", max(resets))
+        if resets
+        else None
+    )
 
 
 def _quiet(settings: Settings, now: datetime) -> Wait | None:
     quiet = is_quiet(settings, now)
-    return Wait("quiet-hours", f"quiet hours {settings.quiet_hours} ({settings.time_zone})") if quiet else None
+    return (
+        Wait("quiet-hours", f"quiet hours {settings.quiet_hours} ({settings.time_zone})") if quiet else None
+    )
 
 
 def is_quiet(settings: Settings, now: datetime) -> bool:

@@ -87,8 +87,15 @@ def read_timeline(run: Run, since_id: int, until_id: int = 0) -> TimelineRead:
         usd = len(read.tweets) * run.settings.price_read_usd
         run.db.spend(run.clock.now(), "read", len(read.tweets), usd)
         run.add("cost_usd", usd)
-    logger.info("timeline.read", extra={"tweets": len(read.tweets), "healthy": read.healthy,
-                                        "http_status": read.result.http_status, "reason": read.result.reason})
+    logger.info(
+        "timeline.read",
+        extra={
+            "tweets": len(read.tweets),
+            "healthy": read.healthy,
+            "http_status": read.result.http_status,
+            "reason": read.result.reason,
+        },
+    )
     reach("reconcile.read")
     return read
 
@@ -192,8 +199,12 @@ def cold_start(run: Run) -> TickResult | None:
         result = read.result
         code = Exit.BLOCKED if result.outcome is Outcome.BLOCKED else Exit.TEMPORARY
         what = result.reason or "it is empty, although this account has posted before"
-        return TickResult(code, "cold-start", f"the database is {'restored' if kind == 'restored' else 'new'} and the timeline could not be read first: {what}",
-                          result.fix or "the next run tries again; nothing is posted until then")
+        return TickResult(
+            code,
+            "cold-start",
+            f"the database is {'restored' if kind == 'restored' else 'new'} and the timeline could not be read first: {what}",
+            result.fix or "the next run tries again; nothing is posted until then",
+        )
     if kind == "restored":  # texts that are open are left to `reconcile`, which comes next
         absorb(run, Look(read, bool(run.db.known_among(t.id for t in read.tweets))), ours=True)
     else:

@@ -141,9 +141,12 @@ def require_credentials(settings: Settings) -> None:
     message = f"{', '.join(missing)}: not set"
     if settings.login:
         raise ConfigError(message, "fill it in in .env: the login was made with it")
-    raise ConfigError(message, "copy .env.example to .env, chmod 600 .env, and fill in the four keys of your X app;"
-                                 " `login` fetches the access token if you only have the app's two"
-                                 " (keys that systemd hands to its service are not seen from a shell)")
+    raise ConfigError(
+        message,
+        "copy .env.example to .env, chmod 600 .env, and fill in the four keys of your X app;"
+        " `login` fetches the access token if you only have the app's two"
+        " (keys that systemd hands to its service are not seen from a shell)",
+    )
 
 
 def with_login(settings: Settings) -> Settings:

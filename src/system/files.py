@@ -16,7 +16,11 @@ def write_whole(path: Path, text: str, mode: int = 0o600) -> None:
     try:
         new.unlink(missing_ok=True)  # left by a process of the same number that was killed
         try:
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w", encoding="utf-8") as file:
+            with os.fdopen(
+                os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600),
+                "w",
+                encoding="utf-8",
+            ) as file:
                 file.write(text)
                 file.flush()
                 os.fchmod(file.fileno(), mode)
@@ -28,7 +32,9 @@ def write_whole(path: Path, text: str, mode: int = 0o600) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         message = f"cannot write {path}: {error.strerror}"
-        raise StorageError(message, f"name a file in a folder that exists and is writable: mkdir -p {path.parent}") from error
+        raise StorageError(
+            message, f"name a file in a folder that exists and is writable: mkdir -p {path.parent}"
+        ) from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -40,7 +40,9 @@ def _lock(descriptor: int, lock: Path) -> bool:
         return False
     except OSError as error:  # a network disk without locks, a disk that fails
         message = f"cannot lock {lock}: {error.strerror}"
-        raise StorageError(message, "put DATA_DIR on a disk of this machine whose file system has locks") from error
+        raise StorageError(
+            message, "put DATA_DIR on a disk of this machine whose file system has locks"
+        ) from error
     return True
 
 

@@ -52,7 +52,12 @@ class Redactor:
         forms = self._forms
         for secret in filter(None, secrets):
             raw = secret.encode()
-            forms |= {secret, quote(secret, safe=""), quote_plus(secret), base64.b64encode(raw).decode().rstrip("=")}
+            forms |= {
+                secret,
+                quote(secret, safe=""),
+                quote_plus(secret),
+                base64.b64encode(raw).decode().rstrip("="),
+            }
             if len(secret) >= 2 * _PREFIX_LENGTH:
                 forms.add(secret[:_PREFIX_LENGTH])
         ordered = sorted(forms, key=len, reverse=True)
@@ -68,14 +73,20 @@ def sanitise(text: str) -> str:
 
 
 def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode() if ord(character) > 0x1F else f"\\x{ord(character):02x}"
+    return (
+        character.encode("unicode_escape").decode() if ord(character) > 0x1F else f"\\x{ord(character):02x}"
+    )
 
 
 class _Formatter(JsonFormatter):
     def __init__(self, run_id: str, redactor: Redactor) -> None:
         super().__init__(
-            "{levelname}{message}", style="{", timestamp="time", json_ensure_ascii=True,
-            rename_fields={"levelname": "level", "message": "event"}, static_fields={"run": run_id},
+            "{levelname}{message}",
+            style="{",
+            timestamp="time",
+            json_ensure_ascii=True,
+            rename_fields={"levelname": "level", "message": "event"},
+            static_fields={"run": run_id},
         )
         self._redactor = redactor
 
@@ -141,13 +152,22 @@ class _ForPeople(logging.Handler):
     """Events as plain lines on standard error: `14:07:03 WARNING send outcome=later`."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        fields = {k: v for k, v in vars(record).items() if k not in RESERVED_ATTRS and not k.startswith("_") and k != "taskName"}
+        fields = {
+            k: v
+            for k, v in vars(record).items()
+            if k not in RESERVED_ATTRS and not k.startswith("_") and k != "taskName"
+        }
         words = "".join(f" {name}={value}" for name, value in fields.items())
         level = _paint(f"{record.levelname:<7}", _COLOURS.get(record.levelname, "0"))
         at = datetime.fromtimestamp(record.created, UTC)
         _print(f"{at:%H:%M:%S} {level} {sanitise(_console.redactor(record.getMessage() + words))}")
         if record.exc_info:
-            _print("\n".join(sanitise(line) for line in _console.redactor(format_error(record.exc_info[1])).splitlines()))
+            _print(
+                "\n".join(
+                    sanitise(line)
+                    for line in _console.redactor(format_error(record.exc_info[1])).splitlines()
+                )
+            )
 
 
 @dataclass
@@ -187,7 +207,9 @@ def set_up(folder: Path, level: str, run_id: str, redactor: Redactor) -> str:
     logger.propagate = False
     _console.redactor = redactor
     trouble = _open_files(folder, level, run_id, redactor)
-    shown = {1: logging.INFO, 2: logging.DEBUG}.get(min(_console.verbosity, 2), logging.WARNING if trouble else None)
+    shown = {1: logging.INFO, 2: logging.DEBUG}.get(
+        min(_console.verbosity, 2), logging.WARNING if trouble else None
+    )
     if shown is not None:
         logger.addHandler(_ForPeople(shown))
     logger.setLevel(min((h.level for h in logger.handlers), default=logging.INFO))
@@ -235,7 +257,9 @@ def finish() -> None:
     if lost := sum(h.failures for h in files):
         why = next(h.trouble for h in files if h.failures)
         folder = Path(files[0].baseFilename).parent
-        _say(f"twitter_manager: {lost} log lines could not be written: {why}\n  fix: make room: df -h {folder}")
+        _say(
+            f"twitter_manager: {lost} log lines could not be written: {why}\n  fix: make room: df -h {folder}"
+        )
 
 
 def keep_secret(secrets: Iterable[str]) -> None:
@@ -262,7 +286,11 @@ def say(text: str) -> None:
 
 def _say(text: str) -> None:
     lines = (sanitise(line) for line in _console.redactor(text).splitlines())
-    _print("\n".join(_HEADING.sub(lambda m: _paint(m[1], "1;36" if "fix" in m[1] else "1;31"), line) for line in lines))
+    _print(
+        "\n".join(
+            _HEADING.sub(lambda m: _paint(m[1], "1;36" if "fix" in m[1] else "1;31"), line) for line in lines
+        )
+    )
 
 
 def _paint(text: str, code: str) -> str:

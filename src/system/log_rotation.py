@@ -74,7 +74,9 @@ def _due(file: Path, rules: Rules, now: datetime) -> bool:
         return False
     if not found.st_size:
         return False
-    return found.st_size >= rules.max_bytes or now - _begun(file, found.st_mtime) > timedelta(days=rules.rotate_days)
+    return found.st_size >= rules.max_bytes or now - _begun(file, found.st_mtime) > timedelta(
+        days=rules.rotate_days
+    )
 
 
 def _begun(file: Path, last_written: float) -> datetime:

@@ -56,8 +56,18 @@ def bar(label: str, total: float | None = None, unit: str = "step", initial: int
 
     tqdm.monitor_interval = 0  # its monitor is a thread, and this program forks
     size = os.get_terminal_size(sys.stderr.fileno())  # 0 by 0 where nobody set it, as over a serial line
-    with tqdm(desc=label, total=total, initial=initial, unit=unit, unit_scale=unit == "B", unit_divisor=1000,
-              ncols=size.columns or 80, nrows=size.lines or 24, leave=False, file=sys.stderr) as shown:
+    with tqdm(
+        desc=label,
+        total=total,
+        initial=initial,
+        unit=unit,
+        unit_scale=unit == "B",
+        unit_divisor=1000,
+        ncols=size.columns or 80,
+        nrows=size.lines or 24,
+        leave=False,
+        file=sys.stderr,
+    ) as shown:
         yield shown
 
 
@@ -71,10 +81,18 @@ def follow(
     wait asleep.
     """
     with (
-        tempfile.TemporaryFile("w+", encoding="utf-8") as asked,  # not a pipe: writing it never waits for the reader
+        tempfile.TemporaryFile(
+            "w+", encoding="utf-8"
+        ) as asked,  # not a pipe: writing it never waits for the reader
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints,
-        subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=ROOT, env=child_environment({}, patient=patient),
-                         stdin=_from_the_start(asked, request), stdout=subprocess.PIPE, stderr=complaints) as process,
+        subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env=child_environment({}, patient=patient),
+            stdin=_from_the_start(asked, request),
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+        ) as process,
         bar(label) as shown,
     ):
         assert process.stdout

@@ -51,7 +51,9 @@ class Report:
         return asdict(self)
 
 
-def evaluate(settings: Settings, statements: Sequence[Statement], count: int, seed: int = 1, model: Model | None = None) -> Report:
+def evaluate(
+    settings: Settings, statements: Sequence[Statement], count: int, seed: int = 1, model: Model | None = None
+) -> Report:
     """Write for `count` statements (spread over the topics at random) and judge as a tick would. Raises `ModelError`.
 
     `model` is another than the one in use, to try it.
@@ -67,18 +69,34 @@ def evaluate(settings: Settings, statements: Sequence[Statement], count: int, se
     openings: list[str] = []
     for statement in chosen:
         history = History(openings=tuple(reversed(openings)))
-        candidates = content_generator.judge_all(settings, written[statement.id], statement, statement.statement, history, mode)
+        candidates = content_generator.judge_all(
+            settings, written[statement.id], statement, statement.statement, history, mode
+        )
         best = content_generator.best_of(candidates, tuned=model.tuned)
         if best:
             openings.append(best.opening)
         tweet = content_generator.tweet(statement.statement, best.opening if best else "", mode)
-        results.append(Evaluated(statement.id, is_held_out(statement.id), statement.statement, tweet,
-                                 best.opening if best else "", best.score if best else None, candidates))
+        results.append(
+            Evaluated(
+                statement.id,
+                is_held_out(statement.id),
+                statement.statement,
+                tweet,
+                best.opening if best else "",
+                best.score if best else None,
+                candidates,
+            )
+        )
     everything = [c for r in results for c in r.candidates]
     return Report(
-        statements=len(results), candidates=len(everything), passed=sum(c.verdict.passed for c in everything),
-        with_opening=len(openings), distinct_openings=len(set(openings)), seconds=round(seconds, 2),
-        reasons=dict(Counter(reason for c in everything for reason in c.verdict.reasons).most_common()), results=tuple(results),
+        statements=len(results),
+        candidates=len(everything),
+        passed=sum(c.verdict.passed for c in everything),
+        with_opening=len(openings),
+        distinct_openings=len(set(openings)),
+        seconds=round(seconds, 2),
+        reasons=dict(Counter(reason for c in everything for reason in c.verdict.reasons).most_common()),
+        results=tuple(results),
     )
 
 
@@ -87,7 +105,9 @@ def as_text(report: Report) -> str:
     lines = []
     for result in report.results:
         mark = "held out" if result.held_out else "trained on"
-        lines += [f"{result.id}  ({mark}, {'no opening' if result.score is None else f'score {result.score:.2f}'})"]
+        lines += [
+            f"{result.id}  ({mark}, {'no opening' if result.score is None else f'score {result.score:.2f}'})"
+        ]
         lines += [f"    {line}" for line in result.tweet.splitlines() if line] + [""]
     share = report.with_opening / max(report.statements, 1)
     lines += [f"{count:>6}  refused: {reason}" for reason, count in report.reasons.items()]

@@ -33,8 +33,12 @@ from src.watch import alerts
 
 WAIT_SECONDS = 60.0  # for a tick that is running; then leave it alone
 STALE_AFTER = timedelta(days=1)  # nothing here works on a temporary file or an unused model for so long
-CLOCK_TRUST = timedelta(days=30)  # a clock further ahead of the newest tweet than this does not decide what is old
-_TEMPORARY = re.compile(r"\..+\.\d+(-journal)?")  # .NAME.PID, as every writer of this program names its unfinished files
+CLOCK_TRUST = timedelta(
+    days=30
+)  # a clock further ahead of the newest tweet than this does not decide what is old
+_TEMPORARY = re.compile(
+    r"\..+\.\d+(-journal)?"
+)  # .NAME.PID, as every writer of this program names its unfinished files
 _BACKUP = re.compile(r"twitter-(\d{8})T\d{6}\.db")
 _SIDE_FILES = ("-journal", "-wal", "-shm")
 
@@ -50,8 +54,13 @@ class Report:
     def as_data(self) -> dict[str, Any]:
         """For `--json`."""
         bad = self.trouble
-        return {"ok": bad is None, "exit_code": int(bad.exit_code) if bad else 0, "message": str(bad or ""),
-                "fix": bad.fix if bad else "", **self.data}
+        return {
+            "ok": bad is None,
+            "exit_code": int(bad.exit_code) if bad else 0,
+            "message": str(bad or ""),
+            "fix": bad.fix if bad else "",
+            **self.data,
+        }
 
     def as_text(self) -> str:
         """For people."""
@@ -157,9 +166,16 @@ def _back_up_and_prune(db: Database, settings: Settings, clock: Clock, report: R
         raise StorageError(message, getattr(error, "fix", "") or fix) from error
     kept = len(backups(settings.data_dir))
     report.words["backup"] = f"{made}, opened and compared; {kept} kept, {len(dropped)} dropped"
-    report.data |= {"backup": str(made), "backups": kept, "backups_dropped": dropped, "backup_seconds": _seconds(started, clock)}
+    report.data |= {
+        "backup": str(made),
+        "backups": kept,
+        "backups_dropped": dropped,
+        "backup_seconds": _seconds(started, clock),
+    }
     if fuller:
-        report.words["fuller"] = f"{fuller} holds posts that the database does not; `restore` brings them back; it is kept"
+        report.words["fuller"] = (
+            f"{fuller} holds posts that the database does not; `restore` brings them back; it is kept"
+        )
         report.data["fuller_backup"] = str(fuller)
         logger.warning("maintain.fuller_backup", extra={"detail": report.words["fuller"]})
     started = clock.now()
@@ -173,7 +189,11 @@ def _cut_offs(settings: Settings, db: Database, now: datetime) -> dict[str, date
     """Before which time a row of each table is past keeping. A clock far ahead of X's must not empty the tables."""
     newest = db.last_posted()
     present = min(now, newest + CLOCK_TRUST) if newest else now
-    days = {"candidates": settings.candidates_keep_days, "runs": settings.runs_keep_days, "attempts": settings.attempts_keep_days}
+    days = {
+        "candidates": settings.candidates_keep_days,
+        "runs": settings.runs_keep_days,
+        "attempts": settings.attempts_keep_days,
+    }
     return {table: present - timedelta(days=keep) for table, keep in days.items()}
 
 
@@ -234,7 +254,12 @@ def _tidy(settings: Settings, now: datetime, report: Report) -> None:
     removed: list[str] = []
     with _told():
         removed += log_rotation.drop_old(settings.log_dir, log_rotation.rules_of(settings), now)
-    for folder in (settings.data_dir, settings.data_dir / db_manager.BACKUPS, settings.models_dir, settings.log_dir):
+    for folder in (
+        settings.data_dir,
+        settings.data_dir / db_manager.BACKUPS,
+        settings.models_dir,
+        settings.log_dir,
+    ):
         for path in (*_left_over(folder), *(choose.unused(folder) if folder == settings.models_dir else ())):
             with _told():
                 if _is_stale(path, now):
@@ -266,9 +291,14 @@ def disk_use(settings: Settings) -> dict[str, int]:
     path = settings.database
     beside = list(path.parent.glob(f"{path.name}.*-*")) if path.parent.is_dir() else []
     free = shutil.disk_usage(path.parent).free if path.parent.is_dir() else 0
-    return {"database": _bytes([path]), "set_aside": _bytes(p for p in beside if p != path.with_name(f"{path.name}.in-use")),
-            "backups": _bytes((path.parent / db_manager.BACKUPS).glob("*")), "logs": _bytes(settings.log_dir.glob("*")),
-            "models": _bytes(settings.models_dir.rglob("*")), "free": free}
+    return {
+        "database": _bytes([path]),
+        "set_aside": _bytes(p for p in beside if p != path.with_name(f"{path.name}.in-use")),
+        "backups": _bytes((path.parent / db_manager.BACKUPS).glob("*")),
+        "logs": _bytes(settings.log_dir.glob("*")),
+        "models": _bytes(settings.models_dir.rglob("*")),
+        "free": free,
+    }
 
 
 def _bytes(paths: Iterable[Path]) -> int:
@@ -280,7 +310,14 @@ def _bytes(paths: Iterable[Path]) -> int:
 
 
 def _size(number: int) -> str:
-    return next((f"{number / unit:.1f} {name}" for name, unit in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)) if number >= unit), f"{number} B")
+    return next(
+        (
+            f"{number / unit:.1f} {name}"
+            for name, unit in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
+            if number >= unit
+        ),
+        f"{number} B",
+    )
 
 
 def _seconds(since: datetime, clock: Clock) -> float:
@@ -306,7 +343,10 @@ def restore(source: Path, settings: Settings, clock: Clock) -> tuple[dict[str, A
     with writer_lock(path) as ours:
         if not ours:
             message = "another run is in progress"
-            raise UsageError(message, "take the program's lines out of the crontab (crontab -e), wait a little, and type this again")
+            raise UsageError(
+                message,
+                "take the program's lines out of the crontab (crontab -e), wait a little, and type this again",
+            )
         _refuse_wrong_file(source, path)
         contents = db_manager.read_contents(source)
         copy = _unfinished(path)
@@ -321,11 +361,15 @@ def restore(source: Path, settings: Settings, clock: Clock) -> tuple[dict[str, A
             db_manager.mark_in_use(path)
         except OSError as error:
             message = f"{source} could not be restored: {error.strerror or error}"
-            raise StorageError(message, f"make room and see that the folder is writable: df -h {path.parent}") from error
+            raise StorageError(
+                message, f"make room and see that the folder is writable: df -h {path.parent}"
+            ) from error
         finally:
             for left in (copy, copy.with_name(f"{copy.name}-journal")):
                 left.unlink(missing_ok=True)
-    logger.warning("restored", extra={"detail": str(source), "posts": contents.posts, "kept": str(kept or ""), **waiting})
+    logger.warning(
+        "restored", extra={"detail": str(source), "posts": contents.posts, "kept": str(kept or ""), **waiting}
+    )
     data = {"restored": str(source), "posts": contents.posts, "kept": str(kept or ""), **waiting}
     return data, _restored_words(source, contents.posts, kept, waiting)
 
@@ -335,15 +379,24 @@ def _restored_words(source: Path, posts: int, kept: Path | None, waiting: dict[s
     if kept:
         lines.append(f"the database it replaced is kept as {kept}")
     if waiting["to_approve"]:
-        lines.append(f"{waiting['to_approve']} approved drafts wait for your approval again: they may have gone out since the backup")
-    lines.append("put the program's lines back into the crontab; its next run reads your timeline first and posts in a later slot")
+        lines.append(
+            f"{waiting['to_approve']} approved drafts wait for your approval again: they may have gone out since the backup"
+        )
+    lines.append(
+        "put the program's lines back into the crontab; its next run reads your timeline first and posts in a later slot"
+    )
     return "\n".join(lines)
 
 
 def _refuse_wrong_file(source: Path, path: Path) -> None:
     if not source.is_file():
         known = backups(path.parent)
-        raise UsageError(f"{source} is not a file", f"the newest backup is {known[0]}" if known else f"there is none in {path.parent / db_manager.BACKUPS}")
+        raise UsageError(
+            f"{source} is not a file",
+            f"the newest backup is {known[0]}"
+            if known
+            else f"there is none in {path.parent / db_manager.BACKUPS}",
+        )
     if path.exists() and source.samefile(path):
         message = f"{source} is the database itself"
         raise UsageError(message, f"name a backup: ls {path.parent / db_manager.BACKUPS}")
@@ -351,13 +404,20 @@ def _refuse_wrong_file(source: Path, path: Path) -> None:
 
 def _keep_replaced(path: Path, now: datetime) -> Path | None:
     """Keep the database that is about to be replaced. Its journal must not stay: SQLite would play it into the new one."""
-    target = next(name for n in count() if not (name := path.with_name(
-        f"{path.name}.replaced-{now:%Y%m%dT%H%M%S}" + (f"-{n}" if n else ""))).exists())
+    target = next(
+        name
+        for n in count()
+        if not (
+            name := path.with_name(f"{path.name}.replaced-{now:%Y%m%dT%H%M%S}" + (f"-{n}" if n else ""))
+        ).exists()
+    )
     if path.exists():
         db_manager.settle_journal(path)
         try:
             _copy(path, target)
-        except OSError:  # no room or not readable: without a database for a moment, which the next run could live with
+        except (
+            OSError
+        ):  # no room or not readable: without a database for a moment, which the next run could live with
             path.rename(target)
     for suffix in _SIDE_FILES:
         side = path.with_name(path.name + suffix)
@@ -369,7 +429,12 @@ def _keep_replaced(path: Path, now: datetime) -> Path | None:
 def _copy(path: Path, target: Path) -> None:
     unfinished = _unfinished(target)
     try:
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as new, path.open("rb") as old:
+        with (
+            os.fdopen(
+                os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb"
+            ) as new,
+            path.open("rb") as old,
+        ):
             shutil.copyfileobj(old, new)
             new.flush()
             os.fsync(new.fileno())

@@ -66,7 +66,9 @@ def smoke_test(settings: Settings, model: Model, statements: Sequence[Statement]
     good = sum(any(c.verdict.passed for c in result.candidates) for result in report.results)
     if good * 2 < report.statements:
         message = f"{model.name} wrote a usable text for {good} of {report.statements} statements, so it is not used"
-        raise ModelError(message, "the model in use stays; choose another model, or tune with more or better examples")
+        raise ModelError(
+            message, "the model in use stays; choose another model, or tune with more or better examples"
+        )
 
 
 def adopt(settings: Settings, folder: Path, statements: Sequence[Statement]) -> None:
@@ -121,7 +123,10 @@ def _source(settings: Settings, revision: str) -> Source:
         raise ConfigError(message, "give owner/name as on the model's page, or a folder")
     if not _REVISION.fullmatch(wanted):
         message = f"{wanted!r} is not a commit" if wanted else f"no commit of {settings.model} is pinned"
-        raise ConfigError(message, f"set MODEL_REVISION to 40 hex digits from {settings.hf_endpoint}/{settings.model}/commits/main")
+        raise ConfigError(
+            message,
+            f"set MODEL_REVISION to 40 hex digits from {settings.hf_endpoint}/{settings.model}/commits/main",
+        )
     return Source(settings.model, wanted)
 
 
@@ -147,7 +152,11 @@ def _update_from_hub(settings: Settings, source: Source, statements: Sequence[St
     gone = versions.prune(settings, keep=folder)
     words = [f"the next run writes with {source.name} at {source.revision[:12]}; `model rollback` goes back"]
     words += [f"removed, no longer needed: {', '.join(gone)}"] if gone else []
-    words += [f"put MODEL_REVISION={source.revision} into .env to keep it"] if source.revision != settings.model_revision else []
+    words += (
+        [f"put MODEL_REVISION={source.revision} into .env to keep it"]
+        if source.revision != settings.model_revision
+        else []
+    )
     return folder, "\n".join(words)
 
 
@@ -156,14 +165,21 @@ def _bring(settings: Settings, source: Source, work: Path) -> None:
     (work / MANIFEST).unlink(missing_ok=True)
     files = hub.listing(settings, source)
     hub.fetch(settings, source, files, work)
-    said = {"source": {"hub": source.name, "revision": source.revision}, "adapter": {}, "files": hub.checksums(work, files)}
+    said = {
+        "source": {"hub": source.name, "revision": source.revision},
+        "adapter": {},
+        "files": hub.checksums(work, files),
+    }
     choose.refuse_unsafe(work)
     versions.write_durably(work / MANIFEST, json.dumps(said, indent=1, sort_keys=True) + "\n")
 
 
 def _is_chosen(settings: Settings, folder: Path) -> bool:
     choice = versions.choices(settings.models_dir).get(settings.model)
-    return choice is not None and (choice.current, choice.revision) == (folder.name, versions.revision_set(settings))
+    return choice is not None and (choice.current, choice.revision) == (
+        folder.name,
+        versions.revision_set(settings),
+    )
 
 
 def _is_sound(settings: Settings, folder: Path) -> bool:

@@ -87,17 +87,24 @@ def cron(settings: Settings) -> str:
     minutes = ",".join(str(m) for m in range(first, 60, span))
     line = f"cd {shlex.quote(str(ROOT))} && {_environment_words()}timeout -k {STOP_SECONDS} {_limit(settings)} {_program(settings)}"
     line = line.replace("%", r"\%")  # cron's own mark for a line break
-    return "\n".join([
-        *_notes(settings),
-        f"# {title(settings.profile)}: post, and once a day look after the database",
-        "PATH=/usr/local/bin:/usr/bin:/bin",
-        f"{minutes} * * * * {line}",
-        f"{_maintain_minute(settings)} {MAINTAIN_HOUR} * * * {line} maintain",
-    ]) + "\n"
+    return (
+        "\n".join(
+            [
+                *_notes(settings),
+                f"# {title(settings.profile)}: post, and once a day look after the database",
+                "PATH=/usr/local/bin:/usr/bin:/bin",
+                f"{minutes} * * * * {line}",
+                f"{_maintain_minute(settings)} {MAINTAIN_HOUR} * * * {line} maintain",
+            ]
+        )
+        + "\n"
+    )
 
 
 def _maintain_minute(settings: Settings) -> int:
-    return (minute(settings) + 2) % 60 if settings.post_interval_minutes < 60 else (minute(settings) + 30) % 60
+    return (
+        (minute(settings) + 2) % 60 if settings.post_interval_minutes < 60 else (minute(settings) + 30) % 60
+    )
 
 
 def _limit(settings: Settings) -> int:
@@ -112,7 +119,11 @@ def _program(settings: Settings) -> str:
 def _environment_words() -> str:
     """`env NAME=value ` for what is set in this shell and cron would not know."""
     shown, _ = from_environment()
-    return "env " + " ".join(f"{name}={shlex.quote(value)}" for name, value in shown.items()) + " " if shown else ""
+    return (
+        "env " + " ".join(f"{name}={shlex.quote(value)}" for name, value in shown.items()) + " "
+        if shown
+        else ""
+    )
 
 
 def _notes(settings: Settings) -> list[str]:
@@ -121,9 +132,13 @@ def _notes(settings: Settings) -> list[str]:
     _, secret = from_environment()
     if secret:
         file = env_path(settings.profile)
-        notes.append(f"# {', '.join(secret)}: set in this shell only, which neither cron nor systemd sees: put them into {file}")
+        notes.append(
+            f"# {', '.join(secret)}: set in this shell only, which neither cron nor systemd sees: put them into {file}"
+        )
     if _owner(settings) == "root":
-        notes.append("# This folder belongs to root. Better give it to a user of its own (chown -R), and print again as that user.")
+        notes.append(
+            "# This folder belongs to root. Better give it to a user of its own (chown -R), and print again as that user."
+        )
     return notes
 
 
@@ -140,7 +155,9 @@ def units(settings: Settings) -> dict[str, str]:
         f"{name}.service": service(settings, "post one tweet if one is due", ""),
         f"{name}.timer": timer(settings, "post once in each slot", f"*-*-* *:{posts}:00 UTC", span * 5),
         f"{name}-maintain.service": service(settings, "back up and tidy the database", "maintain"),
-        f"{name}-maintain.timer": timer(settings, "look after the database once a day", f"*-*-* {daily}:00", span * 5),
+        f"{name}-maintain.timer": timer(
+            settings, "look after the database once a day", f"*-*-* {daily}:00", span * 5
+        ),
     }
 
 
@@ -200,19 +217,36 @@ def _credentials(settings: Settings) -> str:
     names = [name.lower() for name in (FILE_SECRETS if settings.twitter_client_secret else SECRETS)]
     loads = [f"LoadCredential={name}:{folder / name}" for name in names]
     words = f"# Each key in a file that only root can read. With the keys in .env instead, remove these {2 * len(names)} lines."
-    return "\n".join(["", words, *loads, *(f"Environment={name.upper()}_FILE=%d/{name}" for name in names)]) + "\n"
+    return (
+        "\n".join(["", words, *loads, *(f"Environment={name.upper()}_FILE=%d/{name}" for name in names)])
+        + "\n"
+    )
 
 
 def _folders(settings: Settings) -> str:
     """The lines on homes and folders: everything read-only but the account's own data and logs."""
     own = folders(settings)
-    fixed = [p for p in (settings.models_dir, ROOT / "data" / "library", ROOT / "data" / "adapter") if p.is_relative_to(settings.data_dir)]
-    needed = [*own, env_path(settings.profile), ROOT, Path(sys.executable), Path(sys.base_prefix), settings.models_dir, *settings.library_paths]
+    fixed = [
+        p
+        for p in (settings.models_dir, ROOT / "data" / "library", ROOT / "data" / "adapter")
+        if p.is_relative_to(settings.data_dir)
+    ]
+    needed = [
+        *own,
+        env_path(settings.profile),
+        ROOT,
+        Path(sys.executable),
+        Path(sys.base_prefix),
+        settings.models_dir,
+        *settings.library_paths,
+    ]
     homes = (Path("/home"), Path("/root"), Path("/run/user"))
     at_home = any(path.resolve().is_relative_to(home) for path in needed for home in homes)
-    lines = [f"ProtectHome={'read-only' if at_home else 'yes'}",
-             "# These folders must be there before the first start: `check` makes them.",
-             f"ReadWritePaths={' '.join(map(_quoted, map(str, own)))}"]
+    lines = [
+        f"ProtectHome={'read-only' if at_home else 'yes'}",
+        "# These folders must be there before the first start: `check` makes them.",
+        f"ReadWritePaths={' '.join(map(_quoted, map(str, own)))}",
+    ]
     if fixed:
         lines.append(f"ReadOnlyPaths={' '.join(f'-{_quoted(str(path))}' for path in fixed)}")
     return "\n".join(lines) + "\n"

@@ -75,36 +75,70 @@ def causes(health: Health, settings: Settings, now: datetime) -> list[Cause]:
     found = []
     result = health.result
     if health.blocked:
-        found.append(Cause("blocked", f"X refuses this account, app or payment: {health.blocked}", health.blocked_fix))
+        found.append(
+            Cause("blocked", f"X refuses this account, app or payment: {health.blocked}", health.blocked_fix)
+        )
     if health.oldest_unknown and now - health.oldest_unknown > UNKNOWN_AFTER:
-        found.append(Cause("unknown", f"whether the post of {health.oldest_unknown:%F %R} UTC went out is still unknown",
-                           "look at your account; `reconcile ID --posted TWEET_ID` or `--not-posted` settles it"))
+        found.append(
+            Cause(
+                "unknown",
+                f"whether the post of {health.oldest_unknown:%F %R} UTC went out is still unknown",
+                "look at your account; `reconcile ID --posted TWEET_ID` or `--not-posted` settles it",
+            )
+        )
     if health.failures >= settings.alert_after_failures:
-        found.append(Cause("failures", f"{health.failures} runs in a row failed, the last one: {result.message}", result.fix))
+        found.append(
+            Cause(
+                "failures",
+                f"{health.failures} runs in a row failed, the last one: {result.message}",
+                result.fix,
+            )
+        )
     if health.model_failures >= settings.alert_after_failures:
-        found.append(Cause("model", f"the model brought no text in {health.model_failures} runs in a row; vetted texts went out without it",
-                           "`check` tests it; twitter_manager.log in the folder of the logs has the reason"))
+        found.append(
+            Cause(
+                "model",
+                f"the model brought no text in {health.model_failures} runs in a row; vetted texts went out without it",
+                "`check` tests it; twitter_manager.log in the folder of the logs has the reason",
+            )
+        )
     since = health.last_posted or health.watched_since
     if since and _loud_time(since, settings, now) > _longest_silence(settings):
-        found.append(Cause("silence", f"no post since {since:%F %R} UTC", "`status` shows what holds it back"))
+        found.append(
+            Cause("silence", f"no post since {since:%F %R} UTC", "`status` shows what holds it back")
+        )
     if result.outcome == "nothing-due:budget":
         found.append(Cause("budget", result.message, result.fix))
-    if result.exit_code is Exit.IO or result.outcome == "locked":  # a run that saw no database cannot count its failures there
+    if (
+        result.exit_code is Exit.IO or result.outcome == "locked"
+    ):  # a run that saw no database cannot count its failures there
         found.append(Cause("database", result.message, result.fix))
     if result.exit_code is Exit.CONFIG:
         found.append(Cause("settings", result.message, result.fix))
     if health.library_days is not None and health.library_days < settings.alert_low_library_days:
-        found.append(Cause("library", f"the library lasts {health.library_days:.1f} days: {health.fresh_statements} fresh statements are left",
-                           "add statements or wordings (SOURCES), or lower COOLDOWN_DAYS"))
+        found.append(
+            Cause(
+                "library",
+                f"the library lasts {health.library_days:.1f} days: {health.fresh_statements} fresh statements are left",
+                "add statements or wordings (SOURCES), or lower COOLDOWN_DAYS",
+            )
+        )
     if health.login_ends:
-        found.append(Cause("login", f"the login at X ends on {health.login_ends:%F} unless a run renews it",
-                           "`login --oauth2` makes a new one, or let a tweet go out: that renews it"))
+        found.append(
+            Cause(
+                "login",
+                f"the login at X ends on {health.login_ends:%F} unless a run renews it",
+                "`login --oauth2` makes a new one, or let a tweet go out: that renews it",
+            )
+        )
     return [Cause(c.name, named(c.message, settings.profile), named(c.fix, settings.profile)) for c in found]
 
 
 def _longest_silence(settings: Settings) -> timedelta:
     """ALERT_NO_POST_HOURS, or two slots where slots are longer than that."""
-    return max(timedelta(hours=settings.alert_no_post_hours), timedelta(minutes=2 * settings.post_interval_minutes))
+    return max(
+        timedelta(hours=settings.alert_no_post_hours), timedelta(minutes=2 * settings.post_interval_minutes)
+    )
 
 
 def _loud_time(since: datetime, settings: Settings, now: datetime) -> timedelta:
@@ -123,7 +157,10 @@ def _by_a_tick(name: str) -> bool:
 
 
 def due(
-    found: Iterable[Cause], told: Mapping[str, float], now: datetime, judged: Callable[[str], bool] = _by_a_tick
+    found: Iterable[Cause],
+    told: Mapping[str, float],
+    now: datetime,
+    judged: Callable[[str], bool] = _by_a_tick,
 ) -> tuple[list[Alert], dict[str, float]]:
     """(alerts to send, what will have been told): new causes, daily reminders, and recoveries.
 
@@ -139,8 +176,11 @@ def due(
             body = cause.message + (f"\nfix: {cause.fix}" if cause.fix else "")
             alerts.append(Alert("reminder" if again else "new", name, f"twitter_manager: {name}", body))
         after[name] = now.timestamp() if last is None or again else last
-    alerts += [Alert("recovered", name, f"twitter_manager: {name} is over", "It works again.")
-               for name in told if name not in current and judged(name)]
+    alerts += [
+        Alert("recovered", name, f"twitter_manager: {name} is over", "It works again.")
+        for name in told
+        if name not in current and judged(name)
+    ]
     return alerts, after
 
 
@@ -175,12 +215,18 @@ def deliver(settings: Settings, alert: Alert) -> bool:
             services = Apprise()
             accepted = [services.add(url) for url in settings.alert_addresses()]
             subject = alert.title.replace("twitter_manager", title(settings.profile), 1)
-            sent = bool(services.notify(title=subject, body="\n".join(map(sanitise, alert.body.splitlines()))))
+            sent = bool(
+                services.notify(title=subject, body="\n".join(map(sanitise, alert.body.splitlines())))
+            )
     except (DeadlineError, Exception) as error:  # noqa: BLE001 (delivery trouble must never change the run)
         logger.warning("alert.failed", extra={"cause": alert.cause, "error": type(error).__name__})
         return False
     good = sent and all(accepted)
-    logger.log(20 if good else 30, "alert.sent" if good else "alert.failed", extra={"cause": alert.cause, "kind": alert.kind})
+    logger.log(
+        20 if good else 30,
+        "alert.sent" if good else "alert.failed",
+        extra={"cause": alert.cause, "kind": alert.kind},
+    )
     return good
 
 
@@ -193,7 +239,9 @@ def ping(settings: Settings, suffix: str = "", body: str = "") -> bool:
     url = settings.ping_url.get_secret_value().rstrip("/") + suffix
     try:
         with hard_limit(PING_SECONDS):
-            return requests.post(url, data=body.encode()[:_PING_BODY_BYTES], timeout=PING_SECONDS, allow_redirects=False).ok
+            return requests.post(
+                url, data=body.encode()[:_PING_BODY_BYTES], timeout=PING_SECONDS, allow_redirects=False
+            ).ok
     except (DeadlineError, Exception) as error:  # noqa: BLE001
         logger.warning("ping.failed", extra={"error": type(error).__name__})
         return False
@@ -209,7 +257,9 @@ def _read(file: Path) -> dict[str, float]:
 
 def _write(file: Path, told: Mapping[str, float]) -> None:
     with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)  # a run without keys ends before it makes its folder
+        file.parent.mkdir(
+            parents=True, exist_ok=True, mode=0o700
+        )  # a run without keys ends before it makes its folder
         new = file.with_name(f".{file.name}.{os.getpid()}")
         new.write_text(json.dumps(dict(told)) + "\n", encoding="utf-8")
         new.replace(file)

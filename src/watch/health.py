@@ -97,8 +97,11 @@ def exit_code(reasons: Iterable[Reason]) -> Exit:
 
 def _by_the_alerts(facts: Facts, settings: Settings, now: datetime) -> list[Reason]:
     causes = alerts.causes(_as_seen_by_a_run(facts), settings, now)
-    return [Reason(c.name, c.message, c.fix or LOG_FIX, _EXITS.get(c.name, Exit.TEMPORARY))
-            for c in causes if c.name != "unknown"]
+    return [
+        Reason(c.name, c.message, c.fix or LOG_FIX, _EXITS.get(c.name, Exit.TEMPORARY))
+        for c in causes
+        if c.name != "unknown"
+    ]
 
 
 def _as_seen_by_a_run(facts: Facts) -> alerts.Health:
@@ -129,16 +132,37 @@ def _outside(facts: Facts, settings: Settings, now: datetime) -> list[Reason]:
     last = facts.last_run.started if facts.last_run else facts.watched_since
     silent = last is not None and now - last > timedelta(minutes=2 * settings.post_interval_minutes)
     missing = settings.missing_credentials
-    if missing and (silent or not facts.last_run):  # runs that are on record had keys: systemd may hand them to the service alone
-        found.append(Reason("credentials", f"{', '.join(missing)}: not set", "fill them in in .env; .env.example explains each", Exit.CONFIG))
+    if missing and (
+        silent or not facts.last_run
+    ):  # runs that are on record had keys: systemd may hand them to the service alone
+        found.append(
+            Reason(
+                "credentials",
+                f"{', '.join(missing)}: not set",
+                "fill them in in .env; .env.example explains each",
+                Exit.CONFIG,
+            )
+        )
     if facts.unknown:
         which = ", ".join(map(str, facts.unknown))
-        found.append(Reason("unknown", f"outcome unknown of post {which}",
-                            "the next runs look on the timeline; or look at your account and settle it with"
-                            f" `reconcile {facts.unknown[0]} --posted TWEET_ID` or `--not-posted`", Exit.UNKNOWN))
+        found.append(
+            Reason(
+                "unknown",
+                f"outcome unknown of post {which}",
+                "the next runs look on the timeline; or look at your account and settle it with"
+                f" `reconcile {facts.unknown[0]} --posted TWEET_ID` or `--not-posted`",
+                Exit.UNKNOWN,
+            )
+        )
     if silent:
-        found.append(Reason("not-running", f"no run since {last:%F %R} UTC",
-                            "look at `crontab -l` and at what cron mailed; was the machine off or asleep?", Exit.TEMPORARY))
+        found.append(
+            Reason(
+                "not-running",
+                f"no run since {last:%F %R} UTC",
+                "look at `crontab -l` and at what cron mailed; was the machine off or asleep?",
+                Exit.TEMPORARY,
+            )
+        )
     return found
 
 
@@ -149,7 +173,9 @@ def breaker(hold: Hold | None, now: datetime) -> str:
     held = f" until {hold.until:%F %R} UTC" if hold.until and hold.until > now else ""
     if hold.count >= BREAKER_AFTER:
         return f"open{held or ', one try is due'}: {hold.reason}, {hold.count} in a row since {hold.since:%F %R} UTC"
-    return f"closed, {hold.count} of {BREAKER_AFTER} refusals: {hold.reason}" + (f"; waits{held}" if held else "")
+    return f"closed, {hold.count} of {BREAKER_AFTER} refusals: {hold.reason}" + (
+        f"; waits{held}" if held else ""
+    )
 
 
 def forecast(month: float, week: float, watched_days: float, now: datetime) -> float:

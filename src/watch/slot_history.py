@@ -84,7 +84,13 @@ _SAYS_NOTHING = {"nothing-due:slot-used", "nothing-due:too-soon"}
 
 
 def slot_history(
-    posts: Mapping[str, Status], runs: Iterable[RunRecord], attempts: Iterable[Attempt], *, since: datetime, now: datetime, minutes: int
+    posts: Mapping[str, Status],
+    runs: Iterable[RunRecord],
+    attempts: Iterable[Attempt],
+    *,
+    since: datetime,
+    now: datetime,
+    minutes: int,
 ) -> list[Slot]:
     """Every slot from `since` to `now`, oldest first; the one that goes on only if it has its post.
 
@@ -118,7 +124,9 @@ def _by_slot(items: Iterable[tuple[datetime, T]], minutes: int) -> dict[datetime
     return found
 
 
-def _judge(start: datetime, held: Sequence[Status], tried: Sequence[Attempt], ran: Sequence[RunRecord]) -> Slot:
+def _judge(
+    start: datetime, held: Sequence[Status], tried: Sequence[Attempt], ran: Sequence[RunRecord]
+) -> Slot:
     if Status.POSTED in held:
         return Slot(start, Fate.POSTED)
     if {Status.UNKNOWN, Status.UNCONFIRMED, Status.SENDING} & set(held):
@@ -127,7 +135,9 @@ def _judge(start: datetime, held: Sequence[Status], tried: Sequence[Attempt], ra
         return Slot(start, Fate.MISSED, "X gave no trustworthy answer, and the tweet is not there")
     if tried:
         last = tried[-1]
-        words = _ATTEMPT_CAUSES.get(Outcome(last.outcome), "") if last.outcome in set(Outcome) else "the run died"
+        words = (
+            _ATTEMPT_CAUSES.get(Outcome(last.outcome), "") if last.outcome in set(Outcome) else "the run died"
+        )
         return Slot(start, Fate.MISSED, f"{words}: {last.reason}" if last.reason else words)
     return Slot(start, *_from_runs(ran))
 

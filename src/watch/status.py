@@ -39,12 +39,18 @@ def read_slots(db: db_manager.Database, settings: Settings, now: datetime, windo
     runs, posts = db.runs_since(since), db.slots_since(since)
     begun = [moment for moment in (db.made_at(), runs[0].started if runs else None) if moment]
     first = max(since, min(begun)) if begun else now
-    return slot_history(posts, runs, db.attempts_since(since), since=first, now=now, minutes=settings.post_interval_minutes)
+    return slot_history(
+        posts, runs, db.attempts_since(since), since=first, now=now, minutes=settings.post_interval_minutes
+    )
 
 
 def read_facts(db: db_manager.Database, settings: Settings, slots: Sequence[Slot], now: datetime) -> Facts:
     """Everything the judgement rests on, from the database and the library of statements."""
-    usage, hold, limits = db.usage(slot_of(now, settings.post_interval_minutes), now), db.current_hold(), db.limits()
+    usage, hold, limits = (
+        db.usage(slot_of(now, settings.post_interval_minutes), now),
+        db.current_hold(),
+        db.limits(),
+    )
     watched = db.made_at()
     return Facts(
         usage=usage,
@@ -53,7 +59,12 @@ def read_facts(db: db_manager.Database, settings: Settings, slots: Sequence[Slot
         limits=limits,
         last_run=db.latest_run(),
         last_tweet=db.last_tweet(),
-        unknown=tuple(p.id for state in (Status.UNKNOWN, Status.UNCONFIRMED) for p in db.with_status(state) if p.origin != "seed"),
+        unknown=tuple(
+            p.id
+            for state in (Status.UNKNOWN, Status.UNCONFIRMED)
+            for p in db.with_status(state)
+            if p.origin != "seed"
+        ),
         failures=db.failures_in_a_row(),
         model_failures=db.model_failures_in_a_row(),
         last_posted=db.last_posted(),
@@ -70,7 +81,9 @@ def _library(db: db_manager.Database, settings: Settings, now: datetime) -> Supp
     return supply(settings, statements, db.content_history(now, settings.cooldown_days), now)
 
 
-def _spend(db: db_manager.Database, usage: db_manager.Usage, watched: datetime | None, now: datetime) -> Spend:
+def _spend(
+    db: db_manager.Database, usage: db_manager.Usage, watched: datetime | None, now: datetime
+) -> Spend:
     week = sum(usd for _, _, _, usd in db.spending_by_day(now - timedelta(days=health.FORECAST_DAYS)))
     days = (now - watched) / timedelta(days=1) if watched else 0.0
     return Spend(usage.spent_24h, usage.spent_month, health.forecast(usage.spent_month, week, days, now))
@@ -82,7 +95,10 @@ def _spend(db: db_manager.Database, usage: db_manager.Usage, watched: datetime |
 def as_text(facts: Facts | None, reasons: Sequence[Reason], settings: Settings, now: datetime) -> str:
     """The screen for people."""
     if facts is None:
-        return named("no database yet: nothing has run\nfix: `python -m src.twitter_manager check`, then the line of crontab.example", settings.profile)
+        return named(
+            "no database yet: nothing has run\nfix: `python -m src.twitter_manager check`, then the line of crontab.example",
+            settings.profile,
+        )
     lines = ["healthy" if not reasons else "needs attention"]
     for reason in reasons:
         lines += [f"  {reason.name}: {reason.message}", f"    fix: {reason.fix}"]
@@ -94,16 +110,29 @@ def rows(facts: Facts, settings: Settings, now: datetime) -> list[tuple[str, str
     """The lines of the screen: a name and a sentence each."""
     tweet, run, spend = facts.last_tweet, facts.last_run, facts.spend
     return [
-        ("last post", f"{ago(tweet.sent_at, now)}, {tweet_url(tweet.tweet_id)}" if tweet and tweet.sent_at else "none"),
+        (
+            "last post",
+            f"{ago(tweet.sent_at, now)}, {tweet_url(tweet.tweet_id)}" if tweet and tweet.sent_at else "none",
+        ),
         ("next post", next_post(facts)),
-        ("last run", f"{ago(run.started, now)}: {run.outcome or 'killed or still going'}"
-                     + (f" ({run.message})" if run.message and run.outcome not in {"posted", ""} else "") if run else "none"),
+        (
+            "last run",
+            f"{ago(run.started, now)}: {run.outcome or 'killed or still going'}"
+            + (f" ({run.message})" if run.message and run.outcome not in {"posted", ""} else "")
+            if run
+            else "none",
+        ),
         ("breaker", health.breaker(facts.hold, now)),
         ("rate limits", "; ".join(limit_words(limit, now) for limit in facts.limits) or "not told by X yet"),
         ("spend", spend_words(spend, settings)),
         ("success", " | ".join(f"{name}: {rate_words(found)}" for name, found in facts.rates.items())),
         ("library", library_words(facts.library)),
-        ("backup", ago(facts.maintained, now) if facts.maintained else "none yet: the second line of crontab.example makes one a day"),
+        (
+            "backup",
+            ago(facts.maintained, now)
+            if facts.maintained
+            else "none yet: the second line of crontab.example makes one a day",
+        ),
     ]
 
 
@@ -111,12 +140,18 @@ def next_post(facts: Facts) -> str:
     """When the next post goes out, as far as it can be told."""
     if facts.wait is None:
         return "with the next run"
-    return f"with the first run after {facts.wait.until:%F %R} UTC ({facts.wait.message})" if facts.wait.until else facts.wait.message
+    return (
+        f"with the first run after {facts.wait.until:%F %R} UTC ({facts.wait.message})"
+        if facts.wait.until
+        else facts.wait.message
+    )
 
 
 def limit_words(limit: RateLimit, now: datetime) -> str:
     """One window of X's rate limits."""
-    return f"{limit.name} {limit.remaining} of {limit.limit} left" + (f" until {limit.reset:%R} UTC" if limit.reset > now else " when last told")
+    return f"{limit.name} {limit.remaining} of {limit.limit} left" + (
+        f" until {limit.reset:%R} UTC" if limit.reset > now else " when last told"
+    )
 
 
 def rate_words(found: Rate) -> str:
@@ -129,8 +164,10 @@ def rate_words(found: Rate) -> str:
 
 def spend_words(spend: Spend, settings: Settings) -> str:
     """What was spent, of how much, and what the month will come to."""
-    return (f"${spend.day:.3f} in 24 hours of ${settings.daily_budget_usd:g}; ${spend.month:.2f} this month of"
-            f" ${settings.monthly_budget_usd:g}, forecast ${spend.forecast:.2f}")
+    return (
+        f"${spend.day:.3f} in 24 hours of ${settings.daily_budget_usd:g}; ${spend.month:.2f} this month of"
+        f" ${settings.monthly_budget_usd:g}, forecast ${spend.forecast:.2f}"
+    )
 
 
 def percent(share: float) -> str:
@@ -157,30 +194,67 @@ def ago(moment: datetime, now: datetime) -> str:
 # ---- for programs ----------------------------------------------------------------------------------------------
 
 
-def as_data(facts: Facts | None, reasons: Sequence[Reason], settings: Settings, now: datetime) -> dict[str, Any]:
+def as_data(
+    facts: Facts | None, reasons: Sequence[Reason], settings: Settings, now: datetime
+) -> dict[str, Any]:
     """The same for programs: times in ISO 8601, money in US dollars, shares from 0 to 1."""
     data: dict[str, Any] = {
         "healthy": not reasons,
-        "reasons": [{"name": r.name, "message": r.message, "fix": r.fix, "exit_code": int(r.exit_code)} for r in reasons],
+        "reasons": [
+            {"name": r.name, "message": r.message, "fix": r.fix, "exit_code": int(r.exit_code)}
+            for r in reasons
+        ],
         "exit_code": int(health.exit_code(reasons)),
     }
     if facts is None:
         return {**data, "nothing_has_run": True}
     tweet, run = facts.last_tweet, facts.last_run
     return data | {
-        "last_post": {"at": _iso(tweet.sent_at), "tweet_id": str(tweet.tweet_id or ""), "url": tweet_url(tweet.tweet_id)} if tweet else None,
-        "next_post": {"due": facts.wait is None, "not_before": _iso(facts.wait.until) if facts.wait else None, "says": next_post(facts)},
-        "last_run": {"at": _iso(run.started), "outcome": run.outcome, "exit_code": run.exit_code, "message": run.message} if run else None,
+        "last_post": {
+            "at": _iso(tweet.sent_at),
+            "tweet_id": str(tweet.tweet_id or ""),
+            "url": tweet_url(tweet.tweet_id),
+        }
+        if tweet
+        else None,
+        "next_post": {
+            "due": facts.wait is None,
+            "not_before": _iso(facts.wait.until) if facts.wait else None,
+            "says": next_post(facts),
+        },
+        "last_run": {
+            "at": _iso(run.started),
+            "outcome": run.outcome,
+            "exit_code": run.exit_code,
+            "message": run.message,
+        }
+        if run
+        else None,
         "breaker": health.breaker(facts.hold, now),
-        "rate_limits": [{"name": w.name, "limit": w.limit, "remaining": w.remaining, "reset": _iso(w.reset)} for w in facts.limits],
-        "spend_usd": {"last_24h": round(facts.spend.day, 6), "month": round(facts.spend.month, 6), "forecast": round(facts.spend.forecast, 2),
-                      "daily_budget": settings.daily_budget_usd, "monthly_budget": settings.monthly_budget_usd},
-        "success": {name: {"share": r.share, "posted": r.posted, "due": r.due, "left_out": r.left_out} for name, r in facts.rates.items()},
-        "library": {"total": facts.library.total, "fresh": facts.library.fresh, "texts": facts.library.texts, "days": facts.library.days},
+        "rate_limits": [
+            {"name": w.name, "limit": w.limit, "remaining": w.remaining, "reset": _iso(w.reset)}
+            for w in facts.limits
+        ],
+        "spend_usd": {
+            "last_24h": round(facts.spend.day, 6),
+            "month": round(facts.spend.month, 6),
+            "forecast": round(facts.spend.forecast, 2),
+            "daily_budget": settings.daily_budget_usd,
+            "monthly_budget": settings.monthly_budget_usd,
+        },
+        "success": {
+            name: {"share": r.share, "posted": r.posted, "due": r.due, "left_out": r.left_out}
+            for name, r in facts.rates.items()
+        },
+        "library": {
+            "total": facts.library.total,
+            "fresh": facts.library.fresh,
+            "texts": facts.library.texts,
+            "days": facts.library.days,
+        },
         "last_backup": _iso(facts.maintained),
     }
 
 
 def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat(timespec="seconds") if moment else None
-

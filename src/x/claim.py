@@ -87,7 +87,13 @@ def _refuse_other(mark: Path, home: Path) -> None:
     holder = mark.resolve()
     if holder == home.resolve():
         return
-    name = f"profile {holder.name}" if holder.parent == mark.parent.parent.resolve() else "the account without a profile"
+    name = (
+        f"profile {holder.name}"
+        if holder.parent == mark.parent.parent.resolve()
+        else "the account without a profile"
+    )
     message = f"{name} already posts to the account of these keys"
     raise ConfigError(
-        message, f"put the keys of another account into .env; if this profile takes the other's place, type: rm {shown_path(mark)}")
+        message,
+        f"put the keys of another account into .env; if this profile takes the other's place, type: rm {shown_path(mark)}",
+    )

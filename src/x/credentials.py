@@ -45,15 +45,23 @@ def load(file: Path) -> Login | None:
     try:
         with file.open(encoding="utf-8") as opened:
             status = os.fstat(opened.fileno())
-            if not stat.S_ISREG(status.st_mode) or status.st_uid not in {os.geteuid(), 0} or status.st_mode & 0o077:
+            if (
+                not stat.S_ISREG(status.st_mode)
+                or status.st_uid not in {os.geteuid(), 0}
+                or status.st_mode & 0o077
+            ):
                 message = f"{file} can be read or changed by others"
-                raise ConfigError(message, f"type: chmod 600 {file}; if it is not yours, remove it and `login` again")
+                raise ConfigError(
+                    message, f"type: chmod 600 {file}; if it is not yours, remove it and `login` again"
+                )
             return _from_json(json.load(opened))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         message = f"{file} cannot be used: {type(error).__name__}"
-        raise ConfigError(message, f"`login` again, or remove it to go on with the keys in .env: rm {file}") from None
+        raise ConfigError(
+            message, f"`login` again, or remove it to go on with the keys in .env: rm {file}"
+        ) from None
 
 
 def load_for_writing(file: Path) -> Login | None:
@@ -79,7 +87,9 @@ def reserve(file: Path) -> None:
         with contextlib.suppress(OSError):
             new.unlink(missing_ok=True)
         message = f"no tokens can be written beside {file}: {error.strerror}"
-        raise StorageError(message, f"make room and let the program write there: df -h {file.parent}; ls -ld {file.parent}") from error
+        raise StorageError(
+            message, f"make room and let the program write there: df -h {file.parent}; ls -ld {file.parent}"
+        ) from error
 
 
 def save(file: Path, login: Login) -> None:
@@ -132,10 +142,20 @@ def _put_in_place(new: Path, file: Path) -> None:
 
 def _to_json(login: Login) -> dict[str, Any]:
     if isinstance(login, PinLogin):
-        return {"kind": "oauth1", "token": login.token, "token_secret": login.token_secret, "at": login.at.timestamp()}
+        return {
+            "kind": "oauth1",
+            "token": login.token,
+            "token_secret": login.token_secret,
+            "at": login.at.timestamp(),
+        }
     return {
-        "kind": "oauth2", "access": login.access, "refresh": login.refresh, "expires_at": login.expires_at.timestamp(),
-        "issued_at": login.issued_at.timestamp(), "user_id": login.user_id, "scopes": list(login.scopes),
+        "kind": "oauth2",
+        "access": login.access,
+        "refresh": login.refresh,
+        "expires_at": login.expires_at.timestamp(),
+        "issued_at": login.issued_at.timestamp(),
+        "user_id": login.user_id,
+        "scopes": list(login.scopes),
     }
 
 
@@ -144,8 +164,14 @@ def _from_json(data: Mapping[str, Any]) -> Login:
         return PinLogin(checked(data["token"]), checked(data["token_secret"]), _time(data["at"]))
     if data["kind"] != "oauth2":
         raise ValueError
-    return RenewableLogin(checked(data["access"]), checked(data["refresh"]), _time(data["expires_at"]), _time(data["issued_at"]),
-                          account_number(data["user_id"]), tuple(map(str, data["scopes"])))
+    return RenewableLogin(
+        checked(data["access"]),
+        checked(data["refresh"]),
+        _time(data["expires_at"]),
+        _time(data["issued_at"]),
+        account_number(data["user_id"]),
+        tuple(map(str, data["scopes"])),
+    )
 
 
 def checked(value: object) -> str:
@@ -181,7 +207,9 @@ def described(settings: Settings) -> str:
 # ---- pure rules ------------------------------------------------------------------------------------------------
 
 
-def from_answer(data: Mapping[str, Any] | None, now: datetime, before: RenewableLogin) -> RenewableLogin | None:
+def from_answer(
+    data: Mapping[str, Any] | None, now: datetime, before: RenewableLogin
+) -> RenewableLogin | None:
     """The tokens in X's answer to a renewal, None for one that does not hold both."""
     try:
         life = timedelta(seconds=int((data or {})["expires_in"]))
@@ -191,7 +219,14 @@ def from_answer(data: Mapping[str, Any] | None, now: datetime, before: Renewable
         return None
     if not timedelta(0) < life < _LONGEST_LIFE:
         return None
-    return replace(before, access=access, refresh=refresh, expires_at=now + life, issued_at=now, scopes=tuple(scopes) or before.scopes)
+    return replace(
+        before,
+        access=access,
+        refresh=refresh,
+        expires_at=now + life,
+        issued_at=now,
+        scopes=tuple(scopes) or before.scopes,
+    )
 
 
 def renewal_due(login: RenewableLogin, now: datetime, run: timedelta = timedelta(0)) -> bool:

@@ -16,30 +16,57 @@ LABELS = 5  # along the time axis
 Values = Sequence[float | None]
 
 
-def stacked_bars(name: str, labels: Sequence[str], series: Mapping[str, Values], show: Callable[[float], str]) -> str:
+def stacked_bars(
+    name: str, labels: Sequence[str], series: Mapping[str, Values], show: Callable[[float], str]
+) -> str:
     """Bars over days, one colour for each series. `name` tells screen readers what is drawn."""
     import pygal  # noqa: PLC0415
 
     return _draw(pygal.StackedBar, name, labels, series, show)
 
 
-def lines(name: str, labels: Sequence[str], series: Mapping[str, Values], show: Callable[[float], str]) -> str:
+def lines(
+    name: str, labels: Sequence[str], series: Mapping[str, Values], show: Callable[[float], str]
+) -> str:
     """Lines over days; a day without a value interrupts its line."""
     import pygal  # noqa: PLC0415
 
-    return _draw(pygal.Line, name, labels, series, show, dots_size=2.2, allow_interruptions=True, include_x_axis=True)
+    return _draw(
+        pygal.Line, name, labels, series, show, dots_size=2.2, allow_interruptions=True, include_x_axis=True
+    )
 
 
 def _draw(
-    kind: Callable[..., Any], name: str, labels: Sequence[str], series: Mapping[str, Values], show: Callable[[float], str], **options: Any
+    kind: Callable[..., Any],
+    name: str,
+    labels: Sequence[str],
+    series: Mapping[str, Values],
+    show: Callable[[float], str],
+    **options: Any,
 ) -> str:
     from pygal.style import Style  # noqa: PLC0415
 
     chart = kind(
-        style=Style(label_font_size=FONT, major_label_font_size=FONT),  # for the room that labels take; the colours are the page's
-        width=WIDTH, height=HEIGHT, margin=4, margin_top=8, margin_right=18, js=(), css=(), show_legend=False,
-        disable_xml_declaration=True, show_minor_x_labels=False, x_labels_major=_spaced(labels), truncate_label=-1,
-        min_scale=3, max_scale=5, value_formatter=show, **options)
+        style=Style(
+            label_font_size=FONT, major_label_font_size=FONT
+        ),  # for the room that labels take; the colours are the page's
+        width=WIDTH,
+        height=HEIGHT,
+        margin=4,
+        margin_top=8,
+        margin_right=18,
+        js=(),
+        css=(),
+        show_legend=False,
+        disable_xml_declaration=True,
+        show_minor_x_labels=False,
+        x_labels_major=_spaced(labels),
+        truncate_label=-1,
+        min_scale=3,
+        max_scale=5,
+        value_formatter=show,
+        **options,
+    )
     chart.x_labels = list(labels)
     for title, values in series.items():
         chart.add(title, list(values))
@@ -85,7 +112,9 @@ def _is_idle(element: Any) -> bool:
     if tag == "title":
         return str(element.get("class")) != "tip"
     hidden = tag == "defs" or "tooltip-overlay" in kind or kind == "background"
-    nothing: bool = (tag == "g" and not len(element)) or (tag == "rect" and float(element.get("height", 1)) == 0)
+    nothing: bool = (tag == "g" and not len(element)) or (
+        tag == "rect" and float(element.get("height", 1)) == 0
+    )
     return hidden or nothing
 
 

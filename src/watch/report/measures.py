@@ -29,7 +29,11 @@ T = TypeVar("T")
 LAST_POSTS = 20
 NUMBERS_MODE = 0o644  # numbers only, and node_exporter is another user
 # The parts of a run: their names for people, and the metrics that they sum up.
-PHASES = {"look around": ("open_seconds", "settle_seconds", "due_seconds"), "write": ("compose_seconds",), "send": ("send_seconds",)}
+PHASES = {
+    "look around": ("open_seconds", "settle_seconds", "due_seconds"),
+    "write": ("compose_seconds",),
+    "send": ("send_seconds",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +135,21 @@ def count(db: db_manager.Database, settings: Settings, now: datetime, days: int)
     runs, attempts = db.runs_since(now - window), db.attempts_since(now - window)
     judged, taken, refused = db.candidates_since(now - window)
     return Report(
-        now=now, days=days, facts=facts, reasons=health.judge(facts, settings, now), slots=slots,
+        now=now,
+        days=days,
+        facts=facts,
+        reasons=health.judge(facts, settings, now),
+        slots=slots,
         gaps=gaps(slots, settings.post_interval_minutes),
         by_day=_by_day(slots, runs, attempts, db.spending_by_day(now - window)),
         measures=_measures(runs, attempts),
         answers=dict(Counter(_answer(a) for a in attempts).most_common()),
-        judged=judged, taken=taken, refused=dict(Counter(refused).most_common()),
+        judged=judged,
+        taken=taken,
+        refused=dict(Counter(refused).most_common()),
         model_failures=sum("model_failed" in r.metrics for r in runs),
-        posts=db.sent_posts(LAST_POSTS), posts_by_status=db.count_by_status(),
+        posts=db.sent_posts(LAST_POSTS),
+        posts_by_status=db.count_by_status(),
     )
 
 
@@ -164,7 +175,10 @@ def _phase(run: RunRecord, names: Iterable[str]) -> float:
 
 def _measures(runs: Sequence[RunRecord], attempts: Sequence[Attempt]) -> Measures:
     posted = [r for r in runs if r.outcome == "posted"]
-    phases = {name: spread(_phase(r, metrics) for r in posted if metrics[-1] in r.metrics) for name, metrics in PHASES.items()}
+    phases = {
+        name: spread(_phase(r, metrics) for r in posted if metrics[-1] in r.metrics)
+        for name, metrics in PHASES.items()
+    }
 
     def of(metric: str, among: Sequence[RunRecord]) -> Spread | None:
         return spread(r.metrics[metric] for r in among if metric in r.metrics)
@@ -180,7 +194,10 @@ def _measures(runs: Sequence[RunRecord], attempts: Sequence[Attempt]) -> Measure
 
 
 def _by_day(
-    slots: Sequence[Slot], runs: Sequence[RunRecord], attempts: Sequence[Attempt], spending: Sequence[tuple[str, str, int, float]]
+    slots: Sequence[Slot],
+    runs: Sequence[RunRecord],
+    attempts: Sequence[Attempt],
+    spending: Sequence[tuple[str, str, int, float]],
 ) -> list[Day]:
     """One entry for each day from the first slot to the last, whether anything happened or not."""
     if not slots:
@@ -202,7 +219,11 @@ def _grouped(items: Iterable[T], day: Callable[[T], date]) -> dict[date, list[T]
 
 
 def _day(
-    day: date, slots: Sequence[Slot], runs: Sequence[RunRecord], sent: Sequence[Attempt], spending: Sequence[tuple[str, str, int, float]]
+    day: date,
+    slots: Sequence[Slot],
+    runs: Sequence[RunRecord],
+    sent: Sequence[Attempt],
+    spending: Sequence[tuple[str, str, int, float]],
 ) -> Day:
     posted = [r for r in runs if r.outcome == "posted"]
     limits: dict[str, float] = {}
@@ -215,7 +236,10 @@ def _day(
         day,
         {fate: sum(s.fate is fate for s in slots) for fate in Fate},
         spread(a.latency_ms for a in sent),
-        {name: _middle(_phase(r, metrics) for r in posted if metrics[-1] in r.metrics) for name, metrics in PHASES.items()},
+        {
+            name: _middle(_phase(r, metrics) for r in posted if metrics[-1] in r.metrics)
+            for name, metrics in PHASES.items()
+        },
         max((r.metrics["program_peak_mb"] for r in runs if "program_peak_mb" in r.metrics), default=None),
         max((r.metrics["model_peak_mb"] for r in runs if "model_peak_mb" in r.metrics), default=None),
         {kind: usd for _, kind, _, usd in spending},
@@ -235,24 +259,39 @@ def as_text(report: Report, settings: Settings) -> str:
     """The whole report for a terminal."""
     facts, width = report.facts, 26
     lines = [status.as_text(facts, report.reasons, settings, report.now), "", f"in {report.days} days"]
-    lines += [f"  {name:<{width}} {_spread_words(found)}" for name, found in named(report.measures).items() if found]
-    lines += [f"  {'X answered':<{width}} {', '.join(f'{count} × {answer}' for answer, count in report.answers.items()) or 'nothing yet'}"]
-    lines += [f"  {'openings by the model':<{width}} {report.judged} judged, {report.taken} taken, {report.model_failures} runs without"]
-    lines += [f"  {'refused by the gates':<{width}} {', '.join(f'{count} × {reason}' for reason, count in report.refused.items()) or 'none'}"]
+    lines += [
+        f"  {name:<{width}} {_spread_words(found)}" for name, found in named(report.measures).items() if found
+    ]
+    lines += [
+        f"  {'X answered':<{width}} {', '.join(f'{count} × {answer}' for answer, count in report.answers.items()) or 'nothing yet'}"
+    ]
+    lines += [
+        f"  {'openings by the model':<{width}} {report.judged} judged, {report.taken} taken, {report.model_failures} runs without"
+    ]
+    lines += [
+        f"  {'refused by the gates':<{width}} {', '.join(f'{count} × {reason}' for reason, count in report.refused.items()) or 'none'}"
+    ]
     lines += ["", "slots without a post" if report.gaps else "every slot has its post"]
     lines += [f"  {gap_words(gap)}" for gap in report.gaps[:30]]
     lines += ["", "last posts"]
     for post in report.posts[:10]:
-        lines += [f"  {post.sent_at:%F %R}  {tweet_url(post.tweet_id)}  {post.status}", f"    {' '.join(post.content.split())}"]
+        lines += [
+            f"  {post.sent_at:%F %R}  {tweet_url(post.tweet_id)}  {post.status}",
+            f"    {' '.join(post.content.split())}",
+        ]
     return "\n".join(lines if report.posts else lines[:-2])
 
 
 def named(measures: Measures) -> dict[str, Spread | None]:
     """The measures under names for people, with units."""
-    return {**{f"{name}, seconds": found for name, found in measures.phases.items()},
-            "answer of X, milliseconds": measures.latency_ms, "processor, seconds": measures.processor,
-            "model, tokens a second": measures.tokens_per_second,
-            "peak of the program, MB": measures.program_mb, "peak of the model, MB": measures.model_mb}
+    return {
+        **{f"{name}, seconds": found for name, found in measures.phases.items()},
+        "answer of X, milliseconds": measures.latency_ms,
+        "processor, seconds": measures.processor,
+        "model, tokens a second": measures.tokens_per_second,
+        "peak of the program, MB": measures.program_mb,
+        "peak of the model, MB": measures.model_mb,
+    }
 
 
 def _spread_words(found: Spread) -> str:
@@ -280,9 +319,28 @@ def as_data(report: Report, settings: Settings) -> dict[str, Any]:
         "days": report.days,
         "measures": asdict(report.measures),
         "answers": report.answers,
-        "openings": {"judged": report.judged, "taken": report.taken, "refused": report.refused, "runs_without": report.model_failures},
-        "by_day": [{**asdict(day), "fates": {str(fate): n for fate, n in day.fates.items()}} for day in report.by_day],
-        "gaps": [{"begin": gap.begin, "end": gap.end, "slots": gap.slots, "fate": gap.fate, "cause": gap.cause} for gap in report.gaps],
-        "posts": [{"id": p.id, "status": p.status, "at": p.sent_at, "tweet_id": str(p.tweet_id or ""), "content": p.content} for p in report.posts],
+        "openings": {
+            "judged": report.judged,
+            "taken": report.taken,
+            "refused": report.refused,
+            "runs_without": report.model_failures,
+        },
+        "by_day": [
+            {**asdict(day), "fates": {str(fate): n for fate, n in day.fates.items()}} for day in report.by_day
+        ],
+        "gaps": [
+            {"begin": gap.begin, "end": gap.end, "slots": gap.slots, "fate": gap.fate, "cause": gap.cause}
+            for gap in report.gaps
+        ],
+        "posts": [
+            {
+                "id": p.id,
+                "status": p.status,
+                "at": p.sent_at,
+                "tweet_id": str(p.tweet_id or ""),
+                "content": p.content,
+            }
+            for p in report.posts
+        ],
         "posts_by_status": report.posts_by_status,
     }

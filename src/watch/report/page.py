@@ -22,7 +22,11 @@ from src.watch.slot_history import Fate, Slot
 TEMPLATES = Path(__file__).parent / "templates"
 MAP_DAYS = 31
 GAPS = 60
-_WINDOWS = {"x-rate-limit": "15 minutes", "x-app-limit-24hour": "app, 24 hours", "x-user-limit-24hour": "user, 24 hours"}
+_WINDOWS = {
+    "x-rate-limit": "15 minutes",
+    "x-app-limit-24hour": "app, 24 hours",
+    "x-user-limit-24hour": "user, 24 hours",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +58,30 @@ def as_html(report: Report, settings: Settings) -> str:
 
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters.update(clean=sanitise, slug=charts.slug)
     safe = Markup  # the style sheet and what pygal drew, which escapes its texts itself
     return environment.get_template("report.html").render(
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
-        style=safe(style), report=report, version=__version__, tiles=_tiles(report, settings),
-        charts=[(c, safe(c.svg)) for c in _charts(report)], map=_map(report.slots, settings.post_interval_minutes),
-        gaps=[(gap_time(gap), gap) for gap in report.gaps[:GAPS]], more_gaps=max(len(report.gaps) - GAPS, 0),
-        measures=[(name, found) for name, found in named(report.measures).items() if found], number=_number,
-        refused=_refused(report.refused), tweet_url=tweet_url, missed=sum(s.fate is not Fate.POSTED for s in report.slots),
+        style=safe(style),
+        report=report,
+        version=__version__,
+        tiles=_tiles(report, settings),
+        charts=[(c, safe(c.svg)) for c in _charts(report)],
+        map=_map(report.slots, settings.post_interval_minutes),
+        gaps=[(gap_time(gap), gap) for gap in report.gaps[:GAPS]],
+        more_gaps=max(len(report.gaps) - GAPS, 0),
+        measures=[(name, found) for name, found in named(report.measures).items() if found],
+        number=_number,
+        refused=_refused(report.refused),
+        tweet_url=tweet_url,
+        missed=sum(s.fate is not Fate.POSTED for s in report.slots),
     )
 
 
@@ -76,27 +93,73 @@ def _tiles(report: Report, settings: Settings) -> list[Tile]:
     names = {"24h": "24 hours", "7d": "7 days", "30d": "30 days"}
     tiles = []
     for window, found in facts.rates.items():
-        tone = "" if found.share is None else "good" if found.share >= 0.99 else "warn" if found.share >= 0.9 else "bad"
+        tone = (
+            ""
+            if found.share is None
+            else "good"
+            if found.share >= 0.99
+            else "warn"
+            if found.share >= 0.9
+            else "bad"
+        )
         left_out = f", {found.left_out} left out by your settings" if found.left_out else ""
         value = "–" if found.share is None else status.percent(found.share)
-        tiles.append(Tile(f"Success, {names[window]}", value, f"{found.posted} of {found.due} slots{left_out}", tone, share=found.share))
+        tiles.append(
+            Tile(
+                f"Success, {names[window]}",
+                value,
+                f"{found.posted} of {found.due} slots{left_out}",
+                tone,
+                share=found.share,
+            )
+        )
     tweet = facts.last_tweet
-    tiles.append(Tile("Last post", _ago(tweet.sent_at, now) if tweet and tweet.sent_at else "none yet",
-                      f"{tweet.sent_at:%F %R} UTC" if tweet and tweet.sent_at else "", link=tweet_url(tweet.tweet_id) if tweet and tweet.tweet_id else ""))
+    tiles.append(
+        Tile(
+            "Last post",
+            _ago(tweet.sent_at, now) if tweet and tweet.sent_at else "none yet",
+            f"{tweet.sent_at:%F %R} UTC" if tweet and tweet.sent_at else "",
+            link=tweet_url(tweet.tweet_id) if tweet and tweet.tweet_id else "",
+        )
+    )
     until = facts.wait.until if facts.wait else None
-    tiles.append(Tile("Next post", f"from {until:%R}" if until else "held back" if facts.wait else "next run",
-                      facts.wait.message if facts.wait else "a post is due now"))
+    tiles.append(
+        Tile(
+            "Next post",
+            f"from {until:%R}" if until else "held back" if facts.wait else "next run",
+            facts.wait.message if facts.wait else "a post is due now",
+        )
+    )
     spend = facts.spend
     budget = settings.monthly_budget_usd
-    tiles.append(Tile("Spend this month", f"${spend.month:.2f}", f"of ${budget:g}; forecast ${spend.forecast:.2f}",
-                      "bad" if spend.forecast > budget else "", share=min(spend.month / budget, 1.0) if budget else None))
+    tiles.append(
+        Tile(
+            "Spend this month",
+            f"${spend.month:.2f}",
+            f"of ${budget:g}; forecast ${spend.forecast:.2f}",
+            "bad" if spend.forecast > budget else "",
+            share=min(spend.month / budget, 1.0) if budget else None,
+        )
+    )
     left = facts.library
-    tiles.append(Tile("Library", f"{left.fresh:,} fresh", "lasts more than a year" if left.days is None else f"lasts {left.days:.0f} days",
-                      "warn" if left.days is not None and left.days < settings.alert_low_library_days else "",
-                      share=left.fresh / left.total if left.total else None))
+    tiles.append(
+        Tile(
+            "Library",
+            f"{left.fresh:,} fresh",
+            "lasts more than a year" if left.days is None else f"lasts {left.days:.0f} days",
+            "warn" if left.days is not None and left.days < settings.alert_low_library_days else "",
+            share=left.fresh / left.total if left.total else None,
+        )
+    )
     breaker = health.breaker(facts.hold, now)
-    tiles.append(Tile("Circuit breaker", breaker.partition(",")[0].partition(" ")[0], breaker.partition(" ")[2].strip() or "X takes posts",
-                      "bad" if breaker.startswith("open") else ""))
+    tiles.append(
+        Tile(
+            "Circuit breaker",
+            breaker.partition(",")[0].partition(" ")[0],
+            breaker.partition(" ")[2].strip() or "X takes posts",
+            "bad" if breaker.startswith("open") else "",
+        )
+    )
     return tiles
 
 
@@ -116,25 +179,74 @@ def _charts(report: Report) -> list[Chart]:
     kinds = sorted({kind for day in days for kind in day.usd}, key=lambda kind: kind != "post")
     spent = sum(usd for day in days for usd in day.usd.values())
     return [
-        _chart("Posts a day", f"{sum(d.fates[Fate.POSTED] for d in days)} in {len(days)} days", days, charts.stacked_bars,
-               {str(fate): [day.fates[fate] or None for day in days] for fate in fates}, _number),
-        _chart("Time of a run", _seconds(found.phases["whole run"]), days, charts.stacked_bars,
-               {name: [day.phases[name] for day in days] for name in (days[0].phases if days else ())}, lambda v: f"{_number(v)} s"),
-        _chart("Answer of X", f"{_number(answered.middle)} ms in the middle, {_number(answered.top)} ms at most" if answered else "no answer yet",
-               days, charts.lines, {"middle": [d.latency_ms.middle if d.latency_ms else None for d in days],
-                                    "95 of 100": [d.latency_ms.high if d.latency_ms else None for d in days]}, lambda v: f"{_number(v)} ms"),
-        _chart("Peak memory", _memory(found.program_mb, found.model_mb), days, charts.lines,
-               {"program": [day.program_mb for day in days], "model": [day.model_mb for day in days]}, lambda v: f"{_number(v)} MB"),
-        _chart("Spend a day", f"${spent:.2f} in {len(days)} days", days, charts.stacked_bars,
-               {f"{kind}s": [day.usd.get(kind) for day in days] for kind in kinds}, lambda v: f"${v:.2f}"),
-        _chart("Rate limits left", _limits(report), days, charts.lines,
-               {_WINDOWS.get(name, name): [100 * day.limits_left[name] if name in day.limits_left else None for day in days] for name in windows},
-               lambda v: f"{v:.0f} %"),
+        _chart(
+            "Posts a day",
+            f"{sum(d.fates[Fate.POSTED] for d in days)} in {len(days)} days",
+            days,
+            charts.stacked_bars,
+            {str(fate): [day.fates[fate] or None for day in days] for fate in fates},
+            _number,
+        ),
+        _chart(
+            "Time of a run",
+            _seconds(found.phases["whole run"]),
+            days,
+            charts.stacked_bars,
+            {name: [day.phases[name] for day in days] for name in (days[0].phases if days else ())},
+            lambda v: f"{_number(v)} s",
+        ),
+        _chart(
+            "Answer of X",
+            f"{_number(answered.middle)} ms in the middle, {_number(answered.top)} ms at most"
+            if answered
+            else "no answer yet",
+            days,
+            charts.lines,
+            {
+                "middle": [d.latency_ms.middle if d.latency_ms else None for d in days],
+                "95 of 100": [d.latency_ms.high if d.latency_ms else None for d in days],
+            },
+            lambda v: f"{_number(v)} ms",
+        ),
+        _chart(
+            "Peak memory",
+            _memory(found.program_mb, found.model_mb),
+            days,
+            charts.lines,
+            {"program": [day.program_mb for day in days], "model": [day.model_mb for day in days]},
+            lambda v: f"{_number(v)} MB",
+        ),
+        _chart(
+            "Spend a day",
+            f"${spent:.2f} in {len(days)} days",
+            days,
+            charts.stacked_bars,
+            {f"{kind}s": [day.usd.get(kind) for day in days] for kind in kinds},
+            lambda v: f"${v:.2f}",
+        ),
+        _chart(
+            "Rate limits left",
+            _limits(report),
+            days,
+            charts.lines,
+            {
+                _WINDOWS.get(name, name): [
+                    100 * day.limits_left[name] if name in day.limits_left else None for day in days
+                ]
+                for name in windows
+            },
+            lambda v: f"{v:.0f} %",
+        ),
     ]
 
 
 def _chart(
-    title: str, says: str, days: Sequence[Day], draw: Callable[..., str], series: Mapping[str, Sequence[float | None]], show: Callable[[float], str]
+    title: str,
+    says: str,
+    days: Sequence[Day],
+    draw: Callable[..., str],
+    series: Mapping[str, Sequence[float | None]],
+    show: Callable[[float], str],
 ) -> Chart:
     labels = [f"{day.date.day} {day.date:%b}" for day in days]
     kept = {sanitise(name): values for name, values in series.items() if any(values)}
@@ -142,16 +254,23 @@ def _chart(
 
 
 def _seconds(found: Spread | None) -> str:
-    return f"{_number(found.middle)} s in the middle, {_number(found.top)} s at most" if found else "no run yet"
+    return (
+        f"{_number(found.middle)} s in the middle, {_number(found.top)} s at most" if found else "no run yet"
+    )
 
 
 def _memory(program: Spread | None, model: Spread | None) -> str:
-    parts = [f"{name} {_number(found.top)} MB" for name, found in (("program", program), ("model", model)) if found]
+    parts = [
+        f"{name} {_number(found.top)} MB" for name, found in (("program", program), ("model", model)) if found
+    ]
     return ", ".join(parts) + " at most" if parts else "nothing measured yet"
 
 
 def _limits(report: Report) -> str:
-    words = [f"{limit.remaining} of {limit.limit} ({_WINDOWS.get(limit.name, limit.name)})" for limit in report.facts.limits]
+    words = [
+        f"{limit.remaining} of {limit.limit} ({_WINDOWS.get(limit.name, limit.name)})"
+        for limit in report.facts.limits
+    ]
     return "now " + ", ".join(words) if words else "not told by X yet"
 
 
@@ -177,11 +296,21 @@ def _map(slots: Sequence[Slot], minutes: int) -> dict[str, Any] | None:
             cells[place] = slot
     columns = (last - first).days + 1
     return {
-        "columns": columns, "rows": rows,
-        "posted": "".join(f"M{x * 12} {y * 12}h10v10h-10z" for (x, y), slot in cells.items() if slot.fate is Fate.POSTED),
-        "others": [(x * 12, y * 12, slot.fate, f"{slot.start:%F %R} UTC, {slot.fate}: {slot.cause}")
-                   for (x, y), slot in cells.items() if slot.fate is not Fate.POSTED],
-        "days": [(x * 12 + 5, f"{day.day} {day:%b}") for x, day in enumerate(first + timedelta(days=n) for n in range(columns)) if (columns - 1 - x) % 7 == 0],
+        "columns": columns,
+        "rows": rows,
+        "posted": "".join(
+            f"M{x * 12} {y * 12}h10v10h-10z" for (x, y), slot in cells.items() if slot.fate is Fate.POSTED
+        ),
+        "others": [
+            (x * 12, y * 12, slot.fate, f"{slot.start:%F %R} UTC, {slot.fate}: {slot.cause}")
+            for (x, y), slot in cells.items()
+            if slot.fate is not Fate.POSTED
+        ],
+        "days": [
+            (x * 12 + 5, f"{day.day} {day:%b}")
+            for x, day in enumerate(first + timedelta(days=n) for n in range(columns))
+            if (columns - 1 - x) % 7 == 0
+        ],
         "hours": [(y * 12 + 9, f"{y * 24 // rows:02}:00") for y in range(0, rows, max(rows // 4, 1))],
         "says": f"{sum(s.fate is Fate.POSTED for s in cells.values())} of {len(cells)} posted",
     }
