@@ -164,6 +164,7 @@ def _not_sent(read: SendResult) -> SendResult:
 def _send_once(run: Run, post_id: int) -> SendResult:
     """Intent, POST, outcome. Between the two commits nothing may raise, and signals wait."""
     post = run.db.post(post_id)
+    price = due.price_of(post.content, run.settings)
     with signals_blocked():
         attempt = run.db.begin_send(post, run.run_id, run.clock.now())
         if attempt is None:
@@ -178,7 +179,7 @@ def _send_once(run: Run, post_id: int) -> SendResult:
                 reason="tweet-id-taken",
                 detail=f"X named {result.tweet_id}, which another post holds",
             )
-        run.db.settle(post, attempt, result, run.clock.now(), run.settings.price_post_usd)
+        run.db.settle(post, attempt, result, run.clock.now(), price)
     level = logger.info if result.outcome is Outcome.POSTED else logger.warning
     level(
         "send",
@@ -192,18 +193,18 @@ def _send_once(run: Run, post_id: int) -> SendResult:
             "transaction_id": result.transaction_id,
         },
     )
-    _measure_send(run, result)
+    _measure_send(run, result, price)
     if result.limits:
         run.db.put_limits(result.limits)
     return result
 
 
-def _measure_send(run: Run, result: SendResult) -> None:
+def _measure_send(run: Run, result: SendResult, price: float) -> None:
     run.add("attempts")
     run.metrics["send_ms"] = result.latency_ms
     run.metrics["http_status"] = result.http_status or 0  # 0: no answer
     if result.outcome not in {*UNSENT, Outcome.REFUSED}:
-        run.add("cost_usd", run.settings.price_post_usd)
+        run.add("cost_usd", price)
     for window in result.limits:
         run.metrics[f"{window.name}-remaining"] = window.remaining
         if window.limit:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from src import config
+from src.content import library
 from src.content.tweet_text import (
     find_cashtags,
     find_forbidden_characters,
@@ -10,6 +12,8 @@ from src.content.tweet_text import (
     find_mentions,
     weighted_length,
 )
+from src.content.x_entities import from_utf16, link_spans, to_utf16
+from src.posting.due import price_of
 
 # From twitter-text's conformance suite (validate.yml, WeightedTweetsCounterTest and friends).
 WEIGHTS = [
@@ -81,6 +85,14 @@ def test_weight(text, weight):
         "t.co/x",
         "http://localhost:8000/",
         "mailto:someone",
+        "asyncio.to_thread",
+        "a.is_b",
+        "a.total_cmp(b)",
+        "caplog.at_level('INFO')",
+        "a.comの",
+        "日本a.com",
+        "x_y.co.uk_z",
+        "😀a.com",
     ],
 )
 def test_links_found(text):
@@ -142,3 +154,80 @@ def test_forbidden_characters(text):
     """Characters that X refuses or that hide text are named; a joiner inside an emoji is not one."""
     assert find_forbidden_characters(text)
     assert not find_forbidden_characters("plain — “text”\nline 2 👨‍👩‍👧‍👦 ❤️")
+
+
+# What extractUrls of twitter-text 3.1.0 returns and parseTweet weighs.
+LINKS_OF_X = [
+    ("asyncio.to_thread", ["asyncio.to"], 30),
+    ("a.is_b", ["a.is"], 25),
+    ("await asyncio.run_x(c)", ["asyncio.run"], 34),
+    ("a.comの", ["a.com"], 25),
+    ("日本a.com日本", ["a.com"], 31),
+    ("example.com日本b.de/x", ["example.com", "b.de/x"], 50),
+    ("x_y.com", [], 7),
+    ("foo_bar.io", [], 10),
+    ("a_b.x.com", ["b.x.com"], 25),
+    ("-a.com", [], 6),
+    ("@a.com", [], 6),
+    ("#a.com", [], 6),
+    ("$a.com", [], 6),
+    ("u@a.com", [], 7),
+    ("a.com@b", [], 7),
+    ("/a.com", [], 6),
+    ("a.com:80", ["a.com"], 26),
+    ("a.com?q=1", ["a.com"], 27),
+    ("a.com/?q=1", ["a.com/?q=1"], 23),
+    ("a.com/b.", ["a.com/b"], 24),
+    ("https://t.co/abc/d", ["https://t.co/abc"], 25),
+    ("https://a.com/(b(c))d)", ["https://a.com/(b(c))d"], 24),
+    ("😀a.com", ["a.com"], 25),
+    ("@😀.com.de", ["com.de"], 27),
+    ("münchen.de", ["münchen.de"], 23),
+    ("пример.рф", [], 9),
+    ("https://пример.рф", ["https://пример.рф"], 23),
+    ("a." + "b" * 64 + ".com", [], 70),
+    ("ſ.com", ["ſ.com"], 23),
+]
+
+
+@pytest.mark.parametrize(("text", "links", "weight"), LINKS_OF_X)
+def test_links_end_where_they_end_at_x(text, links, weight):
+    """A text has the links and the weight that it has for X's own library; what a reader may follow comes on top."""
+    assert [text_of(text, span) for span in link_spans(to_utf16(text))] == links
+    assert weighted_length(text) == weight
+    assert not links or find_links(text) == links
+
+
+def text_of(text, span):
+    return from_utf16(to_utf16(text)[slice(*span)])
+
+
+def test_a_newer_domain_weighs_the_more():
+    """A domain that X's library does not know yet weighs no less than with a link and no less than without."""
+    assert weighted_length("x.music") == 23
+    assert weighted_length("x" * 60 + ".music") == 66
+
+
+def test_tags_of_x():
+    """A cashtag ends before an underscore, and a hashtag may have signs and marks, as in X's library."""
+    assert find_cashtags("$TEST_ and $HOME_DIR, $BRK.A") == ["$TEST", "$HOME", "$BRK.A"]
+    assert find_hashtags("#・x #·a #1_ #ก็ #️⃣") == ["#・x", "#·a", "#ก็"]
+
+
+def test_no_text_of_the_library_has_a_link():
+    """No statement, wording or opening that ships holds what X or a reader takes for a link, a mention or a tag."""
+    shipped = library.load([config.ROOT / "data" / "library"])
+    texts = [text for s in shipped.statements for text in (*s.texts, *s.openings)]
+    texts += [
+        f"{opening}\n\n{text}" for s in shipped.statements for opening in s.openings for text in s.texts
+    ]
+    assert len(texts) > 10_000
+    assert not shipped.problems
+    assert not [t for t in texts if find_links(t) or find_mentions(t) or find_hashtags(t) or find_cashtags(t)]
+
+
+def test_a_link_is_billed_as_one():
+    """The price of a text follows the links that X makes of it."""
+    settings = config.load({})
+    assert price_of("Run it with asyncio.to_thread(func).", settings) == settings.price_link_post_usd
+    assert price_of("Run it with to_thread(func).", settings) == settings.price_post_usd

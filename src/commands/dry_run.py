@@ -6,9 +6,10 @@ import argparse
 import json
 
 from src.config import Settings
-from src.content.tweet_text import MAX_WEIGHT, find_links, weighted_length
+from src.content.tweet_text import MAX_WEIGHT, weighted_length
 from src.domain.posts import Post
 from src.domain.runs import TickResult
+from src.posting.due import price_of
 from src.system import log
 from src.x.claim import named, title
 
@@ -25,7 +26,7 @@ def show(
         _print_failure(options, settings.profile, result)
         return int(result.exit_code)
     weight = weighted_length(post.content)
-    price = settings.price_link_post_usd if find_links(post.content) else settings.price_post_usd
+    price = price_of(post.content, settings)
     data = {
         "content": post.content,
         "weighted_length": weight,

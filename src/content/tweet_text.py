@@ -2,7 +2,8 @@
 
 Source: twitter-text configuration v3 (https://github.com/twitter/twitter-text). A post that X bills as
 carrying a link costs thirteen times as much, and X makes links of bare domains: `setup.py` and
-`socket.io` are two. So link detection here is deliberately a superset of twitter-text's.
+`socket.io` are two. So `find_links` returns what X's own library would link (`x_entities.py`) and, beyond that,
+what a reader could follow. The weight counts the links of X's library alone.
 """
 
 from __future__ import annotations
@@ -11,17 +12,16 @@ import html
 import ipaddress
 import re
 import unicodedata
-from functools import cache, lru_cache
+from functools import lru_cache
 from urllib.parse import unquote
 
 import regex
 
-from src.config import ROOT
+from src.content.x_entities import from_utf16, has_newer_name, known_tlds, link_spans, to_utf16
 
 MAX_WEIGHT = 280
 URL_WEIGHT = 23
 _LIGHT_RANGES = ((0x0000, 0x10FF), (0x2000, 0x200D), (0x2010, 0x201F), (0x2032, 0x2037))
-_TLD_FILE = ROOT / "data" / "tlds.txt"
 
 # A grapheme cluster that X draws as one emoji: pictographs, flags, keycaps, and their modifiers. Joined ones only
 # with what Unicode joins, and tags only for the three flags that have them: anything longer could hide text.
@@ -87,30 +87,28 @@ _ADDRESS = re.compile(
     r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)|(?<=\[)[0-9a-f:]*:[0-9a-f:]+(?=\])", re.IGNORECASE
 )
 _MENTION = re.compile(r"[@＠][A-Za-z0-9_]+")
-_HASHTAG = re.compile(r"[#＃]\w*[^\W\d_]\w*")
-_CASHTAG = re.compile(r"(?<![\w$])\$[A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?(?![\w])")
+# X also counts marks, some signs ("・", "·") and some private characters as part of a tag. A cashtag may end before `_`.
+_TAG_LETTERS = r"\p{L}\p{M}\uf870-\uf8d6"
+_TAG_SIGNS = r"\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\xb7"
+_HASHTAG = regex.compile(
+    rf"[#＃](?![\uFE0F\u20E3])[\w{_TAG_LETTERS}{_TAG_SIGNS}]*[{_TAG_LETTERS}][\w{_TAG_LETTERS}{_TAG_SIGNS}]*"
+)
+_CASHTAG = re.compile(r"(?<![\w$])\$[A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?(?![^\W_])")
 
 
-@cache
-def _tlds() -> frozenset[str]:
-    lines = _TLD_FILE.read_text(encoding="utf-8").splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))
-
-
-def _links(text: str, signs: str = "@＠$#_") -> list[tuple[int, int]]:
-    """Spans of everything X could turn into a link, left to right, not overlapping; not what follows one of `signs`."""
-    spans: list[tuple[int, int]] = []
+def _followable(text: str) -> list[str]:
+    """Return what a reader may take for a link, left to right: also where X's patterns see none."""
+    links: list[str] = []
     if "." not in text:
-        return spans
+        return links
     for match in _HOST.finditer(text):
         before = text[match.start() - 1] if match.start() else ""
-        if not match["scheme"] and before and before in signs:
+        if not match["scheme"] and before and before in "@＠_":
             continue
-        labels = match["host"].lower().split(".")
-        known = [i for i, label in enumerate(labels) if i and (label in _tlds() or label.startswith("xn--"))]
-        if match["scheme"] or known:
-            spans.append(match.span())
-    return spans
+        labels = match["host"].lower().split(".")[1:]
+        if match["scheme"] or any(label in known_tlds() or label.startswith("xn--") for label in labels):
+            links.append(match.group())
+    return links
 
 
 @lru_cache(maxsize=4096)
@@ -129,13 +127,15 @@ def _undo(text: str) -> str:
 
 
 def find_links(text: str) -> list[str]:
-    """Every URL, bare domain and public address in `text` that X might link (and bill), or a reader might follow."""
-    found: list[str] = []
+    """Return every URL, bare domain and public address in `text` that X links (and bills), or a reader might follow."""
+    links: list[str] = []
     for form in dict.fromkeys((text, canonical(text))):
-        found = found or [form[start:end] for start, end in _links(form, "@＠_")]
-        found = found or [m.group() for m in _SCHEME.finditer(form)]
-        found = found or [m.group() for m in _ADDRESS.finditer(form) if _is_public(m.group())]
-    return found
+        units = to_utf16(form)
+        links = links or [from_utf16(units[start:end]) for start, end in link_spans(units)]
+        links = links or _followable(form)
+        links = links or [m.group() for m in _SCHEME.finditer(form)]
+        links = links or [m.group() for m in _ADDRESS.finditer(form) if _is_public(m.group())]
+    return links
 
 
 def _is_public(address: str) -> bool:
@@ -152,7 +152,8 @@ def find_mentions(text: str) -> list[str]:
 
 def find_hashtags(text: str) -> list[str]:
     """Every `#tag` with at least one letter."""
-    return _HASHTAG.findall(text) or _HASHTAG.findall(canonical(text))
+    tags: list[str] = _HASHTAG.findall(text) or _HASHTAG.findall(canonical(text))
+    return tags
 
 
 def find_cashtags(text: str) -> list[str]:
@@ -161,13 +162,23 @@ def find_cashtags(text: str) -> list[str]:
 
 
 def weighted_length(text: str) -> int:
-    """Length of `text` in X's units (maximum 280): NFC, Latin weighs 1, the rest 2, an emoji 2, a URL 23."""
-    text = unicodedata.normalize("NFC", text)
+    """Return the length of `text` in X's units (maximum 280): NFC, Latin weighs 1, the rest 2, an emoji 2, a URL 23.
+
+    A text with a top-level domain newer than X's library weighs the more of what it weighs with and without that link.
+    """
+    units = to_utf16(unicodedata.normalize("NFC", text))
+    weight = _weight(units, link_spans(units, newer_names=False))
+    if has_newer_name(units):
+        weight = max(weight, _weight(units, link_spans(units)))
+    return weight
+
+
+def _weight(units: str, links: list[tuple[int, int]]) -> int:
     total, position = 0, 0
-    for start, end in _links(text):
-        total += _plain_weight(text[position:start]) + URL_WEIGHT
+    for start, end in links:
+        total += _plain_weight(from_utf16(units[position:start])) + URL_WEIGHT
         position = end
-    return total + _plain_weight(text[position:])
+    return total + _plain_weight(from_utf16(units[position:]))
 
 
 def _plain_weight(text: str) -> int:

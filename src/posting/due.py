@@ -89,6 +89,13 @@ def _over_budget(settings: Settings, usage: Usage) -> Wait | None:
     return None
 
 
+def price_of(text: str, settings: Settings) -> float:
+    """Return what X bills for a post of `text`, in US dollars: more if it has a link."""
+    from src.content.tweet_text import find_links  # noqa: PLC0415 (a tick with nothing due needs none of it)
+
+    return settings.price_link_post_usd if find_links(text) else settings.price_post_usd
+
+
 def _rate_limited(limits: Iterable[RateLimit], now: datetime) -> Wait | None:
     resets = [w.reset for w in limits if w.remaining <= 0 and now < w.reset <= now + LONGEST_WAIT]
     return (
