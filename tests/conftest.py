@@ -7,7 +7,7 @@ import pytest
 
 from src.domain.errors import ModelError
 from src.model import choose
-from tests.world import new_world
+from tests.support.world import new_world
 
 os.environ.setdefault(
     "OMP_WAIT_POLICY", "passive"

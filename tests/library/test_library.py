@@ -1,0 +1,137 @@
+"""The library: loader, every shipped record, and the proofs."""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from rapidfuzz import fuzz, process
+
+from src.config import ROOT
+from src.content.gates import judge_tweet, normal_words
+from src.content.library import load
+from tests.support.prove import prove
+
+LIBRARY = load([ROOT / "data" / "library"])
+GOOD = {
+    "id": "git-x",
+    "topic": "Git",
+    "statement": "git status shows what changed.",
+    "reference": "git-status(1)",
+}
+
+
+def record(**changes):
+    return json.dumps({**GOOD, **changes})
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "is not a JSON object"),
+        (record(id="Bad Id"), "lower-case words"),
+        (record(extra=1), "unknown key 'extra'"),
+        (record(statement=""), "'statement' must be a text"),
+        (record(statement="No stop"), "no full stop"),
+        (record(statement="x" * 201 + "."), "weighs 202"),
+        (record(statement="See setup.py."), "link or bare domain"),
+        (record(statement="Use @property."), "mention"),
+        (record(statement="Set $HOME."), "cashtag"),
+        (record(statement="A #tag."), "hashtag"),
+        (record(statement="a\u200b b."), "forbidden character"),
+        (record(wordings="x"), "must be a list"),
+        (record(wordings=["git status shows what changed."]), "same wording twice"),
+        (record(hashtags=["#git"]), "without the '#'"),
+        (record(wordings=list("abcd")), "at most 3"),
+        (record(proof={"run": "cobol", "code": "x"}), "'run' out of"),
+        (record(reference=" "), "'reference' must"),
+        (record(openings=["No end"]), "no end mark"),
+        (record(statement="Two  spaces."), "stray white space"),
+        (record(since=3), "'since' must"),
+        (record(proof=[]), "'proof' must be an object"),
+    ],
+)
+def test_broken_record(tmp_path, line, words):
+    """A broken record is left out and reported with its file, line and reason; the sound ones around it stay."""
+    file = tmp_path / "mine.jsonl"
+    file.write_text(f"// comment\n{record(id='git-a')}\n\n{line}\n{record(id='git-b')}\n")
+    library = load([file])
+    assert [s.id for s in library.statements] == ["git-a", "git-b"]
+    assert str(library.problems[0]).startswith(f"{file}:4: ")
+    assert words in str(library.problems[0])
+
+
+def test_duplicate_id_and_unreadable_file(tmp_path):
+    """A second record of the same id names the first; a missing or binary file is a problem, not a crash."""
+    file = tmp_path / "a.jsonl"
+    file.write_text(record() + "\n" + record() + "\n")
+    binary = tmp_path / "b.jsonl"
+    binary.write_bytes(b"\xff\xfe")
+    library = load([file, binary, tmp_path / "none.jsonl"])
+    assert len(library.statements) == 1
+    assert f"used already at {file}:1" in str(library.problems[0])
+    assert len(library.problems) == 3
+
+
+def test_a_path_that_cannot_be_looked_at(tmp_path):
+    """A path whose folder cannot be entered (here: a name too long for any disk) is a problem, not an end."""
+    (problem,) = load([tmp_path / ("x" * 300)]).problems
+    assert "cannot be read" in problem.message
+
+
+def test_shipped_library_is_sound():
+    """No broken record ships, and there are enough statements, topics and openings."""
+    assert not LIBRARY.problems
+    assert len(LIBRARY.statements) >= 1000
+    assert len(LIBRARY.topics) >= 20
+    assert sum(len(s.openings) for s in LIBRARY.statements) >= 1500
+    assert all(s.wordings for s in LIBRARY.statements)
+
+
+def test_every_text_passes_the_gates():
+    """Each shipped wording may be posted as it stands."""
+    bad = {
+        (s.id, text): v.reasons
+        for s in LIBRARY.statements
+        for text in s.texts
+        if not (v := judge_tweet(text)).passed
+    }
+    assert not bad
+
+
+def test_no_two_statements_say_the_same():
+    """No shipped text of one statement is a near-duplicate of a text of another."""
+    texts = [(s.id, normal_words(t)) for s in LIBRARY.statements for t in s.texts]
+    plain = [t for _, t in texts]
+    scores = process.cdist(plain, plain, scorer=fuzz.token_sort_ratio, score_cutoff=88, workers=2)
+    close = {
+        (texts[i][0], texts[j][0])
+        for i, j in zip(*scores.nonzero(), strict=True)
+        if i < j and texts[i][0] != texts[j][0]
+    }
+    assert not close
+
+
+def test_proofs():
+    """Every statement that can be executed is: at least 150 of them, and none fails."""
+    proofs = [s for s in LIBRARY.statements if s.proof]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        failed = {s.id: why for s, why in zip(proofs, pool.map(prove, proofs), strict=True) if why}
+    assert not failed
+    assert len(proofs) >= 150
+
+
+def test_a_false_proof_fails(tmp_path):
+    """The prover notices wrong output, wrong status and wrong SQL: it can fail."""
+    file = tmp_path / "a.jsonl"
+    proofs = [
+        {"run": "python", "code": "assert False"},
+        {"run": "bash", "code": "echo a", "expect": "b"},
+        {"run": "sqlite", "code": "SELECT 1;", "expect": "2"},
+        {"run": "sqlite", "code": "nonsense;"},
+    ]
+    file.write_text("\n".join(record(id=f"x-{i}", proof=p) for i, p in enumerate(proofs)))
+    assert all(prove(s) for s in load([file]).statements)
+    assert Path(file).exists()

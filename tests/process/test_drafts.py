@@ -1,0 +1,101 @@
+"""Review: drafts are written, read, changed, and go out only as the owner says."""
+
+import json
+
+import pytest
+
+from tests import fake_x
+from tests.support.world import World
+
+WORDING = {"CANDIDATES": "0"}
+
+
+@pytest.fixture
+def still(tmp_path):
+    """A world in real time with slots of a day."""
+    with fake_x.FakeX() as x:
+        yield World(tmp_path, x, None, extra={"POST_INTERVAL_MINUTES": "1440", **WORDING})
+
+
+def generate(still, count=3):
+    done = still.cli("drafts", "generate", "-n", str(count), "--json")
+    assert done.returncode == 0, done.stderr
+    return [d["id"] for d in json.loads(done.stdout)["drafts"]]
+
+
+def test_approved_drafts_go_first(still):
+    """Drafts differ, wait, and an approved one is what the next tick posts."""
+    ids = generate(still)
+    drafts = json.loads(still.cli("drafts", "list", "--json").stdout)
+    assert len({d["content"] for d in drafts}) == 3
+    assert still.cli("drafts", "approve", str(ids[1])).returncode == 0
+    assert still.cli().returncode == 0
+    assert still.x.texts() == [drafts[1]["content"]]
+    still.check_promise()
+
+
+def test_approval_required(still):
+    """With REQUIRE_APPROVAL nothing goes out unapproved, and the run says how many wait."""
+    still.extra["REQUIRE_APPROVAL"] = "true"
+    (first, *_rest) = generate(still)
+    done = still.cli()
+    assert done.returncode == 69
+    assert "3 wait for you" in done.stderr
+    assert still.x.texts() == []
+    still.cli("drafts", "approve", str(first))
+    assert still.cli().returncode == 0
+    assert len(still.x.texts()) == 1
+
+
+def test_edit_passes_the_same_gates(still):
+    """An edited text is refused for what any text is refused for; a good one must be approved again."""
+    (first, *_rest) = generate(still)
+    still.cli("drafts", "approve", str(first))
+    bad = still.cli("drafts", "edit", str(first), "Look at setup.py now.")
+    assert (bad.returncode, "link" in bad.stderr) == (2, True)
+    good = still.cli("drafts", "edit", str(first), "-", input="My own words about a build.\n")
+    assert good.returncode == 0
+    shown = json.loads(still.cli("drafts", "show", str(first), "--json").stdout)
+    assert (shown["status"], shown["content"], shown["origin"], shown["reasons"]) == (
+        "draft",
+        "My own words about a build.",
+        "person",
+        [],
+    )
+    still.cli("drafts", "approve", str(first))
+    still.cli()
+    assert still.x.texts() == ["My own words about a build."]
+
+
+def test_reject_and_wrong_ids(still):
+    """A rejected draft cannot be approved; posts and unknown ids are no drafts."""
+    (first, *_rest) = generate(still, 1)
+    assert still.cli("drafts", "reject", str(first)).returncode == 0
+    assert still.cli("drafts", "approve", str(first)).returncode == 2
+    assert still.cli("drafts", "approve", "99").returncode == 2
+    still.cli()
+    posted = str(still.ours()[-1]["id"])
+    assert still.cli("drafts", "edit", posted, "Another text of mine.").returncode == 2
+
+
+def test_an_approved_text_survives_a_slot_without_x(world):
+    """A text a person approved that could not be sent goes back to the queue instead of expiring."""
+    from src import db_manager
+    from src.domain.posts import Status
+    from src.domain.texts import Draft
+    from src.posting.run import Clock
+
+    world.tick()
+    world.next_slot()
+    db = db_manager.open_database(world.database, Clock().now())
+    draft = db.add_draft(Draft("A text that a person likes.", "person"), Clock().now())
+    db.approve(draft, Clock().now())
+    db.close()
+    url, world.extra["X_API_BASE_URL"] = world.x.url, "http://127.0.0.1:9"
+    assert world.tick().outcome == "not-sent"
+    assert world.statuses()[-1] == Status.PENDING
+    world.extra["X_API_BASE_URL"] = url
+    world.next_slot()
+    assert world.tick().outcome == "posted"
+    assert world.x.texts()[-1] == "A text that a person likes."
+    assert world.texts.asked == 1

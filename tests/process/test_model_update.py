@@ -1,0 +1,513 @@
+"""`model update`: tried before it is used, switched at once, the one before kept; killed anywhere, a model is in use."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from src import config, content_generator
+from src.config import ROOT
+from src.content import library as sources
+from src.content.gates import judge_opening
+from src.domain.errors import ConfigError, ModelError, ProgramError, UsageError
+from src.domain.texts import History
+from src.model import choose, client, versions
+from src.model.choose import GGUF_SHA256
+from src.system import failpoints
+from src.upkeep import model_update
+from tests import fake_x
+from tests.conftest import embedded_model
+from tests.support import tiny_model
+from tests.support.fake_hub import FakeHub, Fault
+from tests.support.world import START, World
+
+NAME = "owner/name"
+OPENINGS = [(opening, -0.2, -0.3) for *_, opening in tiny_model.STATEMENTS]
+WRITES = "import json, sys\nfor s in json.load(sys.stdin)['statements']: print(json.dumps({'id': s['id'], 'openings': %r, 'tokens': 9, 'seconds': 0.1}))"
+
+
+def some_files(seed=5):
+    return {
+        "config.json": b'{"model_type": "llama"}',
+        "tokenizer.json": json.dumps({"n": seed}).encode(),
+        "model.safetensors": random.Random(seed).randbytes(900_000),
+    }
+
+
+@pytest.fixture
+def server():
+    with FakeHub() as made:
+        yield made
+
+
+@pytest.fixture
+def library(tmp_path):
+    return tiny_model.write_library(tmp_path / "library.jsonl")
+
+
+@pytest.fixture
+def writer(monkeypatch):
+    """Put a script in the place of the model's process: it writes these openings for every statement."""
+    real = client.subprocess.Popen
+
+    def become(openings):
+        monkeypatch.setattr(
+            client.subprocess,
+            "Popen",
+            lambda command, **options: real([sys.executable, "-c", WRITES % openings], **options),
+        )
+
+    become(OPENINGS)
+    return become
+
+
+@pytest.fixture
+def make(server, tmp_path, library):
+    """Settings for a MODEL, a revision and more."""
+
+    def made(repo=None, model=NAME, **more):
+        revision = repo.revision if repo else ""
+        return config.load(
+            {
+                "DATA_DIR": str(tmp_path / "data"),
+                "MODEL": model,
+                "MODEL_REVISION": revision,
+                "HF_ENDPOINT": server.url,
+                "SOURCES": str(library),
+                "BUILTIN_LIBRARY": "false",
+                "GENERATE_SECONDS": "60",
+                **more,
+            }
+        )
+
+    return made
+
+
+def update(settings, revision=""):
+    return model_update.update(settings, revision, sources.load(settings.library_paths).statements)
+
+
+def embedded(settings, name=None):
+    """An embedded model as the conversion leaves it, without its weight."""
+    folder = settings.models_dir / name if name else choose.embedded_folder(settings.models_dir)
+    folder.mkdir(parents=True)
+    for file, data in some_files(1).items():
+        (folder / file).write_bytes(data)
+    said = {
+        "source": {"gguf": GGUF_SHA256},
+        "adapter": {"sha256": "ab", "from": "shipped"},
+        "files": choose.checksums(folder),
+    }
+    (folder / versions.MANIFEST).write_text(json.dumps(said))
+    return folder
+
+
+def left(settings):
+    return sorted(p.name for p in settings.models_dir.iterdir())
+
+
+def test_from_the_embedded_to_a_hub_model_and_back(server, make, writer):
+    """update switches to the hub model and keeps the embedded; rollback goes back, and forth again."""
+    settings = make(server.add(NAME, some_files()))
+    old = embedded(settings)
+    before = choose.locate(settings)
+    assert (before.folder, before.stand_in) == (old, True)
+    assert "type: python -m src.twitter_manager model update" in before.note
+    new, words = update(settings)
+    found = choose.locate(settings)
+    assert (found.folder, found.name, found.stand_in, found.note) == (new, NAME, False, "")
+    assert "model rollback" in words
+    assert choose.rollback(settings) == old
+    back = choose.locate(settings)
+    assert (back.folder, back.stand_in, back.note) == (old, True, "")
+    assert choose.rollback(settings) == new
+    assert choose.locate(settings).folder == new
+    assert "in use already" in update(settings)[1]
+    assert choose.locate(make(model="embedded")).folder == old
+
+
+def test_a_model_that_stands_in_never_words_the_claim(server, make, writer):
+    """MODE=rewrite or free is meant for the model that MODEL names: a small one in its place writes openings."""
+    settings = make(server.add(NAME, some_files()), MODE="free")
+    embedded(settings)
+    assert client.mode_for(settings, choose.locate(settings)) == "hook"
+    update(settings)
+    assert client.mode_for(settings, choose.locate(settings)) == "free"
+    choose.rollback(settings)
+    assert client.mode_for(settings, choose.locate(settings)) == "hook"
+
+
+def test_a_new_revision(server, make, writer):
+    """A new MODEL_REVISION is reported and the old one writes until `model update`; the one before the last is removed."""
+    repos = [server.add(NAME, some_files(seed)) for seed in (1, 2, 3)]
+    folders = [update(make(repos[0]))[0]]
+    for repo in repos[1:]:
+        waiting = choose.locate(make(repo))
+        assert (waiting.folder, waiting.stand_in) == (folders[-1], False)
+        assert repo.revision[:12] in waiting.note
+        folders.append(update(make(repo))[0])
+        assert choose.locate(make(repo)).folder == folders[-1]
+    assert [f.exists() for f in folders] == [False, True, True]
+    assert choose.locate(make(repos[1])).folder == folders[1]
+    assert choose.rollback(make(repos[2])) == folders[1]
+
+
+def test_a_revision_on_the_command_line(server, make, writer):
+    """--revision tries a commit without touching .env, and says what to write there."""
+    first, second = (server.add(NAME, some_files(seed)) for seed in (1, 2))
+    update(make(first))
+    folder, words = update(make(first), second.revision)
+    assert f"MODEL_REVISION={second.revision}" in words
+    assert choose.locate(make(first)).folder == folder
+    assert choose.locate(make(second)).folder == folder
+    bare, _ = update(make(), second.revision)
+    assert choose.locate(make()).folder == bare
+
+
+@pytest.mark.parametrize(
+    ("model", "revision", "words"),
+    [
+        (NAME, "", "no commit of owner/name is pinned"),
+        (NAME, "main", "'main' is not a commit"),
+        ("name", "f" * 40, "neither"),
+    ],
+)
+def test_only_pinned_commits(make, model, revision, words):
+    """Without a full commit nothing is fetched."""
+    with pytest.raises(ConfigError, match=words) as caught:
+        update(make(model=model), revision)
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "openings", [[("Sure, here is the question: what is this", -0.1, -0.2)], []], ids=["chat", "nothing"]
+)
+def test_a_bad_writer_is_not_used(server, make, writer, openings):
+    """A model whose texts the gates refuse is not switched to; the one in use stays, and a later try fetches nothing again."""
+    settings = make(server.add(NAME, some_files()))
+    old = embedded(settings)
+    writer(openings)
+    with pytest.raises(ModelError, match="0 of 4 statements") as caught:
+        update(settings)
+    assert "in use stays" in caught.value.fix
+    assert choose.locate(settings).folder == old
+    server.seen.clear()
+    writer(OPENINGS)
+    new, _ = update(settings)
+    assert choose.locate(settings).folder == new
+    assert server.bytes_asked("model.safetensors") == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [("/api/", Fault(status=503)), ("/storage/", Fault(spoil=True)), ("/storage/", Fault(status=404))],
+    ids=["503", "spoilt", "404"],
+)
+def test_the_present_model_stays(server, make, writer, fault):
+    """Whatever the hub does, the present model writes; then the same command succeeds."""
+    first, second = (server.add(NAME, some_files(seed)) for seed in (1, 2))
+    old, _ = update(make(first))
+    server.on(*fault)
+    with pytest.raises(ProgramError) as caught:
+        update(make(second))
+    assert caught.value.fix
+    assert choose.locate(make(second)).folder == old
+    assert choose.locate(make(second)).folder != update(make(second))[0]
+
+
+@pytest.mark.parametrize(
+    "place", ["model.part", "model.downloaded", "model.tried", "model.renamed", "model.switched"]
+)
+@pytest.mark.parametrize("past", ["embedded", "another revision"])
+def test_killed_anywhere(server, make, writer, place, past):
+    """kill -9 at every step: some sound model is in use at once, the same command ends the work, rollback finds the one before."""
+    settings = make(server.add(NAME, some_files(2)))
+    old = embedded(settings)
+    if past != "embedded":
+        old, _ = update(make(server.add(NAME, some_files(1))))
+    pid = os.fork()
+    if pid == 0:
+        failpoints.arm(f"{place}:kill")
+        update(settings)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+    between = choose.locate(settings).folder
+    new, _ = update(settings)
+    assert between == (old if place in {"model.part", "model.downloaded", "model.tried"} else new)
+    assert choose.locate(settings).folder == new
+    assert not [n for n in left(settings) if n.startswith(".")]
+    assert choose.rollback(settings) == old
+
+
+def test_spoilt_on_the_disk(server, make, writer):
+    """Weights that rotted are fetched anew by `model update`; until then the vetted wording goes out."""
+    settings = make(server.add(NAME, some_files()))
+    folder, _ = update(settings)
+    (folder / "model.safetensors").write_bytes(b"rot")
+    with pytest.raises(ModelError, match="checksum"):
+        choose.locate(settings)
+    server.seen.clear()
+    assert update(settings)[0] == folder
+    assert choose.locate(settings).folder == folder
+    assert not [s for s in server.seen if s.path.endswith("tokenizer.json")]
+
+
+def test_one_at_a_time_and_ticks_meanwhile(server, make, writer):
+    """While an update waits for the hub, a second one is refused and a tick writes with the old model, telling so."""
+    first, second = (server.add(NAME, some_files(seed)) for seed in (1, 2))
+    old, _ = update(make(first))
+    until = threading.Event()
+    server.on("/storage/", Fault(until=until))
+    worker = threading.Thread(target=update, args=(make(second),))
+    worker.start()
+    while not any(second.revision in s.path and "/storage/" in s.path for s in server.seen):
+        time.sleep(0.01)
+    asked = len(server.seen)
+    with pytest.raises(UsageError, match="at work"):
+        update(make(second))
+    composition = content_generator.compose(make(second), History(), START, seconds=30)
+    assert any(old.name in note and "model update" in note for note in composition.notes)
+    assert len(composition.candidates) == len(OPENINGS)
+    assert len(server.seen) == asked
+    until.set()
+    worker.join(30)
+    assert choose.locate(make(second)).folder != old
+
+
+def test_the_embedded_model_is_current(make, writer):
+    """`model update` with MODEL=embedded does nothing when the package is the same, even where the owner tuned it."""
+    settings = make(model="embedded")
+    folder = embedded(settings)
+    assert update(settings) == (folder, f"the embedded model is current: {folder.name}")
+    own = embedded(settings, "embedded-own")
+    said = versions.manifest(own)
+    said["adapter"]["from"] = "owner"
+    (own / versions.MANIFEST).write_text(json.dumps(said))
+    choose.switch(settings, own)
+    assert "tuned by you" in update(settings)[1]
+    assert choose.locate(settings).folder == own
+
+
+def test_an_older_embedded_model_writes_until_the_new_one_is_made(make):
+    """After an update of the program the embedded model of before writes on, and says what to type."""
+    settings = make(model="embedded")
+    old = embedded(settings, "embedded-older-release")
+    found = choose.locate(settings)
+    assert (found.folder, found.stand_in) == (old, False)
+    assert found.note.endswith("type: make model")
+
+
+def test_an_owners_folder(make, writer, tmp_path):
+    """An owner who changed their own folder records it anew with `model update`, after it was tried."""
+    own = tmp_path / "mine"
+    own.mkdir()
+    for name, data in some_files().items():
+        (own / name).write_bytes(data)
+    settings = make(model=str(own))
+    choose.locate(settings)
+    (own / "model.safetensors").write_bytes(b"new weights")
+    with pytest.raises(ModelError, match="checksum"):
+        choose.locate(settings)
+    writer([])
+    with pytest.raises(ModelError, match="0 of 4"):
+        update(settings)
+    with pytest.raises(ModelError, match="checksum"):
+        choose.locate(settings)
+    writer(OPENINGS)
+    update(settings)
+    assert choose.locate(settings).folder == own
+
+
+def test_a_tuned_model_is_tried_first(make, writer, tmp_path):
+    """A tuned model that writes badly is not switched to and does not stay on the disk; a good one is, and rollback goes back."""
+    settings = make(model="embedded")
+    shipped = embedded(settings)
+    statements = sources.load(settings.library_paths).statements
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_model.safetensors").write_bytes(b"own")
+    name = choose.embedded_folder(settings.models_dir, adapter).name
+    writer([])
+    bad = embedded(settings, name)
+    with pytest.raises(ModelError, match="0 of 4 statements"):
+        model_update.adopt_tuned(settings, adapter, statements)
+    assert (bad.exists(), choose.locate(settings).folder) == (False, shipped)
+    writer(OPENINGS)
+    good = embedded(settings, name)
+    assert model_update.adopt_tuned(settings, adapter, statements) == good
+    assert choose.locate(settings).folder == good
+    assert choose.rollback(settings) == shipped
+
+
+def test_what_is_in_use_survives_a_damaged_record(server, make, writer):
+    """ACTIVE.json that holds nonsense, or what an early version wrote, costs no run."""
+    settings = make(server.add(NAME, some_files()))
+    old = embedded(settings)
+    new, _ = update(settings)
+    active = settings.models_dir / versions.ACTIVE
+    for nonsense in ("", "{", "[]", '{"owner/name": 3}', '{"owner/name": {"x": 1}}', "\0"):
+        active.write_text(nonsense)
+        assert choose.locate(settings).folder == new
+    active.write_text(json.dumps({"current": old.name, "previous": ""}))
+    assert choose.active_folder(settings.models_dir) == old
+    with pytest.raises(ModelError, match="no earlier model"):
+        choose.rollback(settings)
+
+
+# ---- the real thing, small --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """The files of a small real model that learned four openings."""
+    return tiny_model.make(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def still(tmp_path, server, library):
+    """A world in real time whose MODEL is a hub model."""
+    with fake_x.FakeX() as x:
+        yield World(
+            tmp_path,
+            x,
+            None,
+            extra={
+                "POST_INTERVAL_MINUTES": "1440",
+                "MODEL": NAME,
+                "HF_ENDPOINT": server.url,
+                "CANDIDATES": "8",
+                "SOURCES": str(library),
+                "BUILTIN_LIBRARY": "false",
+            },
+        )
+
+
+def test_a_real_model_from_the_hub(still, server, tiny):
+    """As typed: update downloads, tries and switches, silently without a terminal; show lists it; a tick then writes with it."""
+    repo = server.add(NAME, tiny)
+    env = {"MODEL_REVISION": repo.revision}
+    done = still.cli("model", "update", "--json", env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+    folder = json.loads(done.stdout)["folder"]
+    shown = json.loads(still.cli("model", "show", "--all", "--json", env=env).stdout)
+    assert (shown["folder"], shown["revision"], shown["note"]) == (folder, repo.revision, "")
+    assert [(v["use"], v["name"], v["revision"]) for v in shown["versions"]] == [
+        ("in use", NAME, repo.revision)
+    ]
+    modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (still.folder / "data" / "models").rglob("*")}
+    assert {mode for name, mode in modes.items() if "." in name} == {0o600}
+    assert modes[os.path.basename(folder)] == 0o700
+    assert server.seen
+    server.seen.clear()
+    done = still.cli(env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    candidates = still.rows("SELECT * FROM candidates")
+    assert {row["opening"] for row in candidates} & {opening for *_, opening in tiny_model.STATEMENTS}
+    assert server.seen == []
+    still.check_promise()
+
+
+@pytest.mark.crash
+def test_a_real_model_that_writes_rubbish(make, server, tmp_path, tiny):
+    """A model that never learned anything does not pass its trial."""
+    settings = make(server.add(NAME, tiny_model.make(tmp_path / "random", steps=0, width=64)))
+    with pytest.raises(ModelError, match="of 4 statements"):
+        update(settings)
+    with pytest.raises(ModelError, match="not downloaded"):
+        choose.locate(settings)
+
+
+@pytest.mark.crash
+def test_a_real_model_in_shards(make, server, tmp_path):
+    """A model whose weights come in several files is loaded through transformers and writes."""
+    tiny_model.make(tmp_path / "whole")
+    settings = make(server.add(NAME, tiny_model.in_shards(tmp_path / "whole")))
+    folder, _ = update(settings)
+    assert len(list(folder.glob("model-*.safetensors"))) > 1
+    statements = sources.load(settings.library_paths).statements
+    written = client.write(
+        settings, choose.locate(settings), [(s.id, s.statement) for s in statements], seconds=120, seed=1
+    )
+    assert any(
+        judge_opening(text, s, s.statement).passed for s in statements for text, _ in written[s.id].openings
+    )
+
+
+def test_a_tick_names_the_command(still):
+    """With nothing downloaded the vetted wording goes out, nothing is asked of the hub, and `check` names the command."""
+    env = {"MODEL_REVISION": "a" * 40, "HF_ENDPOINT": "http://127.0.0.1:9"}
+    done = still.cli(env=env)
+    assert (done.returncode, still.rows()[0]["origin"]) == (0, "wording")
+    checked = {row["part"]: row for row in json.loads(still.cli("check", "--json", env=env).stdout)}
+    assert checked["model"]["fix"] == "type: python -m src.twitter_manager model update"
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(900)
+def test_the_embedded_model_made_anew(tmp_path, capsys):
+    """An older embedded model in use: update converts the packaged one, tries it and switches; rollback goes back."""
+    installed = embedded_model(config.load({"DATA_DIR": str(ROOT / "data")})).folder
+    settings = config.load({"DATA_DIR": str(tmp_path / "data")})
+    old = settings.models_dir / "embedded-older"
+    shutil.copytree(installed, old, copy_function=os.link)
+    said = versions.manifest(old)
+    (old / versions.MANIFEST).unlink()
+    (old / versions.MANIFEST).write_text(json.dumps({**said, "source": {"gguf": "0" * 64}}))
+    choose.switch(settings, old)
+    new, _ = update(settings)
+    assert new == choose.embedded_folder(settings.models_dir)
+    assert choose.locate(settings).folder == new
+    assert choose.rollback(settings) == old
+    assert choose.locate(settings).folder == old
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(3600)
+def test_tuning_from_the_owners_examples(tmp_path, library):
+    """As typed: too short a training is rejected by the trial and the model in use stays; a longer one is used; rollback goes back."""
+    installed = embedded_model(config.load({"DATA_DIR": str(ROOT / "data")})).folder
+    models = tmp_path / "data" / "models"
+    shutil.copytree(installed, models / installed.name, copy_function=os.link)
+    examples = tmp_path / "mine.jsonl"
+    examples.write_text(
+        "".join(json.dumps({"statement": s, "opening": o}) + "\n" for _, _, s, o in tiny_model.STATEMENTS)
+    )
+    (tmp_path / "empty.env").touch(mode=0o600)
+    env = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(ROOT),
+        "ENV_FILE": str(tmp_path / "empty.env"),
+        "DATA_DIR": str(tmp_path / "data"),
+        "LOG_DIR": str(tmp_path / "logs"),
+        "SOURCES": str(library),
+        "BUILTIN_LIBRARY": "false",
+    }
+
+    def typed(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "src.twitter_manager", "model", *arguments],
+            cwd="/",
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    short = typed("tune", "--examples", str(examples), "--epochs", "0.02")
+    assert (short.returncode, "wrote a usable text for" in short.stderr) == (69, True), short.stderr
+    assert json.loads(typed("show", "--json").stdout)["folder"] == str(models / installed.name)
+    long = typed("tune", "--examples", str(examples), "--epochs", "30", "--json")
+    assert (long.returncode, long.stderr) == (0, "")
+    assert json.loads(long.stdout)["pairs"] == 2 * len(tiny_model.STATEMENTS)
+    tuned = json.loads(typed("show", "--json").stdout)
+    assert (tuned["tuned"], tuned["folder"] != str(models / installed.name)) == (True, True)
+    assert typed("rollback").returncode == 0
+    assert json.loads(typed("show", "--json").stdout)["folder"] == str(models / installed.name)

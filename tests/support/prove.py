@@ -1,0 +1,121 @@
+"""Runs the proofs in library files: `python -m tests.support.prove data/library/*.jsonl` prints each one that fails.
+
+A proof is code in the language it names, run in an empty folder. It passes when it exits with 0 and, where
+the record has `expect`, prints exactly that (surrounding white space aside).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from src.content.library import Library, Statement, load
+
+_COMMANDS = {
+    "python": [sys.executable, "-W", "ignore", "-c"],
+    "bash": ["bash", "-euo", "pipefail", "-c"],
+    "git": ["bash", "-euo", "pipefail", "-c"],
+    "node": ["node", "-e"],
+}
+_GIT_ENVIRONMENT = {
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "A",
+    "GIT_AUTHOR_EMAIL": "a@example.org",
+    "GIT_COMMITTER_NAME": "A",
+    "GIT_COMMITTER_EMAIL": "a@example.org",
+    "GIT_EDITOR": "true",
+}
+
+
+def prove(record: Statement) -> str:
+    """Empty if the record's proof holds, otherwise what went wrong."""
+    with tempfile.TemporaryDirectory() as folder:
+        status, output = _run(record.proof["run"], record.proof["code"], Path(folder))
+    if status:
+        return f"exit {status}: {output[-400:]}"
+    expect = record.proof.get("expect")
+    if expect is not None and output.strip() != expect.strip():
+        return f"printed {output.strip()!r}, expected {expect.strip()!r}"
+    return ""
+
+
+def _run(runner: str, code: str, folder: Path) -> tuple[int, str]:
+    if runner == "sqlite":
+        return _sqlite(code, folder)
+    prelude = "git init -q -b main .\n" if runner == "git" else ""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "LC_ALL": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **_GIT_ENVIRONMENT,
+    }
+    done = subprocess.run(
+        [*_COMMANDS[runner], prelude + code],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # jobs in the background start with it ignored
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return done.returncode, done.stdout if not done.returncode else done.stdout + done.stderr
+
+
+def _sqlite(code: str, folder: Path) -> tuple[int, str]:
+    """Rows of every statement, columns joined by '|', as the sqlite3 shell prints them (NULL for nothing)."""
+    if re.search(r"\b(?:attach|vacuum\s+into)\b", code, re.IGNORECASE):
+        return 1, "a proof that makes other files belongs to the python runner"
+    lines = []
+    connection = sqlite3.connect(folder / "proof.db", isolation_level=None)
+    try:
+        for statement in _statements(code):
+            rows = connection.execute(statement).fetchall()
+            lines += ["|".join("NULL" if v is None else str(v) for v in row) for row in rows]
+    except sqlite3.Error as error:
+        return 1, "\n".join([*lines, str(error)])
+    finally:
+        connection.close()
+    return 0, "\n".join(lines)
+
+
+def _statements(code: str) -> list[str]:
+    found, part = [], ""
+    for piece in code.split(";"):
+        part += piece + ";"
+        if sqlite3.complete_statement(part):
+            found.append(part)
+            part = ""
+    return [statement for statement in found if statement.strip(" ;\n")]
+
+
+def main(paths: list[str]) -> int:
+    library: Library = load(Path(path) for path in paths)
+    for problem in library.problems:
+        print(problem)
+    failed = 0
+    proofs = [record for record in library.statements if record.proof]
+    for record in proofs:
+        if reason := prove(record):
+            failed += 1
+            print(f"{record.id}: {reason}")
+    print(
+        f"{len(library.statements)} statements, {len(library.problems)} problems; "
+        f"{len(proofs)} proofs, {failed} failed; topics: {', '.join(library.topics)}"
+    )
+    return bool(failed or library.problems)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

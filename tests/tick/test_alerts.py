@@ -1,0 +1,336 @@
+"""Alerts: the rules case by case, and delivery to real servers on this machine."""
+
+import json
+import socket
+import threading
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from src import config
+from src.domain.runs import Exit, TickResult
+from src.watch import alerts
+from src.watch.alerts import Cause, Health, causes, due
+from tests import fake_x
+from tests.support.world import World
+
+NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
+GOOD = TickResult(Exit.OK, "posted", "posted 1")
+SETTINGS = config.load({})
+
+
+@pytest.mark.parametrize(
+    ("health", "cause"),
+    [
+        (Health(GOOD, blocked="no-credits, 3 in a row", blocked_fix="buy credits"), "blocked"),
+        (Health(GOOD, oldest_unknown=NOW - timedelta(minutes=61)), "unknown"),
+        (Health(GOOD, failures=3), "failures"),
+        (Health(GOOD, last_posted=NOW - timedelta(hours=7)), "silence"),
+        (Health(GOOD, watched_since=NOW - timedelta(hours=7)), "silence"),
+        (Health(TickResult(Exit.OK, "nothing-due:budget", "spent", "raise it")), "budget"),
+        (Health(GOOD, model_failures=3), "model"),
+        (Health(TickResult(Exit.CONFIG, "trouble", "BLOCKLIST_FILE: ...", "name a text file")), "settings"),
+        (Health(TickResult(Exit.IO, "trouble", "disk full", "make room")), "database"),
+        (Health(GOOD, fresh_statements=100, library_days=4.2), "library"),
+    ],
+)
+def test_rules(health, cause):
+    """Each rule names its cause, in words."""
+    (found,) = causes(health, SETTINGS, NOW)
+    assert found.name == cause
+    assert found.message
+
+
+def test_all_is_well():
+    """A healthy run has no cause, whatever is merely close to a limit."""
+    health = Health(
+        GOOD,
+        oldest_unknown=NOW - timedelta(minutes=59),
+        failures=2,
+        last_posted=NOW - timedelta(hours=5),
+        fresh_statements=50,
+        library_days=5.0,
+    )
+    assert causes(health, SETTINGS, NOW) == []
+
+
+def test_once_then_daily_then_recovered():
+    """A cause is told at once, again after a day, and its end is told once."""
+    wrong = [Cause("blocked", "no credits", "buy")]
+    first, told = due(wrong, {}, NOW)
+    assert [(a.kind, a.cause) for a in first] == [("new", "blocked")]
+    assert "fix: buy" in first[0].body
+    assert due(wrong, told, NOW + timedelta(hours=23))[0] == []
+    again, told = due(wrong, told, NOW + timedelta(hours=24))
+    assert [a.kind for a in again] == ["reminder"]
+    over, told = due([], told, NOW + timedelta(hours=25))
+    assert [a.kind for a in over] == ["recovered"]
+    assert due([], told, NOW + timedelta(hours=26)) == ([], {})
+
+
+class Hook(BaseHTTPRequestHandler):
+    """Keeps what is sent; answers as the server's `status` says, once `answers` (if there is one) is set."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        self.server.seen.append((self.path, body))
+        if answers := getattr(self.server, "answers", None):
+            answers.wait(120)
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """A busy machine must not look like a service that hangs."""
+    monkeypatch.setattr(alerts, "DELIVERY_SECONDS", 100)
+    monkeypatch.setattr(alerts, "PING_SECONDS", 100)
+
+
+@pytest.fixture
+def hook():
+    """A webhook on loopback."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    server.seen, server.status, server.answers = [], 200, threading.Event()
+    server.answers.set()
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield server
+    server.answers.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_blocked_account_is_told_once_and_its_end_too(world, hook):
+    """Over a whole story (blocked, still blocked, a day later, healed) the webhook gets: alert, reminder, recovery."""
+    world.extra |= {
+        "ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook",
+        "PING_URL": f"http://127.0.0.1:{hook.server_port}/ping",
+        "ALERT_NO_POST_HOURS": "720",
+        "ALERT_AFTER_FAILURES": "100",
+    }
+    world.x.always_post = fake_x.no_credits()
+    for _ in range(4):
+        world.tick()
+        world.next_slot()
+    bodies = [json.loads(body) for path, body in hook.seen if path == "/hook"]
+    assert len(bodies) == 1
+    assert "no-credits" in bodies[0]["message"]
+    assert "buy credits" in bodies[0]["message"]
+    world.move(hours=24)
+    world.tick()
+    world.x.always_post = None
+    world.move(hours=12)
+    assert world.tick().outcome == "posted"
+    titles = [json.loads(body)["title"] for path, body in hook.seen if path == "/hook"]
+    assert titles == [
+        "twitter_manager: blocked",
+        "twitter_manager: blocked",
+        "twitter_manager: blocked is over",
+    ]
+    pings = [path for path, _ in hook.seen if path.startswith("/ping")]
+    assert pings[:2] == ["/ping/start", "/ping/fail"]
+    assert pings[-2:] == ["/ping/start", "/ping"]
+
+
+def test_a_library_that_runs_low(tmp_path, hook):
+    """It is told once by its days at this owner's pace, and not called over by runs that had nothing to write."""
+    library = tmp_path / "own.jsonl"
+    record = {"topic": "Git", "reference": "git(1)"}
+    library.write_text(
+        "".join(
+            json.dumps(
+                {
+                    "id": f"s-{n}",
+                    "statement": f"git command number {n} does what its manual page says.",
+                    **record,
+                }
+            )
+            + "\n"
+            for n in range(1, 11)
+        ),
+        encoding="utf-8",
+    )
+    with fake_x.FakeX() as x:
+        world = World(
+            tmp_path,
+            x,
+            None,
+            extra={
+                "CANDIDATES": "0",
+                "BUILTIN_LIBRARY": "false",
+                "SOURCES": str(library),
+                "POST_INTERVAL_MINUTES": "1440",
+                "ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook",
+            },
+        )
+        assert world.cli().returncode == 0  # ten statements last ten days at one a day
+        assert hook.seen == []
+    settings = config.load(
+        {"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook", "DATA_DIR": str(tmp_path)}
+    )
+    alerts.watch(Health(GOOD, fresh_statements=4, library_days=4.0), settings, NOW)
+    alerts.watch(Health(GOOD), settings, NOW)
+    assert [json.loads(body)["title"] for _, body in hook.seen] == ["twitter_manager: library"]
+    alerts.watch(Health(GOOD, fresh_statements=800), settings, NOW)
+    assert json.loads(hook.seen[-1][1])["title"] == "twitter_manager: library is over"
+
+
+def test_delivery_trouble_never_changes_the_run(world, hook):
+    """A webhook that fails, hangs or is not there costs nothing but a log line, and the alert is tried again."""
+    world.extra |= {
+        "ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook,json://127.0.0.1:9/none",
+        "PING_URL": "http://127.0.0.1:9/ping",
+        "ALERT_LOW_LIBRARY_DAYS": "0",
+        "ALERT_NO_POST_HOURS": "1",
+    }
+    hook.status = 500
+    world.tick()
+    world.x.always_post = fake_x.no_credits()
+    world.move(hours=3)
+    assert world.tick().exit_code == 77
+    world.move(hours=1)
+    assert world.tick().exit_code == 77
+    told = (
+        json.loads((world.folder / "data" / "alerts.json").read_text())
+        if (world.folder / "data" / "alerts.json").exists()
+        else {}
+    )
+    assert told == {}
+    assert len(hook.seen) >= 4
+
+
+def test_email(tmp_path):
+    """An alert arrives by real SMTP with cause and fix."""
+    got = []
+
+    class Box:
+        async def handle_DATA(self, server, session, envelope):
+            got.append(envelope.content.decode())
+            return "250 OK"
+
+    class OnAnyPort(Controller):
+        def _create_server(self):
+            taken = socket.create_server((self.hostname, 0))
+            self.port = taken.getsockname()[1]
+            return self.loop.create_server(self._factory_invoker, sock=taken)
+
+    controller = OnAnyPort(Box(), hostname="127.0.0.1", ready_timeout=60)
+    controller.start()
+    try:
+        settings = config.load(
+            {
+                "ALERT_URLS": f"mailto://127.0.0.1:{controller.port}/?from=bot@example.org&to=me@example.org&mode=insecure",
+                "DATA_DIR": str(tmp_path),
+            }
+        )
+        assert alerts.deliver(
+            settings, alerts.Alert("new", "blocked", "twitter_manager: blocked", "no credits\nfix: buy")
+        )
+    finally:
+        controller.stop()
+    assert "fix: buy" in got[0].replace("=\r\n", "")
+
+
+@pytest.mark.timeout(60)
+def test_delivery_is_bounded(monkeypatch, hook):
+    """A service that never answers is left after the limit, however long its own limit is."""
+    monkeypatch.setattr(alerts, "DELIVERY_SECONDS", 0.5)
+    hook.answers.clear()
+    settings = config.load({"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/slow?rto=100&cto=100"})
+    assert not alerts.deliver(settings, alerts.Alert("new", "x", "t", "b"))
+    assert not hook.answers.is_set()
+
+
+def test_database_trouble_is_told(world, hook):
+    """A broken database is told although nothing can be read from it."""
+    world.extra |= {"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook"}
+    world.tick()
+    world.database.write_bytes(b"no database" * 500)
+    with pytest.raises(Exception, match="set aside"):
+        world.tick()
+    assert "set aside" in json.loads(hook.seen[-1][1])["message"]
+
+
+def test_settings_that_cannot_be_used_are_told(tmp_path, hook):
+    """A blocklist that cannot be read stops the run before anything is claimed: 78, an alert, and `status` says so too."""
+    with fake_x.FakeX() as x:
+        world = World(
+            tmp_path,
+            x,
+            None,
+            extra={
+                "CANDIDATES": "0",
+                "ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook",
+                "BLOCKLIST_FILE": str(tmp_path / "none.txt"),
+            },
+        )
+        done = world.cli()
+        assert (done.returncode, x.texts(), world.ours()) == (78, [], [])
+        assert "BLOCKLIST_FILE" in done.stderr
+        assert "BLOCKLIST_FILE" in json.loads(hook.seen[-1][1])["message"]
+        assert "settings: BLOCKLIST_FILE" in world.cli("status").stdout
+        assert "BLOCKLIST_FILE" in world.cli("check").stdout
+        (tmp_path / "none.txt").write_text("gizmo\n")
+        assert world.cli().returncode == 0
+        assert json.loads(hook.seen[-1][1])["title"] == "twitter_manager: settings is over"
+
+
+def test_missing_keys_are_told_once(tmp_path, hook):
+    """Without keys a run ends before it makes anything; the owner is told all the same, and not every hour."""
+    with fake_x.FakeX() as x:
+        world = World(
+            tmp_path,
+            x,
+            None,
+            extra={"TWITTER_API_KEY": "", "ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook"},
+        )
+        assert [world.cli().returncode for _ in range(2)] == [78, 78]
+    assert [json.loads(body)["title"] for _, body in hook.seen] == ["twitter_manager: settings"]
+
+
+def test_addresses_are_secrets(tmp_path):
+    """Alert addresses hold tokens: settings mask them, the redactor knows them."""
+    settings = config.load({"ALERT_URLS": "slack://TokenA/TokenB/TokenC, ntfy://secret-topic"})
+    assert "TokenA" not in repr(settings)
+    assert "ntfy://secret-topic" in settings.secret_values()
+
+
+def test_alerts_command(tmp_path, hook):
+    """`alerts test` delivers, and says so when it cannot or when nothing is set."""
+    with fake_x.FakeX() as x:
+        world = World(tmp_path, x, None)
+        assert world.cli("alerts", "test").returncode == 78
+        world.extra |= {
+            "ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook",
+            "PING_URL": f"http://127.0.0.1:{hook.server_port}/ping",
+        }
+        done = world.cli("alerts", "test")
+        assert done.returncode == 0
+        assert {path for path, _ in hook.seen} == {"/hook", "/ping"}
+        hook.status = 500
+        assert world.cli("alerts", "test").returncode == 75
+
+
+def test_undo(tmp_path):
+    """`undo` deletes on X after asking, records it, and refuses what is not on X."""
+    with fake_x.FakeX() as x:
+        world = World(tmp_path, x, None, extra={"CANDIDATES": "0", "POST_INTERVAL_MINUTES": "1440"})
+        world.cli()
+        post_id = str(world.ours()[0]["id"])
+        assert "nothing was deleted" in world.cli("undo", post_id, input="no\n").stdout
+        assert not x.accepted[0].deleted
+        x.on_delete(fake_x.refuse(401, title="Unauthorized"))
+        assert world.cli("undo", post_id, "--yes").returncode == 77
+        assert world.cli("undo", post_id, input="yes\n").returncode == 0
+        assert x.accepted[0].deleted
+        assert world.ours()[0]["vanished_at"]
+        assert world.ours()[0]["status"] == "posted"
+        assert world.cli("undo", "999", "--yes").returncode == 2
+        assert world.cli().returncode == 0
+        assert len(x.texts()) == 1

@@ -1,0 +1,252 @@
+"""The judgement and the one screen, over a real account: every reason with its fix, and silence when all is well."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from src.content.freshness import days_left
+from src.domain.runs import Exit
+from src.posting.run import Clock
+from src.upkeep.maintenance import maintain
+from src.watch import health, status
+from tests import fake_x
+from tests.support.world import new_world
+
+NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
+
+
+@pytest.fixture
+def world(tmp_path):
+    """An account with a past."""
+    with new_world(tmp_path, **small_library(tmp_path, 800)) as made:
+        made.warm()
+        yield made
+
+
+def small_library(folder, count):
+    """A library of its own, which is read more quickly than the built-in one."""
+    file = folder / "small.jsonl"
+    record = {"topic": "Git", "reference": "git(1)"}
+    file.write_text(
+        "".join(
+            json.dumps(
+                {
+                    "id": f"s-{n}",
+                    "statement": f"git command number {n} does what its manual page says.",
+                    **record,
+                }
+            )
+            + "\n"
+            for n in range(1, count + 1)
+        ),
+        encoding="utf-8",
+    )
+    return {"BUILTIN_LIBRARY": "false", "SOURCES": str(file)}
+
+
+def now():
+    return datetime.now(UTC)
+
+
+def reasons(world):
+    found = status.look(world.settings, now())[1]
+    assert all(reason.message and reason.fix for reason in found)
+    return {reason.name: reason for reason in found}
+
+
+def screen(world):
+    facts, found = status.look(world.settings, now())
+    return status.as_text(facts, found, world.settings, now())
+
+
+def test_all_is_well(world):
+    """After a post nothing is wrong; the screen names the last and the next post, limits, money, success and library."""
+    world.x.limits = {"x-rate-limit-remaining": "42"}
+    world.tick()
+    assert reasons(world) == {}
+    told = screen(world).splitlines()
+    assert told[0] == "healthy"
+    rows = dict(
+        line.split(None, 2)[0:2] if line.startswith("library") else (line[:12].strip(), line[13:])
+        for line in told[1:]
+    )
+    assert str(world.x.accepted[-1].id) in rows["last post"]
+    assert "just now" in rows["last post"]
+    assert "after 2026-11-22 18:00 UTC" in rows["next post"]
+    assert rows["breaker"] == "closed"
+    assert "x-rate-limit 42 of 100 left" in rows["rate limits"]
+    assert rows["spend"].startswith("$0.031 in 24 hours of $100; $0.03 this month of $1000")
+    assert rows["success"].startswith("24h: 100 % (2 of 2)")
+
+
+def test_refused(world):
+    """X refuses the money: 77, what to buy, and after three in a row the breaker is open until a time."""
+    world.x.on_post(*[fake_x.no_credits()] * 3)
+    for opened in (False, False, True):
+        world.tick()
+        reason = reasons(world)["blocked"]
+        assert (reason.exit_code, "buy credits" in reason.fix) == (Exit.BLOCKED, True)
+        assert ("breaker      open until" in screen(world)) is opened
+        world.next_slot()
+    assert health.exit_code(reasons(world).values()) is Exit.BLOCKED
+
+
+def test_unknown(world):
+    """An outcome that is not known is told at once, with the command that settles it."""
+    world.x.always_get = fake_x.not_found()
+    world.x.on_post(fake_x.close(accept=True))
+    world.tick()
+    reason = reasons(world)["unknown"]
+    assert (reason.exit_code, f"reconcile {world.ours()[-1]['id']} --posted" in reason.fix) == (
+        Exit.UNKNOWN,
+        True,
+    )
+
+
+def test_nothing_runs(world):
+    """When cron stops, only an outsider can tell: no run for two slots, later no post for hours."""
+    world.tick()
+    world.move(hours=1, minutes=59)
+    assert reasons(world) == {}
+    world.move(minutes=2)
+    assert set(reasons(world)) == {"not-running"}
+    assert "crontab" in reasons(world)["not-running"].fix
+    world.move(hours=5)
+    assert set(reasons(world)) == {"not-running", "silence"}
+    assert health.exit_code(reasons(world).values()) is Exit.TEMPORARY
+    assert "24h: 25.0 % (2 of 8)" in screen(world)
+
+
+def test_failures(world):
+    """Three runs in a row without network: what failed, and what to check."""
+    world.extra["X_API_BASE_URL"] = "http://127.0.0.1:9"
+    for _ in range(3):
+        assert reasons(world) == {}
+        world.tick()
+        world.next_slot()
+    assert "check the network" in reasons(world)["failures"].fix
+
+
+def test_budget(world):
+    """A budget used up is told, with the setting to raise; the slots are left out, not missed."""
+    world.tick()
+    world.next_slot()
+    world.extra["DAILY_BUDGET_USD"] = "0.04"
+    world.tick()
+    assert "DAILY_BUDGET_USD" in reasons(world)["budget"].fix
+    world.next_slot()
+    assert "(2 of 2, 1 left out by your settings)" in screen(world)
+
+
+def test_library_and_keys(world, tmp_path):
+    """Few fresh statements and missing keys are reasons as well; the gravest decides the exit code."""
+    small_library(tmp_path, 49)
+    world.tick()
+    reason = reasons(world)["library"]
+    assert (reason.exit_code, "SOURCES" in reason.fix) == (Exit.NO_CONTENT, True)
+    assert "48 of 49 statements fresh; 49 texts not sent yet last 2 days" in screen(world)
+    world.extra["TWITTER_API_KEY"] = ""
+    assert "credentials" not in reasons(world)  # the run had them: systemd may show them to the service alone
+    world.move(hours=3)
+    assert "TWITTER_API_KEY" in reasons(world)["credentials"].message
+    assert health.exit_code(reasons(world).values()) is Exit.CONFIG
+
+
+def test_last_backup(world):
+    """The screen says when the last backup was made, and before the first what makes one."""
+    assert "backup       none yet: the second line of crontab.example" in screen(world)
+    maintain(world.settings, Clock(), "m")
+    world.move(hours=5)
+    assert re.search(r"^backup       2026-.* UTC \(5 hours ago\)$", screen(world), re.MULTILINE)
+    facts, found = status.look(world.settings, now())
+    assert status.as_data(facts, found, world.settings, now())["last_backup"].startswith("2026-")
+
+
+def test_quiet_hours_are_no_silence(tmp_path):
+    """A night that the owner wants quiet is no reason to worry; a morning without a post is."""
+    with new_world(
+        tmp_path, QUIET_HOURS="18:00-07:00", ALERT_NO_POST_HOURS="3", **small_library(tmp_path, 800)
+    ) as world:
+        world.warm()
+        world.tick()
+        for _ in range(16):
+            assert "silence" not in reasons(world), now()
+            world.extra["X_API_BASE_URL"] = "http://127.0.0.1:9"
+            world.next_slot()
+            world.tick()
+        world.move(hours=1, minutes=30)
+        assert "silence" in reasons(world)
+
+
+def test_long_slots_are_no_silence(tmp_path):
+    """With a slot of a day, a day without a post is as it should be."""
+    with new_world(tmp_path, POST_INTERVAL_MINUTES="1440", **small_library(tmp_path, 800)) as world:
+        world.move(hours=2)
+        assert world.tick().outcome == "posted"
+        world.move(hours=23)
+        assert reasons(world) == {}
+
+
+def test_before_the_first_run(tmp_path):
+    """Without a database the screen says that nothing has run, and where to begin; no file is made."""
+    with new_world(tmp_path) as world:
+        facts, found = status.look(world.settings, now())
+        assert (facts, found) == (None, ())
+        assert "nothing has run" in status.as_text(facts, found, world.settings, now())
+        assert status.as_data(facts, found, world.settings, now())["nothing_has_run"] is True
+        assert not world.database.exists()
+
+
+def test_for_programs(world):
+    """The data say the same as the screen and are plain JSON."""
+    world.x.on_post(fake_x.no_credits())
+    world.tick()
+    facts, found = status.look(world.settings, now())
+    data = json.loads(json.dumps(status.as_data(facts, found, world.settings, now())))
+    assert (data["healthy"], data["exit_code"], data["reasons"][0]["name"]) == (False, 77, "blocked")
+    assert data["success"]["24h"] == {"share": 1.0, "posted": 1, "due": 1, "left_out": 0}
+    assert data["last_post"]["tweet_id"] == str(world.x.accepted[-1].id)
+    assert data["spend_usd"]["last_24h"] == pytest.approx(0.016)
+
+
+@pytest.mark.parametrize(
+    ("stock", "per_day", "cooldown", "days"),
+    [
+        ([(0, 1)] * 48, 24, 30, 2.0),
+        ([(0, 99)] * 720, 24, 30, None),
+        ([(0, 99)] * 719, 24, 30, 719 / 24),
+        ([(0, 1)] * 24 + [(0.5, 1)] * 24, 24, 30, 2.0),
+        ([(3.0, 5)], 24, 30, 0.0),
+        ([(0, 10_000)], 24, 0, None),
+        ([(0, 400)] * 2, 1, 1, None),
+        ([(0, 3)] * 2, 1, 1, 6),
+        ([(0, 3)] * 720, 24, 30, 90),
+        ([(0, 12)] * 720, 24, 30, 360),
+        ([(0, 13)] * 720, 24, 30, None),
+        ([], 24, 30, 0.0),
+        ([(0, 0)], 1, 1, 0.0),
+    ],
+)
+def test_days_left(stock, per_day, cooldown, days):
+    """The library lasts until a post finds no statement with a text left; None where that is more than a year away."""
+    found = days_left(stock, per_day, cooldown)
+    assert found == (None if days is None else pytest.approx(days))
+
+
+def test_forecast():
+    """The month so far, and the last week's pace for the rest of it; a young account is not stretched to a week."""
+    at = datetime(2026, 11, 16, tzinfo=UTC)
+    assert health.forecast(5.4, 2.52, 30, at) == pytest.approx(5.4 + 0.36 * 15)
+    assert health.forecast(0.72, 0.72, 2, at) == pytest.approx(0.72 + 0.36 * 15)
+    assert health.forecast(0.1, 0.1, 0, at) == pytest.approx(0.1 + 0.1 * 15)
+
+
+def test_words():
+    """Times and shares as people say them; 100 % is said only of all."""
+    assert status.percent(1.0) == "100 %"
+    assert status.percent(0.9999) == "99.9 %"
+    assert status.ago(NOW - timedelta(hours=3, minutes=5), NOW).endswith("(3 hours ago)")
+    assert status.ago(NOW - timedelta(minutes=1), NOW).endswith("(1 minute ago)")
+    assert status.ago(NOW - timedelta(days=3), NOW).endswith("(3 days ago)")

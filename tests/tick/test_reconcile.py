@@ -1,0 +1,419 @@
+"""Settling what is open, the daily audit in both directions, the cold start, and the reconcile command."""
+
+import json
+
+import pytest
+
+from src.system.lock import writer_lock
+from tests import fake_x
+from tests.support.scenarios import quiet_tick
+from tests.support.world import World, new_world
+
+
+@pytest.fixture
+def world(tmp_path):
+    """An account with a past."""
+    with new_world(tmp_path) as made:
+        made.warm()
+        yield made
+
+
+def lose(world, *, made=True, gone=True):
+    """A run whose answer is lost while the timeline is away; the row's id."""
+    world.x.on_post(fake_x.close(accept=made))
+    world.x.always_get = fake_x.not_found() if gone else None
+    assert world.tick().exit_code == 76
+    world.x.always_get = None
+    return world.ours()[-1]["id"]
+
+
+def row(world, post_id):
+    return world.rows("SELECT * FROM posts WHERE id = ?", post_id)[0]
+
+
+# ---- the rules of looking --------------------------------------------------------------------------------------
+
+
+def test_no_request_without_an_unknown_post(world):
+    """A run with nothing open reads nothing."""
+    world.tick()
+    reads = world.x.reads_seen()
+    world.next_slot()
+    assert world.tick().outcome == "posted"
+    world.move(minutes=1)
+    world.tick()
+    assert world.x.reads_seen() == reads
+
+
+def test_one_read_settles_many(world):
+    """Several unknown posts cost one read, and each gets its own tweet."""
+    ids = []
+    for _ in range(4):
+        ids.append(lose(world))
+        world.next_slot()
+    reads = world.x.reads_seen()
+    assert world.tick().outcome == "posted"
+    assert world.x.reads_seen() == reads + 1
+    assert [row(world, i)["status"] for i in ids] == ["posted"] * 4
+    assert [row(world, i)["resolved_by"] for i in ids] == ["timeline"] * 4
+    world.check_promise()
+
+
+def test_a_read_costs_little(world):
+    """Settling one post reads the canary and what is new: the ledger has at most a few tenths of a cent."""
+    lose(world)
+    world.move(minutes=1)
+    world.tick()
+    spent = world.rows("SELECT total(usd) FROM spending WHERE kind = 'read' AND at > ?", world.x.now() - 120)[
+        0
+    ][0]
+    assert 0 < spent <= 0.003
+
+
+def test_absence_needs_two_reads_and_fifteen_minutes(world):
+    """Neither many reads in a short time nor a long time with one read prove that a post is not there."""
+    post_id = lose(world, made=False)
+    for _ in range(5):
+        world.move(minutes=2)
+        world.tick()
+        assert row(world, post_id)["status"] == "unknown"
+    world.move(minutes=6)
+    world.tick()
+    assert row(world, post_id)["status"] == "failed"
+    other = lose_next(world)
+    world.move(minutes=40)
+    world.tick()
+    assert row(world, other)["status"] == "unknown"
+    world.move(minutes=1)
+    world.tick()
+    assert row(world, other)["status"] == "failed"
+
+
+def lose_next(world):
+    world.next_slot()
+    return lose(world, made=False)
+
+
+def test_a_read_cut_off_proves_no_absence(world):
+    """A page that is not the last one proves nothing about what is on the next."""
+    post_id = lose(world, made=False)
+    for i in range(120):
+        world.x.tweet_by_hand(f"A busy person's tweet {i}.")
+    for _ in range(3):
+        world.move(minutes=17)
+        world.tick()
+    assert row(world, post_id)["status"] in {"unknown", "failed"}
+    assert world.rows("SELECT count(*) FROM posts WHERE origin = 'import'")[0][0] >= 100
+
+
+def test_the_canary_was_deleted(world):
+    """If the newest tweet we know is gone from X, older ones serve as canary: the row is still settled."""
+    post_id = lose(world, made=False)
+    for tweet in [t for t in world.x.accepted if t.via == "api"]:
+        world.x.delete_by_hand(tweet.id)
+    for minutes in (1, 17):
+        world.move(minutes=minutes)
+        world.tick()
+    assert row(world, post_id)["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Use <b> & "quotes" in HTML\'s attributes, ok?',
+        "Cafe\u0301 and  two   spaces",
+        "a &amp; b stays a &amp; b",
+    ],
+)
+def test_what_x_does_to_a_text(world, text):
+    """HTML escapes, normal forms and white space do not hide a lost post."""
+    world.texts.queue.append(text)
+    post_id = lose(world)
+    world.move(minutes=1)
+    world.tick()
+    assert row(world, post_id)["status"] == "posted"
+
+
+def test_a_person_tweets_the_same_words_before(world):
+    """A tweet older than the send never counts as the lost post."""
+    world.texts.queue.append("The very same words.")
+    world.x.tweet_by_hand("The very same words.")
+    world.move(minutes=1)
+    post_id = lose(world, made=False)
+    for minutes in (1, 17):
+        world.move(minutes=minutes)
+        world.tick()
+    assert row(world, post_id)["status"] in {"failed", "posted"}
+    assert world.x.posts_seen() == 2
+
+
+# ---- the audit -------------------------------------------------------------------------------------------------
+
+
+def test_audit_records_what_a_person_tweeted(world):
+    """Once a day, a tweet on X that no row holds is recorded as imported; it is not ours."""
+    tweet_id = world.x.tweet_by_hand("Good morning from a person.")
+    world.move(hours=25)
+    world.tick()
+    (imported,) = world.rows("SELECT * FROM posts WHERE tweet_id = ?", tweet_id)
+    assert (imported["status"], imported["origin"]) == ("posted", "import")
+
+
+def test_audit_stamps_what_is_gone(world):
+    """A post of ours that a person deleted stays `posted` and is stamped as gone; it is stamped once."""
+    for _ in range(3):
+        assert world.tick().outcome == "posted"
+        world.next_slot()
+    victim = world.ours()[-2]
+    world.x.delete_by_hand(victim["tweet_id"])
+    world.move(hours=24)
+    world.tick()
+    gone = row(world, victim["id"])
+    assert (gone["status"], gone["vanished_at"] is not None) == ("posted", True)
+    assert row(world, world.ours()[-2]["id"])["vanished_at"] is None
+    world.move(hours=25)
+    world.tick()
+    assert row(world, victim["id"])["vanished_at"] == gone["vanished_at"]
+
+
+def test_audit_finds_a_post_given_up(world):
+    """A post proven absent that appears after all becomes `posted` by the audit."""
+    world.x.on_post(fake_x.server_error(503, accept=False, late=45 * 60))
+    world.tick()
+    post_id = world.ours()[-1]["id"]
+    world.move(minutes=17)
+    world.tick()
+    assert row(world, post_id)["status"] == "failed"
+    world.move(hours=25)
+    world.tick()
+    assert (row(world, post_id)["status"], row(world, post_id)["resolved_by"]) == ("posted", "audit")
+    world.check_promise()
+
+
+def test_audit_is_once_a_day_and_cheap(world):
+    """Over three days of hourly runs the audit reads three times, for less than three cents each."""
+    world.move(hours=25)
+    world.tick()
+    reads = world.x.reads_seen()
+    spent = world.rows("SELECT total(usd) FROM spending WHERE kind = 'read'")[0][0]
+    for _ in range(72):
+        world.next_slot()
+        assert world.tick().outcome == "posted"
+    assert world.x.reads_seen() - reads == 3
+    assert world.rows("SELECT total(usd) FROM spending WHERE kind = 'read'")[0][0] - spent <= 0.09
+
+
+def test_audit_that_cannot_read_is_repeated(world):
+    """An audit without a healthy look does not count as done; it stops no post."""
+    world.x.always_get = fake_x.not_found()
+    world.move(hours=25)
+    for _ in range(2):
+        assert world.tick().outcome == "posted"
+        world.next_slot()
+    assert world.x.reads_seen() >= 2
+    world.x.always_get = None
+    tweet_id = world.x.tweet_by_hand("By a person.")
+    world.tick()
+    assert world.rows("SELECT origin FROM posts WHERE tweet_id = ?", tweet_id)[0]["origin"] == "import"
+
+
+def test_audit_after_the_clock_was_wrong(world):
+    """An audit made under a clock a month ahead does not narrow the one after the clock is right again."""
+    world.x.on_post(fake_x.server_error(503, accept=False, late=45 * 60))
+    world.tick()
+    post_id = world.ours()[-1]["id"]
+    world.move(minutes=17)
+    world.tick()
+    assert row(world, post_id)["status"] == "failed"
+    world.next_slot()
+    assert world.tick().outcome == "posted"
+    world.jump(days=30)
+    world.x.now, real = (lambda: __import__("time").time()), world.x.now
+    world.tick()
+    world.x.now = real
+    world.jump(days=-30)
+    world.move(hours=1)
+    quiet_tick(world)
+    world.check_promise()
+    assert row(world, post_id)["status"] == "posted"
+
+
+def test_everything_was_deleted_by_hand(world):
+    """When a person cleared the account and tweeted anew, the audit still takes the new tweets over."""
+    assert world.tick().outcome == "posted"
+    for tweet in world.x.accepted:
+        world.x.delete_by_hand(tweet.id)
+    tweet_id = world.x.tweet_by_hand("A fresh start.")
+    for _ in range(2):
+        world.move(hours=25)
+        world.tick()
+    assert world.rows("SELECT origin FROM posts WHERE tweet_id = ?", tweet_id)[0]["origin"] == "import"
+    world.check_promise()
+
+
+def test_nothing_to_audit(tmp_path):
+    """An account without a single tweet needs no look."""
+    with new_world(tmp_path, REQUIRE_APPROVAL="true") as world:
+        world.tick()
+        reads = world.x.reads_seen()
+        world.move(hours=25)
+        world.tick()
+        assert world.x.reads_seen() == reads
+
+
+# ---- cold start ------------------------------------------------------------------------------------------------
+
+
+def test_cold_start_imports_the_account(tmp_path):
+    """A new database first takes over what the account tweeted; texts and the slot of the newest count as used."""
+    with new_world(tmp_path) as world:
+        old = world.x.tweet_by_hand("One from yesterday.")
+        world.move(hours=24)
+        world.x.tweet_by_hand("One of this hour, by a bot whose database was lost?")
+        world.move(minutes=25)
+        assert world.tick().outcome == "nothing-due:slot-used"
+        assert [r["origin"] for r in world.rows()] == ["import", "import"]
+        assert world.rows()[0]["tweet_id"] == old
+        world.next_slot()
+        assert world.tick().outcome == "posted"
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        fake_x.not_found(),
+        fake_x.malformed(),
+        fake_x.errors_200(),
+        fake_x.server_error(503, accept=False),
+        fake_x.unauthorized(),
+    ],
+)
+def test_cold_start_fails_closed(tmp_path, view):
+    """A new database and a timeline that cannot be read: nothing is posted; when it can be read, it goes on."""
+    with new_world(tmp_path) as world:
+        world.x.always_get = view
+        for _ in range(3):
+            result = world.tick()
+            assert (result.outcome, int(result.exit_code)) in {("cold-start", 75), ("cold-start", 77)}
+            assert result.fix
+            world.next_slot()
+        assert world.x.posts_seen() == 0
+        world.x.always_get = None
+        assert world.tick().outcome == "posted"
+
+
+def test_cold_start_of_a_new_account(tmp_path):
+    """An account without a tweet is no trouble: an empty, healthy timeline is an answer."""
+    with new_world(tmp_path) as world:
+        assert world.tick().outcome == "posted"
+        world.check_promise()
+
+
+def test_a_deleted_database(world):
+    """A database that somebody deleted is no new account: this slot is given up, the timeline may lag."""
+    assert world.tick().outcome == "posted"
+    world.x.read_lag = 600
+    world.database.unlink()
+    world.move(minutes=21)
+    world.x.read_lag = 3600
+    assert world.tick().outcome != "posted"
+    world.x.read_lag = 0
+    world.next_slot()
+    quiet_tick(world)
+    world.next_slot()
+    assert world.tick().outcome == "posted"
+    per_hour = [int(t.at // 3600) for t in world.x.accepted if t.via == "api"]
+    assert len(per_hour) == len(set(per_hour))
+
+
+# ---- the command -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def still(tmp_path):
+    """A world in real time, which subprocesses share, with one lost post."""
+    with fake_x.FakeX() as x:
+        world = World(
+            tmp_path,
+            x,
+            None,
+            extra={"POST_INTERVAL_MINUTES": "1440", "CANDIDATES": "0", "RECONCILE_DELAYS_SECONDS": "0.01"},
+        )
+        x.tweet_by_hand("An old tweet.")
+        x.accepted[0].at -= 2 * 86400
+        x.accepted[0].id -= (2 * 86400 * 1000) << 22
+        x.owners[x.accepted[0].id] = x.credentials.user_id
+        yield world
+
+
+def lost(world, *, made):
+    world.x.on_post(fake_x.close(accept=made))
+    world.x.on_get(fake_x.ok())
+    world.x.always_get = fake_x.stale()
+    assert world.cli().returncode == 76
+    world.x.always_get = None
+    return str(world.ours()[0]["id"])
+
+
+def test_reconcile_finds_a_lost_post(still):
+    """`reconcile` looks once, says what it found, and exits 0."""
+    post_id = lost(still, made=True)
+    done = still.cli("reconcile")
+    assert (done.returncode, done.stdout) == (0, f"post {post_id}: posted\nnothing is open\n")
+    still.check_promise()
+
+
+def test_reconcile_leaves_open_what_it_cannot_settle(still):
+    """Without proof the post stays unknown and the exit code is 76; --json says the same."""
+    post_id = lost(still, made=False)
+    done = still.cli("reconcile", "--json")
+    assert done.returncode == 76
+    assert json.loads(done.stdout) == {"settled": [], "open": [int(post_id)]}
+    assert still.cli("status").returncode == 76
+
+
+def test_reconcile_by_hand(still):
+    """A person's word settles a post either way; the slot stays used."""
+    post_id = lost(still, made=False)
+    done = still.cli("reconcile", post_id, "--not-posted")
+    assert (done.returncode, still.statuses()[-1]) == (0, "failed")
+    assert still.cli().returncode == 0
+    assert still.x.texts() == []
+    again = still.cli("reconcile", post_id, "--posted", "1456012973835788293")
+    assert (again.returncode, still.ours()[0]["tweet_id"], still.ours()[0]["resolved_by"]) == (
+        0,
+        1456012973835788293,
+        "operator",
+    )
+
+
+def test_reconcile_by_hand_refuses_nonsense(still):
+    """A post that is not open, is not there, or a tweet of another post is refused with exit 2 and a way on."""
+    post_id = lost(still, made=True)
+    taken = still.rows("SELECT tweet_id FROM posts WHERE origin = 'import'")[0]["tweet_id"]
+    for arguments in (("999", "--not-posted"), (post_id, "--posted", str(taken))):
+        done = still.cli("reconcile", *arguments)
+        assert done.returncode == 2
+        assert "fix:" in done.stderr
+    assert still.cli("reconcile", post_id, "--posted", str(still.x.accepted[-1].id)).returncode == 0
+    assert still.cli("reconcile", post_id, "--not-posted").returncode == 2
+
+
+def test_reconcile_waits_for_a_run(still):
+    """While another run holds the lock, `reconcile` refuses."""
+    lost(still, made=True)
+    with writer_lock(still.database) as ours:
+        assert ours
+        assert still.cli("reconcile").returncode == 2
+
+
+def test_an_id_that_x_gives_twice(world):
+    """X answering with the id of a tweet we have already is no exception: the outcome is unknown."""
+    assert world.tick().outcome == "posted"
+    world.next_slot()
+    known = world.ours()[-1]["tweet_id"]
+    world.x.on_post(fake_x.answer(201, json.dumps({"data": {"id": str(known), "text": "x"}}), False))
+    assert world.tick().exit_code == 76
+    assert world.statuses()[-1] == "unknown"
+    assert world.ours()[-2]["tweet_id"] == known
+    world.check_promise()

@@ -1,0 +1,224 @@
+"""One run, turn by turn: the ways it can end that the fault matrix does not name."""
+
+import json
+import sqlite3
+import sys
+
+import pytest
+import requests
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError, ProxyError
+
+from src import twitter_manager
+from src.db_manager import Database
+from src.domain.answers import Outcome
+from src.domain.runs import Exit
+from src.twitter_handler import read_failure
+from tests import fake_x
+from tests.support.world import new_world
+
+
+@pytest.fixture
+def world(tmp_path):
+    """An account with a past."""
+    with new_world(tmp_path) as made:
+        made.warm()
+        yield made
+
+
+def test_no_text(world):
+    """Without a text that may go out the run says why and ends with 69; the slot stays free."""
+    world.texts.queue.append(None)
+    result = world.tick()
+    assert (result.exit_code, result.outcome, result.message) == (Exit.NO_CONTENT, "no-content", "told")
+    world.move(minutes=1)
+    assert world.tick().outcome == "posted"
+
+
+def test_a_text_that_was_sent_before(world):
+    """A text that the database refuses is not the end: another is written in the same run, and no slot stays empty."""
+    world.texts.queue += ["The very same text.", "The very same text.", "Quite another one."]
+    assert world.tick().outcome == "posted"
+    world.next_slot()
+    asked = world.texts.asked
+    assert (world.tick().outcome, world.texts.asked - asked) == ("posted", 2)
+    assert [r["content"] for r in world.ours()[-2:]] == ["The very same text.", "Quite another one."]
+    world.check_promise()
+
+
+def test_only_texts_that_were_sent_before(world):
+    """A composer that knows nothing else is asked three times, and the run says that there is no text."""
+    world.texts.queue += ["The very same text."] * 9
+    world.tick()
+    world.next_slot()
+    asked = world.texts.asked
+    result = world.tick()
+    assert (result.exit_code, result.outcome, world.texts.asked - asked) == (Exit.NO_CONTENT, "no-content", 3)
+
+
+def test_waiting_for_approval(world):
+    """Where a person must approve, nothing is written and nothing goes out without."""
+    world.extra["REQUIRE_APPROVAL"] = "true"
+    result = world.tick()
+    assert (result.exit_code, result.outcome, world.texts.asked) == (
+        Exit.NO_CONTENT,
+        "waiting-for-approval",
+        0,
+    )
+
+
+def test_two_texts_refused(world):
+    """Two refused texts end the run (75); a third is left to the next one."""
+    world.x.on_post(fake_x.bad_text(), fake_x.invalid_request())
+    result = world.tick()
+    assert (result.exit_code, result.outcome, world.x.posts_seen()) == (Exit.TEMPORARY, "refused", 3)
+    world.move(minutes=1)
+    assert world.tick().outcome == "posted"
+    world.check_promise()
+
+
+def test_one_text_refused(world):
+    """After one refused text another goes out in the same run."""
+    world.x.on_post(fake_x.bad_text())
+    assert world.tick().outcome == "posted"
+    assert [r["status"] for r in world.ours()[-2:]] == ["failed", "posted"]
+    world.check_promise()
+
+
+def test_refused_but_made(world):
+    """A text that X refused and made all the same is found before another one goes."""
+    world.x.on_post(fake_x.refuse(400, True, title="Invalid Request"))
+    assert world.tick().outcome == "posted"
+    assert (len(world.x.texts()), world.ours()[-1]["resolved_by"]) == (2, "second look")
+    world.check_promise()
+
+
+def test_refused_and_the_timeline_is_gone(world):
+    """If nobody can see whether a refused text was made, no other one goes in this run."""
+    world.x.on_post(fake_x.bad_text())
+    world.x.always_get = fake_x.not_found()
+    assert world.tick().exit_code == Exit.TEMPORARY
+    assert world.x.posts_seen() == 2
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_blocked_and_tried_again(world, made):
+    """Before a text that X turned away is sent again, the timeline is asked whether it was made."""
+    world.x.on_post(fake_x.refuse(401, made, title="Unauthorized"))
+    assert world.tick().exit_code == Exit.BLOCKED
+    world.move(minutes=1)
+    assert world.tick().outcome == "posted"
+    assert world.x.posts_seen() == (2 if made else 3)
+    world.check_promise()
+
+
+@pytest.mark.parametrize(
+    ("view", "code"),
+    [
+        (fake_x.server_error(503, accept=False), Exit.TEMPORARY),
+        (fake_x.unauthorized(), Exit.BLOCKED),
+        (fake_x.rate_limited(None), Exit.TEMPORARY),
+    ],
+)
+def test_blocked_and_the_timeline_is_gone(world, view, code):
+    """If the timeline cannot be asked, nothing is sent again; the run says why."""
+    world.x.on_post(fake_x.unauthorized())
+    world.tick()
+    world.x.always_get = view
+    world.move(minutes=1)
+    assert world.tick().exit_code == code
+    assert world.x.posts_seen() == 2
+
+
+def test_the_slot_is_taken_while_the_model_writes(world):
+    """Another process that took the slot meanwhile (a shared folder without locks) is no error."""
+    real = world.texts
+
+    def slow(settings, history, now, seconds):
+        with sqlite3.connect(world.database) as other:
+            other.create_function("fingerprint", 1, str)
+            other.execute(
+                "INSERT INTO posts(content, status, slot, origin) VALUES ('x', 'pending', ?, 'person')",
+                (f"{now:%Y-%m-%dT%H}:00Z",),
+            )
+            other.execute("UPDATE posts SET status = 'sending' WHERE content = 'x'")
+        return real(settings, history, now, seconds)
+
+    world.texts = slow
+    result = world.tick()
+    assert (result.exit_code, result.outcome) == (Exit.OK, "nothing-due:slot-used")
+
+
+def test_the_post_is_taken_before_the_send(world, monkeypatch):
+    """A post that another process began to send is left to it."""
+    monkeypatch.setattr(Database, "begin_send", lambda *_: None)
+    assert world.tick().exit_code == Exit.UNKNOWN
+    assert world.x.posts_seen() == 1
+
+
+def test_no_time_left_to_look(world):
+    """The looks at the timeline after a lost answer stop at the deadline of the run."""
+    world.extra["DEADLINE_SECONDS"] = "30"
+    world.x.on_post(fake_x.close(accept=False))
+    reads = world.x.reads_seen()
+    assert world.tick().exit_code == Exit.UNKNOWN
+    assert world.x.reads_seen() == reads + 2
+
+
+def test_main_in_a_terminal(world, monkeypatch, capsys):
+    """In a terminal a successful run says what it did; an interrupt ends with 130; a bug is told in one line."""
+    for name, value in {**world.env, "CANDIDATES": "0"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert twitter_manager.main([]) == 0
+    assert capsys.readouterr().out.startswith("posted ")
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(twitter_manager, "carry_out", stop)
+    assert twitter_manager.main([]) == 130
+
+    def broken(*_):
+        raise ZeroDivisionError(world.x.credentials.api_key)
+
+    monkeypatch.setattr(twitter_manager, "carry_out", broken)
+    assert twitter_manager.main([]) == 70
+    said = capsys.readouterr().err
+    assert "a bug: ZeroDivisionError: ***" in said
+    assert world.x.credentials.api_key not in said
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (None, Outcome.UNKNOWN),
+        (ValueError("x"), Outcome.UNKNOWN),
+        (requests.ConnectTimeout("x"), Outcome.NOT_SENT),
+        (requests.ReadTimeout("x"), Outcome.UNKNOWN),
+        (requests.ConnectionError(ProtocolError("x", OSError())), Outcome.UNKNOWN),
+        (requests.ConnectionError(MaxRetryError(None, "/", NewConnectionError(None, "x"))), Outcome.NOT_SENT),
+        (
+            requests.exceptions.ProxyError(
+                MaxRetryError(None, "/", ProxyError("x", NewConnectionError(None, "y")))
+            ),
+            Outcome.NOT_SENT,
+        ),
+        (
+            requests.exceptions.ProxyError(MaxRetryError(None, "/", ProxyError("x", OSError("tunnel: 502")))),
+            Outcome.UNKNOWN,
+        ),
+        (requests.exceptions.ChunkedEncodingError(), Outcome.UNKNOWN),
+    ],
+)
+def test_failures_without_an_answer(error, outcome):
+    """Only a connection that was never made proves that nothing left; everything else may be on X."""
+    assert read_failure(error).outcome is outcome
+
+
+def test_a_window_of_nothing(world):
+    """A rate-limit window whose limit is 0 has no share that is left, and the run goes on."""
+    world.x.limits = {"x-rate-limit-limit": "0", "x-rate-limit-remaining": "0"}
+    assert world.tick().outcome == "posted"
+    metrics = json.loads(world.rows("SELECT metrics FROM runs ORDER BY id DESC LIMIT 1")[0]["metrics"])
+    assert metrics["x-rate-limit-remaining"] == 0
+    assert "x-rate-limit-left-share" not in metrics

@@ -1,0 +1,113 @@
+"""Whether a post is due: the pure decision, case by case."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from src import config
+from src.db_manager import Hold, Usage
+from src.domain.answers import RateLimit
+from src.domain.posts import Status
+from src.domain.runs import Exit
+from src.posting.due import hold_until, not_due
+from tests.support.world import START
+
+NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
+SETTINGS = config.load({})
+FREE = Usage(None, NOW - timedelta(hours=1), 3, 0.045, 1.0)
+
+
+def decide(usage=FREE, hold=None, limits=(), settings=SETTINGS, now=NOW):
+    return not_due(settings, usage, hold, limits, now)
+
+
+def test_due():
+    """A free slot with nothing in the way is due; so is one with a text that was not sent yet."""
+    assert decide() is None
+    assert decide(replace(FREE, slot_status=Status.PENDING)) is None
+    assert decide(Usage(None, None, 0, 0, 0)) is None
+
+
+@pytest.mark.parametrize("status", [s for s in Status if s is not Status.PENDING])
+def test_a_used_slot(status):
+    """Whatever became of the slot's post, a second one is not due in it."""
+    wait = decide(replace(FREE, slot_status=status))
+    assert (wait.reason, wait.exit_code) == ("slot-used", Exit.OK)
+    assert wait.until == datetime(2026, 11, 22, 15, tzinfo=UTC)
+
+
+def test_clock_behind():
+    """A clock that is behind the last post waits and tells."""
+    wait = decide(replace(FREE, last_sent=NOW + timedelta(minutes=6)))
+    assert (wait.reason, wait.exit_code) == ("clock-behind", Exit.TEMPORARY)
+    assert decide(replace(FREE, last_sent=NOW + timedelta(minutes=4))).reason == "too-soon"
+
+
+def test_spacing_and_cap():
+    """Two posts keep a third of a slot apart; the cap of 24 hours holds."""
+    assert decide(replace(FREE, last_sent=NOW - timedelta(minutes=19))).reason == "too-soon"
+    assert decide(replace(FREE, last_sent=NOW - timedelta(minutes=21))) is None
+    assert decide(replace(FREE, sent_24h=24)).reason == "daily-cap"
+
+
+def test_budgets():
+    """The next post must fit both budgets; an exact fit is fine."""
+    assert decide(replace(FREE, spent_24h=0.99)).reason == "budget"
+    assert decide(replace(FREE, spent_24h=0.985)) is None
+    assert "MONTHLY_BUDGET_USD" in decide(replace(FREE, spent_month=19.99)).message
+
+
+def test_holds():
+    """A hold in force waits, with the exit code of its kind; one that is over, or only counts, does not."""
+    blocked = Hold("blocked", "no-credits", NOW + timedelta(hours=1), "buy", 3, NOW)
+    assert decide(hold=blocked).exit_code is Exit.BLOCKED
+    assert decide(hold=blocked).fix == "buy"
+    assert decide(hold=replace(blocked, kind="wait")).exit_code is Exit.OK
+    assert decide(hold=replace(blocked, until=NOW)) is None
+    assert decide(hold=replace(blocked, until=None)) is None
+
+
+def test_rate_limits():
+    """An exhausted window waits for its reset; a reset absurdly far away is not believed."""
+    spent = RateLimit("x-rate-limit", 100, 0, NOW + timedelta(minutes=9))
+    assert decide(limits=[spent]).until == NOW + timedelta(minutes=9)
+    assert decide(limits=[replace(spent, remaining=1)]) is None
+    assert decide(limits=[replace(spent, reset=NOW + timedelta(days=9))]) is None
+    assert decide(limits=[replace(spent, reset=NOW)]) is None
+
+
+@pytest.mark.parametrize(
+    ("hours", "hour", "quiet"),
+    [
+        ("22:00-07:00", 21, False),
+        ("22:00-07:00", 22, True),
+        ("22:00-07:00", 3, True),
+        ("22:00-07:00", 7, False),
+        ("09:00-17:00", 12, True),
+        ("09:00-17:00", 18, False),
+    ],
+)
+def test_quiet_hours(hours, hour, quiet):
+    """Quiet hours follow the wall clock of their zone, over midnight too, in summer and in winter."""
+    for month in (1, 7):
+        settings = config.load({"QUIET_HOURS": hours, "TIME_ZONE": "Europe/Berlin"})
+        offset = 1 if month == 1 else 2
+        now = datetime(2026, month, 5, hour, 30, tzinfo=UTC) - timedelta(hours=offset)
+        wait = decide(Usage(None, None, 0, 0, 0), settings=settings, now=now)
+        assert (wait is not None) == quiet
+
+
+def test_breaker():
+    """The third refusal in a row opens the breaker for six slots; a 401 before that is probed at every tick."""
+    assert hold_until("unauthorized", 1, NOW, 60) is None
+    assert hold_until("no-credits", 1, NOW, 60) == datetime(2026, 11, 22, 15, tzinfo=UTC)
+    assert hold_until("unauthorized", 3, NOW, 60) == datetime(2026, 11, 22, 20, tzinfo=UTC)
+
+
+def test_a_day_of_hourly_posts_is_never_held_back_by_seconds(world):
+    """Runs that take now more, now fewer seconds: each hour has its post, and the cap of 24 in 24 hours leaves none out."""
+    for hour in range(30):
+        at = hour * 3600 + (7, 2, 5)[hour % 3]
+        world.move(seconds=at - (world.x.now() - START.timestamp()))
+        assert world.tick().outcome == "posted", hour

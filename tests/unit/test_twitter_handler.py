@@ -1,0 +1,339 @@
+"""What X's answers mean: the error table row by row, real tweepy over a real server, and random answers."""
+
+import json
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from src.domain.answers import Outcome
+from src.twitter_handler import (
+    MAX_BODY_BYTES,
+    clock_is_off,
+    rate_limits,
+    read_delete,
+    read_send,
+    read_timeline,
+    retry_after,
+)
+
+NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
+X = "https://api.twitter.com/2/problems/"
+
+
+def body(**fields):
+    return json.dumps(fields)
+
+
+TABLE = [
+    (201, body(data={"id": "1456012973835788293", "text": "x"}), Outcome.POSTED, ""),
+    (200, body(data={"id": "1456012973835788293"}), Outcome.POSTED, ""),
+    (201, body(data={"text": "x"}), Outcome.UNKNOWN, "no-tweet-id"),
+    (201, body(data={"id": "abc"}), Outcome.UNKNOWN, "no-tweet-id"),
+    (201, body(data={"id": 12}), Outcome.UNKNOWN, "no-tweet-id"),
+    (201, body(data={"id": "-5"}), Outcome.UNKNOWN, "no-tweet-id"),
+    (201, body(data={"id": "1" * 25}), Outcome.UNKNOWN, "no-tweet-id"),
+    (201, body(data={"id": "٣٤"}), Outcome.UNKNOWN, "no-tweet-id"),
+    (201, body(data={"id": "0"}), Outcome.UNKNOWN, "no-tweet-id"),
+    (201, "", Outcome.UNKNOWN, "no-tweet-id"),
+    (200, "<html>", Outcome.UNKNOWN, "no-tweet-id"),
+    (201, "null", Outcome.UNKNOWN, "no-tweet-id"),
+    (301, "", Outcome.UNKNOWN, "http-301"),
+    (307, body(title="moved"), Outcome.UNKNOWN, "http-307"),
+    (400, body(title="Invalid Request", type=X + "invalid-request"), Outcome.REFUSED, "invalid-request"),
+    (400, "<html>", Outcome.UNKNOWN, "http-400"),
+    (
+        401,
+        body(title="Unauthorized", type="about:blank", status=401, detail="Unauthorized"),
+        Outcome.BLOCKED,
+        "unauthorized",
+    ),
+    (401, body(errors=[{"code": 135, "message": "Timestamp out of bounds."}]), Outcome.BLOCKED, "clock"),
+    (402, body(title="CreditsDepleted", type=X + "credits"), Outcome.BLOCKED, "no-credits"),
+    (
+        403,
+        body(detail="You are not allowed to create a Tweet with duplicate content.", type="about:blank"),
+        Outcome.DUPLICATE,
+        "duplicate",
+    ),
+    (403, body(detail="You are not permitted to perform this action."), Outcome.BLOCKED, "forbidden"),
+    (
+        403,
+        body(type=X + "oauth1-permissions", detail="Your client app is not configured"),
+        Outcome.BLOCKED,
+        "read-only-token",
+    ),
+    (403, body(reason="client-not-enrolled", type=X + "client-forbidden"), Outcome.BLOCKED, "not-enrolled"),
+    (403, body(type=X + "unsupported-authentication"), Outcome.BLOCKED, "app-only-token"),
+    (403, body(detail="Posts are limited to a maximum of one cashtag"), Outcome.REFUSED, "text-refused"),
+    (403, body(detail="The Tweet contains an invalid URL."), Outcome.REFUSED, "text-refused"),
+    (403, body(detail="user-suspended"), Outcome.BLOCKED, "suspended"),
+    (
+        403,
+        body(errors=[{"code": 226, "message": "This request looks like it might be automated."}]),
+        Outcome.BLOCKED,
+        "looks-automated",
+    ),
+    (404, body(title="Not Found"), Outcome.BLOCKED, "not-found"),
+    (408, body(title="Timeout"), Outcome.UNKNOWN, "http-408"),
+    (429, body(title="Too Many Requests", status=429), Outcome.LATER, "rate-limited"),
+    (429, body(errors=[{"code": 88, "message": "Rate limit exceeded"}]), Outcome.LATER, "rate-limited"),
+    (429, body(title="UsageCapExceeded", type=X + "usage-capped"), Outcome.LATER, "usage-capped"),
+    (429, "slow down", Outcome.UNKNOWN, "http-429"),
+    (418, body(title="teapot"), Outcome.UNKNOWN, "http-418"),
+    (500, "", Outcome.UNKNOWN, "http-500"),
+    (502, "<html>Bad Gateway", Outcome.UNKNOWN, "http-502"),
+    (503, body(title="Service Unavailable"), Outcome.UNKNOWN, "http-503"),
+    (504, body(errors=[{"message": "x"}]), Outcome.UNKNOWN, "http-504"),
+]
+
+
+@pytest.mark.parametrize(("status", "text", "outcome", "reason"), TABLE)
+def test_error_table(status, text, outcome, reason):
+    """Each answer of the table means what the design says; whoever is blocked is told the fix."""
+    result = read_send(status, {}, text, NOW)
+    assert (result.outcome, result.reason) == (outcome, reason)
+    assert (result.tweet_id is not None) == (outcome is Outcome.POSTED)
+    assert bool(result.fix) or outcome is not Outcome.BLOCKED
+    assert (result.until is not None) == (outcome is Outcome.LATER)
+
+
+def test_wait_for_the_latest_exhausted_window():
+    """Of two windows the exhausted one with the later reset counts; a window with requests left does not."""
+    at = int(NOW.timestamp())
+    headers = {
+        "x-rate-limit-limit": "100",
+        "x-rate-limit-remaining": "40",
+        "x-rate-limit-reset": str(at + 900),
+        "x-user-limit-24hour-limit": "50",
+        "x-user-limit-24hour-remaining": "0",
+        "x-user-limit-24hour-reset": str(at + 7200),
+    }
+    assert retry_after(headers, NOW) == NOW + timedelta(hours=2)
+    assert [w.name for w in rate_limits(headers, NOW)] == ["x-rate-limit", "x-user-limit-24hour"]
+
+
+@pytest.mark.parametrize(
+    ("reset", "wait"),
+    [
+        ("soon", timedelta(minutes=15)),
+        (None, timedelta(minutes=15)),
+        ("253402300799", timedelta(hours=24)),
+        ("0", timedelta(minutes=1)),
+        ("-5", timedelta(minutes=15)),
+        ("9" * 40, timedelta(minutes=15)),
+        ("1e9", timedelta(minutes=15)),
+    ],
+)
+def test_odd_resets_are_clamped(reset, wait):
+    """A reset that is garbage, missing, past or in the year 9999 gives a wait between a minute and a day."""
+    headers = {} if reset is None else {"x-rate-limit-reset": reset}
+    assert retry_after(headers, NOW) == NOW + wait
+
+
+def test_clock_check():
+    """A Date header more than five minutes away shows that our clock is off; a garbled one shows nothing."""
+    assert clock_is_off({"Date": "Sun, 22 Nov 2026 15:07:00 GMT"}, NOW)
+    assert not clock_is_off({"Date": "Sun, 22 Nov 2026 14:08:00 GMT"}, NOW)
+    assert not clock_is_off({"Date": "yesterday"}, NOW)
+    assert not clock_is_off({}, NOW)
+    assert (
+        read_send(401, {"Date": "Sun, 22 Nov 2026 15:07:00 GMT"}, body(title="Unauthorized"), NOW).reason
+        == "clock"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "healthy", "complete", "count"),
+    [
+        (200, body(data=[{"id": "5", "text": "a"}], meta={"result_count": 1}), True, True, 1),
+        (200, body(meta={"result_count": 0}), True, True, 0),
+        (
+            200,
+            body(data=[{"id": "5", "text": "a"}], meta={"result_count": 1, "next_token": "x"}),
+            True,
+            False,
+            1,
+        ),
+        (200, body(data=[{"id": "5", "text": "a"}], meta={"result_count": 2}), False, False, 1),
+        (200, body(data=[{"id": "x", "text": "a"}], meta={"result_count": 1}), False, False, 0),
+        (200, body(data=[{"id": "5"}], meta={"result_count": 1}), False, False, 0),
+        (200, body(data=[], meta={"result_count": True}), False, False, 0),
+        (200, body(data=[]), False, False, 0),
+        (200, body(data={}, meta={"result_count": 0}), False, False, 0),
+        (200, body(meta={"result_count": 0}, errors=[{"title": "x"}]), False, False, 0),
+        (200, "null", False, False, 0),
+        (200, "[]", False, False, 0),
+        (404, body(title="Not Found"), False, False, 0),
+        (503, "", False, False, 0),
+        (401, body(title="Unauthorized"), False, False, 0),
+        (429, body(title="x"), False, False, 0),
+    ],
+)
+def test_timeline(status, text, healthy, complete, count):
+    """A timeline is healthy only if it is whole, well-formed and free of errors."""
+    read = read_timeline(status, {}, text, NOW, 100)
+    assert (read.healthy, read.complete, len(read.tweets)) == (healthy, complete, count)
+    assert healthy or read.result.outcome is not Outcome.POSTED
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "outcome"),
+    [
+        (200, body(data={"deleted": True}), Outcome.POSTED),
+        (404, body(title="Not Found"), Outcome.POSTED),
+        (200, body(data={"deleted": False}), Outcome.UNKNOWN),
+        (200, body(data={"id": "5"}), Outcome.UNKNOWN),
+        (404, "<html>", Outcome.UNKNOWN),
+        (401, body(title="Unauthorized"), Outcome.BLOCKED),
+        (500, "", Outcome.UNKNOWN),
+    ],
+)
+def test_delete(status, text, outcome):
+    """Deleting counts as done only when X says so."""
+    assert read_delete(7, status, {}, text, NOW).outcome is outcome
+
+
+VALUES = [
+    None,
+    True,
+    False,
+    0,
+    -1,
+    7,
+    10**30,
+    1.5,
+    "",
+    "x",
+    "123",
+    "1" * 25,
+    "٣",
+    [],
+    [1],
+    {},
+    {"id": "9"},
+    "\x1b[2J\u202e\n",
+    [{"code": 135}],
+    [None],
+    [{"message": []}],
+    "duplicate",
+    {"a": {"b": []}},
+]
+KEYS = ["data", "errors", "title", "detail", "type", "status", "reason", "meta", "error"]
+
+
+def random_body(rng):
+    kind = rng.random()
+    if kind < 0.1:
+        return rng.choice(
+            [
+                "",
+                "null",
+                "[]",
+                "<html></html>",
+                "{",
+                '"x"',
+                "1",
+                "[" * 3000,
+                "\ufffd" * 50,
+                "NaN",
+                '{"data":{"id":"12"}',
+                "x" * (MAX_BODY_BYTES // 50),
+            ]
+        )
+    data = {rng.choice(KEYS): rng.choice(VALUES) for _ in range(rng.randrange(5))}
+    if rng.random() < 0.2:
+        data["data"] = {"id": rng.choice([*VALUES, "1456012973835788293"]), "text": rng.choice(VALUES)}
+    if rng.random() < 0.2:
+        data["data"], data["meta"] = (
+            [{"id": rng.choice(["5", 5, None, "x"]), "text": rng.choice(["a", None])}],
+            {"result_count": rng.choice([1, 0, "1", None])},
+        )
+    return json.dumps(data)
+
+
+def random_headers(rng):
+    names = [
+        "x-rate-limit-reset",
+        "x-rate-limit-remaining",
+        "x-rate-limit-limit",
+        "x-user-limit-24hour-reset",
+        "x-user-limit-24hour-remaining",
+        "x-user-limit-24hour-limit",
+        "Date",
+    ]
+    values = [
+        "",
+        "soon",
+        "0",
+        "-1",
+        "1763820000",
+        "9" * 30,
+        "²",
+        "Sun, 22 Nov 2026 15:07:00 GMT",
+        "Sun, 99 Foo",
+        "1e3",
+        "\x00",
+    ]
+    return {rng.choice(names): rng.choice(values) for _ in range(rng.randrange(5))}
+
+
+def test_random_answers():
+    """100,000 random answers: always one of the seven outcomes, never an exception, never posted without a numeric id."""
+    rng = random.Random(20261122)
+    statuses = [
+        *range(200, 210),
+        301,
+        302,
+        307,
+        400,
+        401,
+        402,
+        403,
+        404,
+        408,
+        413,
+        422,
+        429,
+        500,
+        502,
+        503,
+        504,
+        599,
+    ]
+    for _ in range(100_000):
+        status, headers, text = rng.choice(statuses), random_headers(rng), random_body(rng)
+        result = read_send(status, headers, text, NOW)
+        assert isinstance(result.outcome, Outcome)
+        assert (type(result.tweet_id) is int and result.tweet_id > 0 and 200 <= status < 300) == (
+            result.outcome is Outcome.POSTED
+        )
+        assert result.until is None or NOW <= result.until <= NOW + timedelta(hours=24)
+        assert all(c.isprintable() for c in result.detail + result.reason)
+        read = read_timeline(status, headers, text, NOW, 100)
+        assert not read.healthy or status == 200
+
+
+def test_every_exchange_has_a_connection_of_its_own(tmp_path, monkeypatch):
+    """A post never goes over a connection left from a read: the server may have closed it without a word."""
+    from src.posting.run import Clock
+    from src.twitter_handler import XClient
+    from tests.fake_x import FakeX, _Handler
+    from tests.support.world import World
+
+    serve = _Handler._serve
+    monkeypatch.setattr(
+        _Handler, "_serve", lambda self: (serve(self), setattr(self, "close_connection", False))
+    )
+    with FakeX() as x:
+        ports = []
+        real = x._server.process_request
+        x._server.process_request = lambda request, address: (
+            ports.append(address[1]),
+            real(request, address),
+        )
+        client = XClient(World(tmp_path, x, None).settings, Clock().now)
+        for number in range(20):
+            assert client.timeline(0).healthy
+            assert client.send(f"Text {number}.").outcome is Outcome.POSTED
+        assert len(ports) == len(set(ports)) == 40
