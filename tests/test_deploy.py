@@ -1,6 +1,5 @@
 """deploy/: manifests against Kubernetes' own schemas, the Dockerfile against hadolint and against what the program needs."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -12,13 +11,11 @@ from pathlib import Path
 import pytest
 
 from src.config import ROOT, SECRETS, Settings
+from tests.conftest import need_module
 from tests.fake_x import FakeX
 from tests.world import World
 
-if "CI" not in os.environ:
-    pytest.importorskip("kubernetes_validate", reason="type: pip install -r requirements-dev.txt -c constraints.txt")
-import kubernetes_validate
-import yaml
+kubernetes_validate, yaml = need_module("kubernetes_validate"), need_module("yaml")
 
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
 MANIFESTS = list(yaml.safe_load_all((ROOT / "deploy" / "cronjob.yaml").read_text(encoding="utf-8")))
