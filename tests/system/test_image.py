@@ -55,10 +55,41 @@ class Image:
     def start(self, data, *command, x=None, locked=False, entry=None):
         """Start a command in the image; with `locked` its root file system is read-only and it has no rights."""
         entry = self.config["Entrypoint"] if entry is None else entry
-        env = dict(pair.split("=", 1) for pair in self.config["Env"]) | (keys(x) if x else {}) | {"WORKING_DIR": self.config["WorkingDir"]}
-        enter = ["sh", "-c", ENTER, "enter", self.root, data, "ro" if locked else "rw", *(NO_RIGHTS if locked else ())]
-        line = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--ipc", "--uts", *enter, *entry, *command]
-        return subprocess.Popen(line, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        env = (
+            dict(pair.split("=", 1) for pair in self.config["Env"])
+            | (keys(x) if x else {})
+            | {"WORKING_DIR": self.config["WorkingDir"]}
+        )
+        enter = [
+            "sh",
+            "-c",
+            ENTER,
+            "enter",
+            self.root,
+            data,
+            "ro" if locked else "rw",
+            *(NO_RIGHTS if locked else ()),
+        ]
+        line = [
+            "unshare",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--ipc",
+            "--uts",
+            *enter,
+            *entry,
+            *command,
+        ]
+        return subprocess.Popen(
+            line,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def run(self, data, *command, **options):
         """Run a command in the image to its end; its exit code and its output."""
@@ -71,14 +102,19 @@ def keys(x):
     """Return the settings that point the program to the fake X."""
     c = x.credentials
     return {
-        "X_API_BASE_URL": x.url, "TWITTER_API_KEY": c.api_key, "TWITTER_API_SECRET": c.api_secret,
-        "TWITTER_ACCESS_TOKEN": c.access_token, "TWITTER_ACCESS_TOKEN_SECRET": c.access_token_secret,
+        "X_API_BASE_URL": x.url,
+        "TWITTER_API_KEY": c.api_key,
+        "TWITTER_API_SECRET": c.api_secret,
+        "TWITTER_ACCESS_TOKEN": c.access_token,
+        "TWITTER_ACCESS_TOKEN_SECRET": c.access_token_secret,
     }
 
 
 def quiet(*command, **options):
     """Run a step of the build; a failing one shows the end of its output."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options
+    )
     assert done.returncode == 0, f"{command}:\n{done.stdout[-4000:]}"
 
 
@@ -87,24 +123,50 @@ def image():
     """Build the image on a Debian base of its own, from wheels, and mount it."""
     if os.geteuid() != 0:
         pytest.skip("mounts and chroot isolation need root")
-    for program, package in {"buildah": "buildah", "debootstrap": "debootstrap", "unshare": "util-linux", "pivot_root": "util-linux"}.items():
+    for program, package in {
+        "buildah": "buildah",
+        "debootstrap": "debootstrap",
+        "unshare": "util-linux",
+        "pivot_root": "util-linux",
+    }.items():
         need(program, package)
     folder = Path(tempfile.mkdtemp(prefix="twitter_manager-image-"))
-    buildah = ["buildah", "--root", f"{folder}/store", "--runroot", f"{folder}/run", "--storage-driver", "vfs"]
+    buildah = [
+        "buildah",
+        "--root",
+        f"{folder}/store",
+        "--runroot",
+        f"{folder}/run",
+        "--storage-driver",
+        "vfs",
+    ]
     build = [*buildah, "bud", "--isolation", "chroot", "--format", "docker", "--quiet"]
     try:
         quiet("make", "--old-file", f"{sys.prefix}/.installed", f"VENV={sys.prefix}", "wheels", cwd=ROOT)
-        quiet("debootstrap", "--variant=minbase", "--include=python3,python3-venv", "bookworm", folder / "base")
+        quiet(
+            "debootstrap", "--variant=minbase", "--include=python3,python3-venv", "bookworm", folder / "base"
+        )
         (folder / "context").mkdir()
         (folder / "context" / "Dockerfile").write_text(BASE)
         quiet("tar", "-C", folder / "base", "-cf", folder / "context" / "base.tar", ".")
         shutil.rmtree(folder / "base")
         quiet(*build, "--tag", "base", folder / "context")
-        arguments = ["--build-context", f"wheels={ROOT}/wheels", "--build-arg", "BASE=localhost/base", "--build-arg", "PIP_NO_INDEX=1"]
+        arguments = [
+            "--build-context",
+            f"wheels={ROOT}/wheels",
+            "--build-arg",
+            "BASE=localhost/base",
+            "--build-arg",
+            "PIP_NO_INDEX=1",
+        ]
         quiet(*build, *arguments, "--file", "deploy/Dockerfile", "--tag", "twitter-manager", ".", cwd=ROOT)
-        container = subprocess.check_output([*buildah, "from", "--pull-never", "localhost/twitter-manager"], text=True).strip()
+        container = subprocess.check_output(
+            [*buildah, "from", "--pull-never", "localhost/twitter-manager"], text=True
+        ).strip()
         root = subprocess.check_output([*buildah, "mount", container], text=True).strip()
-        described = json.loads(subprocess.check_output([*buildah, "inspect", "--type", "image", "localhost/twitter-manager"]))
+        described = json.loads(
+            subprocess.check_output([*buildah, "inspect", "--type", "image", "localhost/twitter-manager"])
+        )
         yield Image(root, described["Docker"]["config"])
     finally:
         with contextlib.suppress(FileNotFoundError):
@@ -144,7 +206,9 @@ def test_locked_means_locked(image, data):
     look = "grep -E '^(Cap|NoNewPrivs|Uid)' /proc/self/status; touch /data/a /tmp/b; touch /app/c /var/tmp/d; ls /app/.venv/bin/pytest"
     _, output = image.run(data, "-c", look, entry=["sh"], locked=True)
     rights = dict(line.split(":\t") for line in output.splitlines() if ":\t" in line)
-    assert {name: int(value, 16) for name, value in rights.items() if name.startswith("Cap")} == dict.fromkeys(["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"], 0)
+    assert {
+        name: int(value, 16) for name, value in rights.items() if name.startswith("Cap")
+    } == dict.fromkeys(["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"], 0)
     assert (rights["NoNewPrivs"], rights["Uid"].split()) == ("1", ["10001"] * 4)
     assert output.count("Read-only file system") == 2
     assert "cannot access '/app/.venv/bin/pytest'" in output
