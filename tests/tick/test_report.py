@@ -24,7 +24,7 @@ from src.watch.report import measures as report
 from src.watch.report.page import as_html
 from src.watch.report.prometheus import as_prometheus
 from tests import fake_x
-from tests.conftest import need
+from tests.conftest import need, need_module
 from tests.support.browser import new_browser
 from tests.support.month import simulate
 from tests.support.world import Texts, new_world
@@ -326,6 +326,7 @@ def test_ten_thousand_posts(world):
 
 @pytest.fixture(scope="module")
 def browser():
+    need_module("selenium")
     need("chromium", "chromium")
     need("chromedriver", "chromium-driver")
     with new_browser() as made:
