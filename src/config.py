@@ -12,7 +12,6 @@ import difflib
 import io
 import os
 import re
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -34,6 +33,7 @@ from pydantic import (
 
 from src.domain.errors import ConfigError, UsageError
 from src.domain.logins import PinLogin, RenewableLogin
+from src.system.files import read_private
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS = ("TWITTER_API_KEY", "TWITTER_API_SECRET", "TWITTER_ACCESS_TOKEN", "TWITTER_ACCESS_TOKEN_SECRET")
@@ -418,14 +418,17 @@ def _nearest(name: str, known: set[str]) -> str:
 
 def _env_file(path: Path, profile: str, problems: list[str]) -> dict[str, str]:
     try:
-        text = _read_private(path)
+        text = read_private(path)
     except FileNotFoundError as error:
         if profile:
             raise _no_profile(profile, path) from error
         if path != ROOT / ".env":
             problems.append(f"ENV_FILE: {path} does not exist")
         return {}
-    except (OSError, UnicodeDecodeError, ConfigError) as error:
+    except ConfigError as error:
+        problems.append(f"{path}: {error}; {error.fix}")
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
         problems.append(f"{path}: {error}")
         return {}
     return {k: v or "" for k, v in dotenv_values(stream=io.StringIO(text), interpolate=False).items()}
@@ -442,24 +445,6 @@ def _no_profile(profile: str, path: Path) -> ConfigError:
         message,
         f"type: mkdir -p -m 700 {path.parent} && install -m 600 {ROOT / '.env.example'} {path}, then fill in its keys",
     )
-
-
-def _read_private(path: Path) -> str:
-    """Text of a file that must be a regular one, ours, and closed to others; checked on the open descriptor."""
-    with path.open(encoding="utf-8") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            message = "is not a regular file"
-            raise ConfigError(message)
-        if status.st_uid not in {os.geteuid(), 0}:
-            message = f"belongs to another user (uid {status.st_uid}); type: sudo chown $USER {path}"
-            raise ConfigError(message)
-        if status.st_mode & 0o077:
-            message = (
-                f"can be read by others (mode {stat.S_IMODE(status.st_mode):04o}); type: chmod 600 {path}"
-            )
-            raise ConfigError(message)
-        return file.read()
 
 
 def _read_secret_file(name: str, values: dict[str, str], problems: list[str]) -> None:

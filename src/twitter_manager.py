@@ -21,9 +21,9 @@ from src import __version__, config, db_manager
 from src.commands import parser
 from src.config import Settings
 from src.domain.answers import UNSENT, Outcome, SendResult
-from src.domain.errors import ConfigError, LockedError, ProgramError
+from src.domain.errors import BusyError, ConfigError, LockedError, ProgramError
 from src.domain.posts import Post, Status
-from src.domain.runs import Exit, TickResult
+from src.domain.runs import Exit, Hold, TickResult
 from src.domain.texts import Composition, History
 from src.posting import due
 from src.posting.reconcile import audit, cold_start, reconcile, second_look, settle_now
@@ -31,7 +31,6 @@ from src.posting.run import Clock, Compose, DryRunAccount, LazyAccount, Run, req
 from src.system import failpoints, log, log_rotation
 from src.system.failpoints import reach
 from src.system.interrupts import signals_blocked
-from src.system.lock import writer_lock
 from src.system.log import logger
 from src.watch import alerts
 from src.x.claim import claim_account, named, title
@@ -80,7 +79,13 @@ def tick(run: Run) -> TickResult:
 
 def _wait(run: Run) -> due.Wait | None:
     now = run.clock.now()
-    return due.not_due(run.settings, run.db.usage(run.slot, now), run.db.current_hold(), run.db.limits(), now)
+    return due.not_due(
+        run.settings,
+        run.db.archive.usage(run.slot, now),
+        run.db.notes.current_hold(),
+        run.db.notes.limits(),
+        now,
+    )
 
 
 def _next_post(run: Run) -> Post | None:
@@ -99,18 +104,18 @@ def _next_post(run: Run) -> Post | None:
 def _new_post(run: Run) -> Post | None:
     """Compose a text and claim the slot for it; where the database knows the text already, try other statements."""
     now = run.clock.now()
-    history = run.db.content_history(now, run.settings.cooldown_days)
+    history = run.db.archive.content_history(now, run.settings.cooldown_days)
     for _ in range(CLAIM_TRIES):
         composition = run.compose(run.settings, history, now, max(run.seconds_left() - NETWORK_SECONDS, 1.0))
         reach("tick.composed")
         run.notes += composition.notes
         run.metrics.update(composition.metrics)
         if composition.candidates:
-            run.db.add_candidates(run.run_id, composition.candidates, now)
+            run.db.journal.add_candidates(run.run_id, composition.candidates, now)
         if composition.draft is None:
             return None
         post = run.db.claim(composition.draft, run.slot, now)
-        if post or not run.db.is_known_text(
+        if post or not run.db.archive.is_known_text(
             composition.draft.content
         ):  # otherwise another process took the slot
             return post
@@ -124,7 +129,7 @@ def send(run: Run, post: Post) -> tuple[Post, SendResult]:
     from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential  # noqa: PLC0415
 
     run.phase("send")
-    if run.db.was_refused(post):
+    if run.db.journal.was_refused(post):
         post, unreadable = second_look(run, post)
         if unreadable:
             return post, _not_sent(unreadable)
@@ -172,7 +177,7 @@ def _send_once(run: Run, post_id: int) -> SendResult:
         reach("send.before")
         result = run.account.send(post.content)
         reach("send.after")
-        if result.tweet_id and run.db.known_among([result.tweet_id]):
+        if result.tweet_id and run.db.tweets.known_among([result.tweet_id]):
             result = SendResult(
                 Outcome.UNKNOWN,
                 http_status=result.http_status,
@@ -195,7 +200,7 @@ def _send_once(run: Run, post_id: int) -> SendResult:
     )
     _measure_send(run, result, price)
     if result.limits:
-        run.db.put_limits(result.limits)
+        run.db.notes.put_limits(result.limits)
     return result
 
 
@@ -219,14 +224,14 @@ def _conclude(run: Run, post: Post, result: SendResult) -> TickResult:
         return TickResult(code, outcome, message, fix, post.id, post.tweet_id, tuple(run.notes))
 
     if post.status is Status.POSTED:
-        run.db.clear_hold()
+        run.db.notes.clear_hold()
         return told(Exit.OK, "posted", f"posted {post.tweet_id}")
     reason = f"{result.reason}: {result.detail}" if result.detail else result.reason
     if result.outcome is Outcome.BLOCKED:
         hold = _block(run, result)
         return told(Exit.BLOCKED, "blocked", f"X refused ({reason}), {hold.count} in a row", result.fix)
     if result.outcome is Outcome.LATER:
-        run.db.hold("wait", result.reason, result.until, result.fix, now)
+        run.db.notes.hold("wait", result.reason, result.until, result.fix, now)
         until = f"{result.until:%F %R} UTC" if result.until else "later"
         return told(Exit.TEMPORARY, "later", f"X's limit is used up until {until} ({reason})", result.fix)
     if result.outcome in UNSENT:
@@ -255,7 +260,7 @@ def _cannot_sign(run: Run, result: SendResult) -> TickResult:
             result.fix,
         )
     if result.outcome is Outcome.LATER:
-        run.db.hold("wait", result.reason, result.until, result.fix, run.clock.now())
+        run.db.notes.hold("wait", result.reason, result.until, result.fix, run.clock.now())
     return TickResult(
         Exit.TEMPORARY,
         "not-sent",
@@ -264,11 +269,11 @@ def _cannot_sign(run: Run, result: SendResult) -> TickResult:
     )
 
 
-def _block(run: Run, result: SendResult) -> db_manager.Hold:
+def _block(run: Run, result: SendResult) -> Hold:
     now, interval = run.clock.now(), run.settings.post_interval_minutes
-    current = run.db.current_hold()
+    current = run.db.notes.current_hold()
     count = current.count + 1 if current and current.kind == "blocked" else 1
-    return run.db.hold(
+    return run.db.notes.hold(
         "blocked", result.reason, due.hold_until(result.reason, count, now, interval), result.fix, now
     )
 
@@ -305,19 +310,18 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
     try:
         require_credentials(settings)
         claim_account(settings)
-        with writer_lock(settings.database) as ours:
-            if not ours:
-                logger.info("tick.busy")
-                return TickResult(Exit.OK, "busy", "another run is in progress")
+        opening = clock.monotonic()
+        with db_manager.locked_database(settings.database, clock.now()) as db:
+            run = Run(settings, db, LazyAccount(settings, clock), composer, run_id, clock)
+            run.metrics["open_seconds"] = round(clock.monotonic() - opening, 4)
+            db.journal.begin_run(run_id, "tick", run.slot, __version__, run.started)
             alerts.ping(settings, "/start")
-            opening = clock.monotonic()
-            with contextlib.closing(db_manager.open_database(settings.database, clock.now())) as db:
-                run = Run(settings, db, LazyAccount(settings, clock), composer, run_id, clock)
-                run.metrics["open_seconds"] = round(clock.monotonic() - opening, 4)
-                db.begin_run(run_id, "tick", run.slot, __version__, run.started)
-                result = _recorded(run)
-                health = _health(run, result)
+            result = _recorded(run)
+            health = _health(run, result)
         reach("tick.finished")
+    except BusyError as busy:
+        logger.info("tick.busy")
+        return TickResult(Exit.OK, "busy", str(busy))
     except ProgramError as trouble:
         locked = isinstance(trouble, LockedError)
         result = TickResult(trouble.exit_code, "locked" if locked else "trouble", str(trouble), trouble.fix)
@@ -339,18 +343,18 @@ def _ping(settings: Settings, result: TickResult) -> None:
 
 
 def _health(run: Run, result: TickResult) -> alerts.Health:
-    hold = run.db.current_hold()
+    hold = run.db.notes.current_hold()
     blocked = hold if hold and hold.kind == "blocked" else None
     fresh = run.metrics.get("fresh_statements")
     return alerts.Health(
         result,
         blocked=f"{blocked.reason}, {blocked.count} in a row" if blocked else "",
         blocked_fix=blocked.fix if blocked else "",
-        oldest_unknown=run.db.oldest_unknown(),
-        failures=run.db.failures_in_a_row(),
-        model_failures=run.db.model_failures_in_a_row(),
-        last_posted=run.db.last_posted(),
-        watched_since=run.db.made_at(),
+        oldest_unknown=run.db.archive.oldest_unknown(),
+        failures=run.db.journal.failures_in_a_row(),
+        model_failures=run.db.journal.model_failures_in_a_row(),
+        last_posted=run.db.archive.last_posted(),
+        watched_since=run.db.notes.made_at(),
         fresh_statements=None if fresh is None else int(fresh),
         library_days=run.metrics.get("library_days"),
         login_ends=_login_ends(run),
@@ -396,11 +400,11 @@ def _recorded(run: Run) -> TickResult:
         result = tick(run)
     except ProgramError as trouble:
         with contextlib.suppress(ProgramError):
-            run.db.finish_run(
+            run.db.journal.finish_run(
                 run.run_id, trouble.exit_code, "trouble", str(trouble), _measured(run), run.clock.now()
             )
         raise
-    run.db.finish_run(
+    run.db.journal.finish_run(
         run.run_id, result.exit_code, result.outcome, result.message, _measured(run), run.clock.now()
     )
     return result

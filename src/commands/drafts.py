@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -14,7 +13,6 @@ from src.content.tweet_text import MAX_WEIGHT, weighted_length
 from src.db_manager import Database
 from src.domain.errors import UsageError
 from src.domain.posts import Post, Status
-from src.system.lock import writer_lock
 from src.system.log import sanitise
 from src.x.claim import named
 
@@ -23,12 +21,8 @@ SECONDS_A_DRAFT = 10.0
 
 def run(options: argparse.Namespace, settings: Settings, now: datetime) -> tuple[object, str]:
     """Carry out `drafts ACTION`: (data for JSON, text for people). Raises `UsageError`."""
-    with writer_lock(settings.database) as ours:
-        if not ours:
-            message = "another run is in progress"
-            raise UsageError(message, "wait for it to end")
-        with contextlib.closing(db_manager.open_database(settings.database, now)) as db:
-            return _ACTIONS[options.action](options, settings, db, now)
+    with db_manager.locked_database(settings.database, now) as db:
+        return _ACTIONS[options.action](options, settings, db, now)
 
 
 def _generate(
@@ -37,7 +31,7 @@ def _generate(
     seconds = settings.generate_seconds + SECONDS_A_DRAFT * options.n
     patient = settings.model_copy(update={"generate_seconds": seconds})
     compositions = content_generator.compose_many(
-        patient, db.content_history(now, settings.cooldown_days), now, options.n, seconds=seconds
+        patient, db.archive.content_history(now, settings.cooldown_days), now, options.n, seconds=seconds
     )
     made = [db.add_draft(c.draft, now) for c in compositions if c.draft]
     notes = list(
@@ -60,7 +54,9 @@ def _list(
 
 def _show(options: argparse.Namespace, settings: Settings, db: Database, now: datetime) -> tuple[object, str]:
     post = _find(db, options.id)
-    others = tuple(t for t in db.content_history(now, settings.cooldown_days).texts if t != post.content)
+    others = tuple(
+        t for t in db.archive.content_history(now, settings.cooldown_days).texts if t != post.content
+    )
     verdict = content_generator.judge_by_hand(settings, post.content, others)
     words = "passes every gate" if verdict.passed else f"refused: {', '.join(verdict.reasons)}"
     weight = weighted_length(post.content)
@@ -91,7 +87,7 @@ def _reject(
 
 
 def _refuse_bad(settings: Settings, db: Database, text: str, now: datetime, *, own: str) -> None:
-    others = tuple(t for t in db.content_history(now, settings.cooldown_days).texts if t != own)
+    others = tuple(t for t in db.archive.content_history(now, settings.cooldown_days).texts if t != own)
     verdict = content_generator.judge_by_hand(settings, text, others)
     if not verdict.passed:
         message = f"this text is refused: {', '.join(verdict.reasons)}"

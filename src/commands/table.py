@@ -25,7 +25,7 @@ from src.model import choose
 from src.posting.reconcile import reconcile as reconcile_open
 from src.posting.run import Clock, LazyAccount, Run, no_text, require_credentials
 from src.system import log
-from src.system.lock import writer_lock
+from src.system.lock import sole_writer
 from src.watch.health import exit_code
 from src.x.claim import claim_account, folders, named
 
@@ -108,7 +108,7 @@ def _check_database(settings: Settings) -> str:
     if db is None:
         return "not made yet; the first run makes it"
     with contextlib.closing(db):
-        return f"{settings.database} is sound, {db.count_posts()} posts"
+        return f"{settings.database} is sound, {db.archive.count_posts()} posts"
 
 
 def _check_library(settings: Settings) -> str:
@@ -131,11 +131,8 @@ def _check_online(settings: Settings, clock: Clock) -> str:
     from src.twitter_handler import FIX_WRITE, XClient  # noqa: PLC0415
 
     with contextlib.ExitStack() as stack:
-        if isinstance(settings.login, RenewableLogin) and not stack.enter_context(
-            writer_lock(settings.database)
-        ):
-            message = "another run is in progress, and it may be renewing the login"
-            raise UsageError(message, "wait for it to end")
+        if isinstance(settings.login, RenewableLogin):  # which another run may be renewing
+            stack.enter_context(sole_writer(settings.database))
         result, level = XClient(settings, clock.now).access_level()
     if result.outcome is not Outcome.POSTED:
         raise AccountError(
@@ -175,7 +172,7 @@ def history(options: argparse.Namespace, settings: Settings, _clock: Clock, _run
     posts: list[Post] = []
     if db is not None:
         with contextlib.closing(db):
-            posts = db.history(options.n)
+            posts = db.archive.history(options.n)
     data = [
         {
             "id": p.id,
@@ -207,15 +204,11 @@ def history(options: argparse.Namespace, settings: Settings, _clock: Clock, _run
 
 def reconcile(options: argparse.Namespace, settings: Settings, clock: Clock, run_id: str) -> int:
     """Settle unknown posts from the timeline, or one by the operator's word."""
-    with writer_lock(settings.database) as ours:
-        if not ours:
-            message = "another run is in progress"
-            raise UsageError(message, "wait for it to end")
-        with contextlib.closing(db_manager.open_database(settings.database, clock.now())) as db:
-            app = Run(settings, db, LazyAccount(settings, clock), no_text, run_id, clock)
-            db.recover(app.slot)
-            settled = _settle_by_hand(app, options) if options.id else _settle_all(app)
-            left = [p.id for state in (Status.UNKNOWN, Status.UNCONFIRMED) for p in db.with_status(state)]
+    with db_manager.locked_database(settings.database, clock.now()) as db:
+        app = Run(settings, db, LazyAccount(settings, clock), no_text, run_id, clock)
+        db.recover(app.slot)
+        settled = _settle_by_hand(app, options) if options.id else _settle_all(app)
+        left = [p.id for state in (Status.UNKNOWN, Status.UNCONFIRMED) for p in db.with_status(state)]
     text = "\n".join([*settled, f"still open: {', '.join(map(str, left))}" if left else "nothing is open"])
     show({"settled": settled, "open": left}, text, as_json=options.json)
     return int(Exit.UNKNOWN) if left else 0
@@ -296,25 +289,19 @@ def try_alerts(options: argparse.Namespace, settings: Settings, _clock: Clock, _
 def undo(options: argparse.Namespace, settings: Settings, clock: Clock, _run: str) -> int:
     """Delete one of our tweets on X and record that."""
     require_credentials(settings)
-    with writer_lock(settings.database) as ours:
-        if not ours:
-            message = "another run is in progress"
-            raise UsageError(message, "wait for it to end")
-        with contextlib.closing(db_manager.open_database(settings.database, clock.now())) as db:
-            post = db.find_post(options.id)
-            if post is None or post.tweet_id is None:
-                message = f"post {options.id} is not on X"
-                raise UsageError(message, "`history` shows the posts and their ids")
-            if not options.yes and not _confirmed(post):
-                show({"deleted": False}, "nothing was deleted", as_json=options.json)
-                return 0
-            result = LazyAccount(settings, clock).delete(post.tweet_id)
-            if result.outcome is not Outcome.POSTED:
-                reason = result.detail or result.reason
-                raise AccountError(
-                    f"X did not delete {post.tweet_id}: {reason}", result.fix or "try again later"
-                )
-            db.stamp_deleted(post, clock.now())
+    with db_manager.locked_database(settings.database, clock.now()) as db:
+        post = db.find_post(options.id)
+        if post is None or post.tweet_id is None:
+            message = f"post {options.id} is not on X"
+            raise UsageError(message, "`history` shows the posts and their ids")
+        if not options.yes and not _confirmed(post):
+            show({"deleted": False}, "nothing was deleted", as_json=options.json)
+            return 0
+        result = LazyAccount(settings, clock).delete(post.tweet_id)
+        if result.outcome is not Outcome.POSTED:
+            reason = result.detail or result.reason
+            raise AccountError(f"X did not delete {post.tweet_id}: {reason}", result.fix or "try again later")
+        db.tweets.stamp_deleted(post, clock.now())
     show(
         {"deleted": True, "tweet_id": str(post.tweet_id)},
         f"deleted {tweet_url(post.tweet_id)}",

@@ -7,6 +7,7 @@ Exception
 |-- ConfigError          78  settings, files or permissions
 |   '-- TuningError      78  examples or training that cannot be used
 |-- UsageError            2  a command that cannot be carried out as typed
+|   '-- BusyError         2  another run holds the writer lock
 |-- StorageError         74  the database, a file, or the disk under them
 |   |-- DamagedError     74  the database file is corrupt or incomplete
 |   '-- LockedError      75  another program holds the database
@@ -53,6 +54,10 @@ class UsageError(ProgramError):
     """A command that cannot be carried out as typed."""
 
     exit_code = Exit.USAGE
+
+
+class BusyError(UsageError):
+    """Another run holds the writer lock. Nothing was changed."""
 
 
 class StorageError(ProgramError):

@@ -1,8 +1,9 @@
-"""How a run ends: exit codes, and the result of one tick."""
+"""How a run ends, and what the journal keeps of it: exit codes, results, attempts, and the hold between runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
 
 
@@ -31,3 +32,44 @@ class TickResult:
     post_id: int | None = None
     tweet_id: int | None = None
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One stored tick. Times UTC; `finished` and `exit_code` are None while it runs or if it died."""
+
+    slot: str
+    started: datetime
+    finished: datetime | None
+    exit_code: int | None
+    outcome: str
+    message: str
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request to post and X's answer: `outcome` as in `answers.Outcome`, `http_status` None where X gave none."""
+
+    slot: str
+    started: datetime
+    outcome: str
+    http_status: int | None
+    reason: str
+    detail: str
+    latency_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A reason not to post before `until` (UTC; None: no wait), the fix, and how many times in succession it came.
+
+    `kind` is "blocked" (account, app or money: a person has to act) or "wait" (it passes by itself).
+    """
+
+    kind: str
+    reason: str
+    until: datetime | None
+    fix: str
+    count: int
+    since: datetime

@@ -27,6 +27,7 @@ from src.model import gguf_weights, precision, versions
 from src.model.llama import SCALE
 from src.model.versions import EMBEDDED, MANIFEST, is_installed, manifest
 from src.system import progress
+from src.system.files import write_atomically
 
 GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -393,7 +394,7 @@ def _adapter_said(adapter: Path, digest: str) -> dict[str, str]:
 
 
 def _write_json(path: Path, data: dict[str, dict[str, Any]]) -> None:
-    versions.write_durably(path, json.dumps(data, indent=1, sort_keys=True) + "\n")
+    write_atomically(path, json.dumps(data, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

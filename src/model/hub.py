@@ -20,8 +20,8 @@ from typing import IO, Any, Self
 
 from src.config import Settings
 from src.domain.errors import ConfigError, HubError, ModelError, StorageError
-from src.model.versions import sync_folder
 from src.system import failpoints, progress
+from src.system.files import put_in_place
 
 ANSWER_SECONDS = 20
 CHUNK_BYTES = 256 * 1024
@@ -182,8 +182,7 @@ def _fetch_one(
         raise ModelError(
             message, "nothing was changed; type the command again, and mistrust the network if it repeats"
         )
-    part.replace(folder / file.name)
-    sync_folder(folder)
+    put_in_place(part, folder / file.name)
 
 
 def _append(part: Path, file: RemoteFile) -> IO[bytes]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import time
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from src.config import Settings
+from src.system.files import write_atomically
 
 ACTIVE = "ACTIVE.json"
 MANIFEST = "MANIFEST.json"
@@ -74,7 +74,7 @@ def choose(settings: Settings, current: str, previous: str) -> None:
     known = choices(settings.models_dir)
     known[settings.model] = Choice(current, previous, revision_set(settings))
     data = {name: asdict(choice) for name, choice in sorted(known.items())}
-    write_durably(settings.models_dir / ACTIVE, json.dumps(data, indent=1) + "\n")
+    write_atomically(settings.models_dir / ACTIVE, json.dumps(data, indent=1) + "\n")
 
 
 def is_installed(folder: Path) -> bool:
@@ -138,25 +138,3 @@ def prune(settings: Settings, keep: Path) -> list[str]:
 def _broke_off(folder: Path) -> bool:
     """A download for another version, or the work of a conversion that died: untouched for an hour."""
     return folder.name.startswith(".") and time.time() - folder.stat().st_mtime > _STALE_SECONDS
-
-
-def write_durably(path: Path, text: str) -> None:
-    """Write a file 0600 whole or not at all: temporary file, fsync, rename, fsync of the folder."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(
-        os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8"
-    ) as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in a folder last through a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

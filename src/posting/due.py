@@ -8,11 +8,10 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from src.config import Settings
-from src.db_manager import Hold, Usage
 from src.domain.answers import RateLimit
 from src.domain.posts import Status
-from src.domain.runs import Exit
-from src.domain.slots import next_slot
+from src.domain.runs import Exit, Hold
+from src.domain.slots import Usage, next_slot
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(hours=24)

@@ -52,27 +52,27 @@ def reconcile(run: Run) -> None:
 def audit(run: Run) -> None:
     """Once a day, compare all since the last audit both ways: ours but gone is stamped, on X but unknown is recorded."""
     now = run.clock.now()
-    last = run.db.get_time("audited_at") or datetime.fromtimestamp(0, UTC)
+    last = run.db.notes.get_time("audited_at") or datetime.fromtimestamp(0, UTC)
     if abs(now - last) < AUDIT_EVERY:
         return
-    if run.db.newest_tweet_id():
+    if run.db.tweets.newest_tweet_id():
         longest = now - LONGEST_AUDIT
         since = last if longest < last < now else longest  # later than now: a clock that was wrong wrote it
-        look = _look(run, run.db.newest_tweet_before(since - AUDIT_OVERLAP))
+        look = _look(run, run.db.tweets.newest_tweet_before(since - AUDIT_OVERLAP))
         if not look.canary:
             return
         absorb(run, look)
-    run.db.put(audited_at=str(now.timestamp()))
+    run.db.notes.put(audited_at=str(now.timestamp()))
 
 
 def _look(run: Run, since_id: int) -> Look:
     """Read from the newest known tweet at or below `since_id`; a little further back if that one is gone."""
-    known = run.db.known_tweet_ids(CANARIES, newest=since_id)
+    known = run.db.tweets.known_tweet_ids(CANARIES, newest=since_id)
     starts = dict.fromkeys([known[0] - 1, known[-1] - 1] if known else [0])
     look = Look(TimelineRead(), canary=False)
     for start in starts:
         read = read_timeline(run, start)
-        look = Look(read, bool(read.healthy and run.db.known_among(t.id for t in read.tweets)))
+        look = Look(read, bool(read.healthy and run.db.tweets.known_among(t.id for t in read.tweets)))
         if look.canary or not read.healthy:
             break
     return look
@@ -85,7 +85,7 @@ def read_timeline(run: Run, since_id: int, until_id: int = 0) -> TimelineRead:
     run.add("read_ms", read.result.latency_ms)
     if read.tweets:
         usd = len(read.tweets) * run.settings.price_read_usd
-        run.db.spend(run.clock.now(), "read", len(read.tweets), usd)
+        run.db.journal.spend(run.clock.now(), "read", len(read.tweets), usd)
         run.add("cost_usd", usd)
     logger.info(
         "timeline.read",
@@ -102,7 +102,7 @@ def read_timeline(run: Run, since_id: int, until_id: int = 0) -> TimelineRead:
 
 def _settle(run: Run, post: Post, look: Look) -> None:
     now = run.clock.now()
-    recorded = run.db.known_among(t.id for t in look.read.tweets)
+    recorded = run.db.tweets.known_among(t.id for t in look.read.tweets)
     for tweet in sorted(look.read.tweets, key=lambda t: t.id):
         if tweet.id > post.since_id and tweet.id not in recorded and same_text(tweet.text, post.content):
             run.db.confirm_posted(post, tweet, "timeline", now)
@@ -130,18 +130,18 @@ def absorb(run: Run, look: Look, *, ours: bool = False) -> None:
     if not read.healthy or not read.tweets:
         return
     shown = {t.id for t in read.tweets}
-    strangers = [t for t in read.tweets if t.id not in run.db.known_among(shown)]
+    strangers = [t for t in read.tweets if t.id not in run.db.tweets.known_among(shown)]
     for tweet in strangers:
-        lost = run.db.lost_post(tweet.text)
+        lost = run.db.tweets.lost_post(tweet.text)
         if lost and tweet.id > lost.since_id and run.db.confirm_posted(lost, tweet, "audit", now):
             logger.warning("post.found_late", extra={"post_id": lost.id, "tweet_id": tweet.id})
     waiting = run.db.with_status(Status.UNKNOWN)
     new = [t for t in strangers if not any(same_text(t.text, p.content) for p in waiting)]
     minutes, usd = (run.settings.post_interval_minutes, run.settings.price_post_usd) if ours else (None, 0.0)
-    if imported := run.db.import_tweets(new, now, slot_minutes=minutes, usd=usd):
+    if imported := run.db.tweets.import_tweets(new, now, slot_minutes=minutes, usd=usd):
         logger.warning("timeline.unrecorded", extra={"tweets": imported})
-    gone = [i for i in run.db.known_tweet_ids(200) if min(shown) < i <= max(shown) and i not in shown]
-    run.db.stamp_seen(shown, gone if look.canary else [], now)
+    gone = [i for i in run.db.tweets.known_tweet_ids(200) if min(shown) < i <= max(shown) and i not in shown]
+    run.db.tweets.stamp_seen(shown, gone if look.canary else [], now)
 
 
 def settle_now(run: Run, post: Post, result: SendResult) -> Post:
@@ -174,7 +174,7 @@ def second_look(run: Run, post: Post) -> tuple[Post, SendResult | None]:
     Returns the post as it stands, and the read's result if the timeline could not be read: then nothing may be sent.
     """
     look = _look(run, post.since_id)
-    recorded = run.db.known_among(t.id for t in look.read.tweets)
+    recorded = run.db.tweets.known_among(t.id for t in look.read.tweets)
     for tweet in sorted(look.read.tweets, key=lambda t: t.id):
         if tweet.id > post.since_id and tweet.id not in recorded and same_text(tweet.text, post.content):
             run.db.confirm_posted(post, tweet, "second look", run.clock.now())
@@ -189,7 +189,7 @@ def cold_start(run: Run) -> TickResult | None:
     None when it is done or was done before. After a damaged database was replaced or a backup restored, this slot
     is given up as well: a tweet of this very slot may not be on the timeline yet.
     """
-    kind = run.db.get("cold_start")
+    kind = run.db.notes.get("cold_start")
     if kind is None or run.preview:
         return None
     now = run.clock.now()
@@ -206,19 +206,19 @@ def cold_start(run: Run) -> TickResult | None:
             result.fix or "the next run tries again; nothing is posted until then",
         )
     if kind == "restored":  # texts that are open are left to `reconcile`, which comes next
-        absorb(run, Look(read, bool(run.db.known_among(t.id for t in read.tweets))), ours=True)
+        absorb(run, Look(read, bool(run.db.tweets.known_among(t.id for t in read.tweets))), ours=True)
     else:
-        run.db.import_tweets(read.tweets, now, slot_minutes=run.settings.post_interval_minutes)
+        run.db.tweets.import_tweets(read.tweets, now, slot_minutes=run.settings.post_interval_minutes)
     logger.info("cold_start.imported", extra={"tweets": len(read.tweets), "kind": kind})
     if kind != "new":
-        run.db.hold("wait", "new-database", next_slot(now, run.settings.post_interval_minutes), "", now)
-    run.db.put(cold_start=None, audited_at=str(now.timestamp()))
+        run.db.notes.hold("wait", "new-database", next_slot(now, run.settings.post_interval_minutes), "", now)
+    run.db.notes.put(cold_start=None, audited_at=str(now.timestamp()))
     return None
 
 
 def _since_the_backup(run: Run) -> TimelineRead:
     """Every tweet since the newest on record, that one included; if that was deleted, from a little further back."""
-    known = run.db.known_tweet_ids(CANARIES)
+    known = run.db.tweets.known_tweet_ids(CANARIES)
     read = TimelineRead()
     for start in dict.fromkeys([known[0] - 1, known[-1] - 1, 0] if known else [0]):
         read = _pages(run, start, MOST_PAGES if start else 1)

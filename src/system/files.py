@@ -1,45 +1,160 @@
-"""Writing a file whole or not at all: readers see the old one or the new one, whenever they look."""
+"""Files on disk: written whole or not at all, private where they hold secrets, and synced before they count."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
+import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from src.domain.errors import StorageError
+from src.domain.errors import ConfigError, StorageError
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def write_whole(path: Path, text: str, mode: int = 0o600) -> None:
-    """Put `text` into `path`: temporary file beside it, fsync, rename, fsync of the folder. Raises `StorageError`."""
+# ---- whole or not at all ---------------------------------------------------------------------------------------
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace a file by `text`. Raises `OSError`; then the old file is untouched."""
+    data = text.encode()
+    with replacing(path, mode) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """Open a new file that takes the place of `path` at the end of the block, synced. Raises `OSError`.
+
+    Readers see the old file or the new one, whenever they look. A link in the place of the file is replaced, not
+    followed. When the block fails, the new file is removed.
+    """
     path = path.expanduser().absolute()
-    new = path.with_name(f".{path.name}.{os.getpid()}")
+    new = unfinished(path)
     try:
-        new.unlink(missing_ok=True)  # left by a process of the same number that was killed
-        try:
-            with os.fdopen(
-                os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600),
-                "w",
-                encoding="utf-8",
-            ) as file:
-                file.write(text)
-                file.flush()
-                os.fchmod(file.fileno(), mode)
-                os.fsync(file.fileno())
-            new.replace(path)
-        finally:
-            with contextlib.suppress(OSError):
-                new.unlink(missing_ok=True)
-        _sync_folder(path.parent)
-    except OSError as error:
-        message = f"cannot write {path}: {error.strerror}"
-        raise StorageError(
-            message, f"name a file in a folder that exists and is writable: mkdir -p {path.parent}"
-        ) from error
+        with os.fdopen(os.open(new, _NEW, 0o600), "wb") as file:
+            yield file
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        put_in_place(new, path)
+    finally:
+        with contextlib.suppress(OSError):
+            new.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def unfinished(path: Path) -> Path:
+    """Return a new name beside `path` for its unfinished version; nobody can guess it, and `maintain` removes old ones."""
+    return path.with_name(f".{path.name}.{secrets.randbits(64)}")
+
+
+def put_in_place(new: Path, path: Path) -> None:
+    """Rename a finished file to its name and wait until the name is on the disk. Raises `OSError`."""
+    new.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the contents of a file are on the disk."""
+    _sync(path, os.O_RDONLY)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk: without it a power failure can undo a rename."""
+    _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+# ---- private files ---------------------------------------------------------------------------------------------
+
+
+def create_private(path: Path) -> bool:
+    """Create an empty file of mode 0600, its folder too (0700). Return False if it exists. Raises `StorageError`."""
+    fix = f"make the folder writable: chmod u+wx {path.parent}"
+    with as_storage_error(f"cannot make {path}", fix):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            os.close(os.open(path, _NEW, 0o600))
+        except FileExistsError:
+            return False
+    return True
+
+
+def read_private(path: Path) -> str:
+    """Return the text of a regular file of ours that is closed to others, checked on the open descriptor.
+
+    Raises `ConfigError` for any other file; its message does not name the file.
+    """
+    with path.open(encoding="utf-8") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            message = "is not a regular file"
+            raise ConfigError(message, f"put a file in its place: ls -ld {path}")
+        if status.st_uid not in {os.geteuid(), 0}:
+            message = f"belongs to another user (uid {status.st_uid})"
+            raise ConfigError(message, f"type: sudo chown $USER {path}")
+        if status.st_mode & 0o077:
+            message = f"can be read or changed by others (mode {stat.S_IMODE(status.st_mode):04o})"
+            raise ConfigError(message, f"type: chmod 600 {path}")
+        return file.read()
+
+
+# ---- room taken in advance -------------------------------------------------------------------------------------
+
+
+def reserve(path: Path, size: int) -> None:
+    """Create a private file of `size` blanks on the disk, to be filled by `fill`. Raises `OSError`; then nothing remains."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, _NEW, 0o600)
+        try:
+            os.write(descriptor, b" " * size)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise
+
+
+def fill(path: Path, data: bytes) -> None:
+    """Write `data` into the room of a reserved file, cut the rest off, and sync. Raises `OSError`."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.pwrite(descriptor, data, 0)
+        os.ftruncate(descriptor, len(data))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# ---- errors ----------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def as_storage_error(message: str, fix: str) -> Iterator[None]:
+    """Raise an `OSError` of the block as a `StorageError`: the message, the system's reason, and the fix."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{message}: {error.strerror or error}", fix) from error
+
+
+@contextlib.contextmanager
+def file_errors(path: Path) -> Iterator[None]:
+    """Raise an `OSError` about a file that the program keeps in its own folder as a `StorageError`."""
+    fix = f"make room and the folder writable: df -h {path.parent}; chmod u+wx {path.parent}"
+    with as_storage_error(f"cannot use {path}", fix):
+        yield

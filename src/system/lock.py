@@ -1,14 +1,16 @@
-"""One writer at a time, and one model in memory, by the kernel's word: it frees a lock whatever kills the holder."""
+"""Locks of the kernel, which frees them whatever kills the holder: one writer per database, one model in memory."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from src.domain.errors import DeadlineError, StorageError
+from src.domain.errors import BusyError, DeadlineError
+from src.system.files import as_storage_error
 from src.system.interrupts import hard_limit
 
 _POLL_SECONDS = 0.5
@@ -16,17 +18,14 @@ _POLL_SECONDS = 0.5
 
 @contextlib.contextmanager
 def writer_lock(path: Path) -> Iterator[bool]:
-    """Whether we are the one writer. The kernel frees the lock whatever kills us; the file is never removed.
+    """Take the writer lock and yield whether we got it. The lock file is never removed.
 
     A file of its own: closing another descriptor of the database would drop SQLite's locks.
     """
     lock = path.with_name(f"{path.name}.lock")
-    try:
+    with as_storage_error(f"cannot make {lock}", f"make the folder writable: chmod u+wx {lock.parent}"):
         lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        message = f"cannot make {lock}: {error.strerror}"
-        raise StorageError(message, f"make the folder writable: chmod u+wx {lock.parent}") from error
     try:
         yield _lock(descriptor, lock)
     finally:
@@ -34,38 +33,44 @@ def writer_lock(path: Path) -> Iterator[bool]:
 
 
 def _lock(descriptor: int, lock: Path) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:  # a network disk without locks, a disk that fails
-        message = f"cannot lock {lock}: {error.strerror}"
-        raise StorageError(
-            message, "put DATA_DIR on a disk of this machine whose file system has locks"
-        ) from error
+    fix = "put DATA_DIR on a disk of this machine whose file system has locks"
+    with as_storage_error(f"cannot lock {lock}", fix):  # a network disk without locks, a disk that fails
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
     return True
 
 
 @contextlib.contextmanager
-def writer_lock_within(path: Path, seconds: float, sleep: Callable[[float], None]) -> Iterator[bool]:
-    """The same, but wait up to `seconds` for another run to end."""
+def sole_writer(
+    path: Path,
+    *,
+    wait: float = 0.0,
+    sleep: Callable[[float], None] = time.sleep,
+    fix: str = "wait for it to end",
+) -> Iterator[None]:
+    """Hold the writer lock, waiting up to `wait` seconds for another run to end. Raises `BusyError` with `fix`."""
     waited = 0.0
     while True:
         with writer_lock(path) as ours:
-            if ours or waited >= seconds:
-                yield ours
+            if ours:
+                yield
                 return
+        if waited >= wait:
+            message = "another run is in progress"
+            raise BusyError(message, fix)
         sleep(_POLL_SECONDS)
         waited += _POLL_SECONDS
 
 
 @contextlib.contextmanager
 def model_turn(models_dir: Path, seconds: float) -> Iterator[bool]:
-    """Wait for the turn of this process to load a model, at most `seconds`: whether it came.
+    """Wait at most `seconds` for the turn of this process to load a model, and yield whether it came.
 
     Accounts that share a model store start in the same minute; their models side by side would not fit into memory.
-    The lock is on the folder itself, so that a store that may only be read can be shared too. Where there is no such
-    folder, or its file system has no locks, nobody waits.
+    The lock is on the folder itself, so that a read-only store can be shared too. Where there is no such folder, or
+    its file system has no locks, nobody waits.
     """
     try:
         descriptor = os.open(models_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

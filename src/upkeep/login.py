@@ -22,12 +22,12 @@ from requests_oauthlib.oauth1_session import TokenRequestDenied
 
 from src import db_manager
 from src.config import Settings
-from src.domain.errors import AccountError, ConfigError, ProgramError, TemporaryError, UsageError
+from src.domain.errors import AccountError, BusyError, ConfigError, ProgramError, TemporaryError, UsageError
 from src.domain.logins import PinLogin, RenewableLogin
 from src.posting.run import Clock
 from src.system import log
 from src.system.interrupts import hard_limit
-from src.system.lock import writer_lock_within
+from src.system.lock import sole_writer
 from src.twitter_handler import FIX_CLIENT, XSession
 from src.x import credentials
 from src.x.claim import claim_account
@@ -70,20 +70,25 @@ def _keep(settings: Settings, login: credentials.Login, clock: Clock) -> None:
             "log in at x.com with the right account first, or give the other one a profile: --profile NAME",
         )
     claim_account(account)
-    with writer_lock_within(settings.database, LOCK_SECONDS, clock.sleep) as ours:
-        if not ours:
-            message = "another run is in progress; the tokens were not kept"
-            raise TemporaryError(message, "wait for it to end, then start `login` again")
-        credentials.reserve(settings.credentials_file)
-        credentials.save(settings.credentials_file, login)
-        log.logger.info(
-            "login.made", extra={"kind": "oauth2" if isinstance(login, RenewableLogin) else "oauth1"}
-        )
-        if settings.database.exists():
-            with contextlib.closing(db_manager.open_database(settings.database, clock.now())) as db:
-                hold = db.current_hold()
-                if hold and hold.kind == "blocked":
-                    db.clear_hold()
+    try:
+        with sole_writer(settings.database, wait=LOCK_SECONDS, sleep=clock.sleep):
+            _save(settings, login, clock)
+    except BusyError as error:
+        message = f"{error}; the tokens were not kept"
+        raise TemporaryError(message, "wait for it to end, then start `login` again") from error
+
+
+def _save(settings: Settings, login: credentials.Login, clock: Clock) -> None:
+    """Write the tokens and lift a block. Call with the lock held."""
+    credentials.reserve(settings.credentials_file)
+    credentials.save(settings.credentials_file, login)
+    log.logger.info("login.made", extra={"kind": "oauth2" if isinstance(login, RenewableLogin) else "oauth1"})
+    if not settings.database.exists():
+        return
+    with contextlib.closing(db_manager.open_database(settings.database, clock.now())) as db:
+        hold = db.notes.current_hold()
+        if hold and hold.kind == "blocked":
+            db.notes.clear_hold()
 
 
 def _asked(question: str, tell: Callable[[str], None]) -> str:

@@ -8,7 +8,6 @@ the database it replaces, and what was tweeted since the backup comes back from 
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -21,13 +20,17 @@ from typing import Any
 from src import __version__, db_manager
 from src.config import Settings
 from src.db_manager import Database
-from src.domain.errors import DamagedError, ProgramError, StorageError, UsageError
+from src.domain.errors import BusyError, DamagedError, ProgramError, StorageError, UsageError
 from src.domain.runs import Exit
 from src.model import choose
 from src.posting.run import Clock
-from src.system import log_rotation
+from src.store import backup
+from src.store.backup import Backup
+from src.store.connection import settle_journal
+from src.store.damage import BACKUPS, mark_in_use, was_in_use
+from src.system import files, log_rotation
 from src.system.failpoints import reach
-from src.system.lock import writer_lock, writer_lock_within
+from src.system.lock import sole_writer
 from src.system.log import logger
 from src.watch import alerts
 
@@ -36,9 +39,7 @@ STALE_AFTER = timedelta(days=1)  # nothing here works on a temporary file or an 
 CLOCK_TRUST = timedelta(
     days=30
 )  # a clock further ahead of the newest tweet than this does not decide what is old
-_TEMPORARY = re.compile(
-    r"\..+\.\d+(-journal)?"
-)  # .NAME.PID, as every writer of this program names its unfinished files
+_TEMPORARY = re.compile(r"\..+\.\d+(-journal)?")  # as `files.unfinished` names them
 _BACKUP = re.compile(r"twitter-(\d{8})T\d{6}\.db")
 _SIDE_FILES = ("-journal", "-wal", "-shm")
 
@@ -81,15 +82,15 @@ def maintain(settings: Settings, clock: Clock, run_id: str) -> Report:
     """
     report = Report()
     try:
-        with writer_lock_within(settings.database, WAIT_SECONDS, clock.sleep) as ours:
-            if not ours:
-                logger.info("maintain.busy")
-                report.words["busy"] = "a run is in progress; nothing was done, the next `maintain` will"
-                report.data["busy"] = True
-                return report
+        with sole_writer(settings.database, wait=WAIT_SECONDS, sleep=clock.sleep):
             reach("maintain.locked")
             _tidy(settings, clock.now(), report)
             _look_after_database(settings, clock, run_id, report)
+    except BusyError as busy:
+        logger.info("maintain.busy")
+        report.words["busy"] = f"{busy}; nothing was done, the next `maintain` will"
+        report.data["busy"] = True
+        return report
     except ProgramError as trouble:
         report.trouble = trouble
     report.data["disk"] = use = disk_use(settings)
@@ -108,23 +109,23 @@ def _causes(trouble: ProgramError | None) -> Iterator[alerts.Cause]:
 
 def _look_after_database(settings: Settings, clock: Clock, run_id: str, report: Report) -> None:
     path, started = settings.database, clock.now()
-    if not path.exists() and not db_manager.was_in_use(path):
+    if not path.exists() and not was_in_use(path):
         report.words["database"] = "not made yet; the first run makes it"
         return
     with contextlib.closing(_open_sound(path, started)) as db:
         reach("maintain.checked")
-        contents = db.contents()
+        contents = backup.contents(db.connection)
         report.data |= {"posts": contents.posts, "check_seconds": _seconds(started, clock)}
         report.words["database"] = f"sound, {contents.posts} posts, {_size(path.stat().st_size)}"
-        db.begin_run(run_id, "maintain", "", __version__, started)
+        db.journal.begin_run(run_id, "maintain", "", __version__, started)
         try:
             _back_up_and_prune(db, settings, clock, report)
         except ProgramError as trouble:
             with contextlib.suppress(ProgramError):
-                db.finish_run(run_id, trouble.exit_code, "trouble", str(trouble), {}, clock.now())
+                db.journal.finish_run(run_id, trouble.exit_code, "trouble", str(trouble), {}, clock.now())
             raise
         figures = {name: float(value) for name, value in report.data.items() if name.endswith("seconds")}
-        db.finish_run(run_id, Exit.OK, "maintained", report.words["backup"], figures, clock.now())
+        db.journal.finish_run(run_id, Exit.OK, "maintained", report.words["backup"], figures, clock.now())
     reach("maintain.finished")
 
 
@@ -136,7 +137,7 @@ def _open_sound(path: Path, now: datetime) -> Database:
     db = None
     try:
         db = db_manager.open_database(path, now, set_aside=False)
-        db.check_whole()
+        backup.check_whole(db.connection)
     except DamagedError as error:
         if db:
             db.close()
@@ -148,7 +149,7 @@ def _open_sound(path: Path, now: datetime) -> Database:
 def _way_out(path: Path) -> str:
     for file in backups(path.parent):
         with contextlib.suppress(StorageError):
-            sound = db_manager.read_contents(file)
+            sound = backup.read_contents(file)
             return f"type: python -m src.twitter_manager restore {file}   (it holds {sound.posts} posts and is sound)"
     return "there is no sound backup; the next run sets the file aside and starts anew: it first reads your timeline on X"
 
@@ -162,7 +163,7 @@ def _back_up_and_prune(db: Database, settings: Settings, clock: Clock, report: R
         raise
     except (OSError, StorageError) as error:
         message = f"the backup could not be written, the older ones stay: {error}"
-        fix = f"make room and see that the folder is writable: df -h {settings.data_dir / db_manager.BACKUPS}"
+        fix = f"make room and see that the folder is writable: df -h {settings.data_dir / BACKUPS}"
         raise StorageError(message, getattr(error, "fix", "") or fix) from error
     kept = len(backups(settings.data_dir))
     report.words["backup"] = f"{made}, opened and compared; {kept} kept, {len(dropped)} dropped"
@@ -179,15 +180,15 @@ def _back_up_and_prune(db: Database, settings: Settings, clock: Clock, report: R
         report.data["fuller_backup"] = str(fuller)
         logger.warning("maintain.fuller_backup", extra={"detail": report.words["fuller"]})
     started = clock.now()
-    report.data["pruned"] = gone = db.prune(**_cut_offs(settings, db, started))
+    report.data["pruned"] = gone = db.journal.prune(**_cut_offs(settings, db, started))
     report.data["prune_seconds"] = _seconds(started, clock)
     report.words["pruned"] = ", ".join(f"{number} {table}" for table, number in gone.items())
-    db.put(maintained_at=str(started.timestamp()))
+    db.notes.put(maintained_at=str(started.timestamp()))
 
 
 def _cut_offs(settings: Settings, db: Database, now: datetime) -> dict[str, datetime]:
     """Before which time a row of each table is past keeping. A clock far ahead of X's must not empty the tables."""
-    newest = db.last_posted()
+    newest = db.archive.last_posted()
     present = min(now, newest + CLOCK_TRUST) if newest else now
     days = {
         "candidates": settings.candidates_keep_days,
@@ -202,20 +203,19 @@ def _cut_offs(settings: Settings, db: Database, now: datetime) -> dict[str, date
 
 def backups(data_dir: Path) -> list[Path]:
     """The backups that `maintain` made, newest first."""
-    folder = data_dir / db_manager.BACKUPS
+    folder = data_dir / BACKUPS
     return sorted((f for f in folder.glob("twitter-*.db") if _BACKUP.fullmatch(f.name)), reverse=True)
 
 
 def _back_up(db: Database, data_dir: Path, now: datetime) -> Path:
     """A new backup under its final name. Whatever goes wrong before that, nothing of it remains."""
-    folder = data_dir / db_manager.BACKUPS
+    folder = data_dir / BACKUPS
     folder.mkdir(mode=0o700, exist_ok=True)
     target = folder / f"twitter-{now:%Y%m%dT%H%M%S}.db"
-    unfinished = _unfinished(target)
+    unfinished = files.unfinished(target)
     try:
-        db.back_up(unfinished)
-        unfinished.rename(target)
-        db_manager.sync(folder)
+        Backup(db.connection, unfinished).write()
+        files.put_in_place(unfinished, target)
     finally:
         unfinished.unlink(missing_ok=True)
     reach("maintain.backup_named")
@@ -228,9 +228,9 @@ def _drop_old_backups(made: Path, keep: int) -> tuple[list[str], Path | None]:
     Posts are never deleted, so a backup with more of them than the one just made tells that the database lost
     some: the newest such one stays, however old it is.
     """
-    now_held = db_manager.newest_post_id(made) or 0
+    now_held = backup.newest_post_id(made) or 0
     others = [file for file in backups(made.parent.parent) if file != made]
-    fuller = next((f for f in others if (db_manager.newest_post_id(f) or 0) > now_held), None)
+    fuller = next((f for f in others if (backup.newest_post_id(f) or 0) > now_held), None)
     days, dropped = {_day(made)}, []
     for file in others:
         if file == fuller:
@@ -242,8 +242,8 @@ def _drop_old_backups(made: Path, keep: int) -> tuple[list[str], Path | None]:
     return dropped, fuller
 
 
-def _day(backup: Path) -> str:
-    return backup.name[8:16]
+def _day(file: Path) -> str:
+    return file.name[8:16]
 
 
 # ---- files -----------------------------------------------------------------------------------------------------
@@ -256,7 +256,7 @@ def _tidy(settings: Settings, now: datetime, report: Report) -> None:
         removed += log_rotation.drop_old(settings.log_dir, log_rotation.rules_of(settings), now)
     for folder in (
         settings.data_dir,
-        settings.data_dir / db_manager.BACKUPS,
+        settings.data_dir / BACKUPS,
         settings.models_dir,
         settings.log_dir,
     ):
@@ -294,7 +294,7 @@ def disk_use(settings: Settings) -> dict[str, int]:
     return {
         "database": _bytes([path]),
         "set_aside": _bytes(p for p in beside if p != path.with_name(f"{path.name}.in-use")),
-        "backups": _bytes((path.parent / db_manager.BACKUPS).glob("*")),
+        "backups": _bytes((path.parent / BACKUPS).glob("*")),
         "logs": _bytes(settings.log_dir.glob("*")),
         "models": _bytes(settings.models_dir.rglob("*")),
         "free": free,
@@ -324,10 +324,6 @@ def _seconds(since: datetime, clock: Clock) -> float:
     return round((clock.now() - since).total_seconds(), 3)
 
 
-def _unfinished(target: Path) -> Path:
-    return target.with_name(f".{target.name}.{os.getpid()}")
-
-
 # ---- restore ---------------------------------------------------------------------------------------------------
 
 
@@ -340,25 +336,19 @@ def restore(source: Path, settings: Settings, clock: Clock) -> tuple[dict[str, A
     4. one rename: at each moment there is one whole database or the other
     """
     path, now = settings.database, clock.now()
-    with writer_lock(path) as ours:
-        if not ours:
-            message = "another run is in progress"
-            raise UsageError(
-                message,
-                "take the program's lines out of the crontab (crontab -e), wait a little, and type this again",
-            )
+    fix = "take the program's lines out of the crontab (crontab -e), wait a little, and type this again"
+    with sole_writer(path, fix=fix):
         _refuse_wrong_file(source, path)
-        contents = db_manager.read_contents(source)
-        copy = _unfinished(path)
+        contents = backup.read_contents(source)
+        copy = files.unfinished(path)
         try:
-            waiting = db_manager.prepare_restored(source, copy, now)
+            waiting = backup.prepare_restored(source, copy, now)
             reach("restore.copied")
             kept = _keep_replaced(path, now)
             reach("restore.kept")
-            copy.replace(path)
-            db_manager.sync(path.parent)
+            files.put_in_place(copy, path)
             reach("restore.swapped")
-            db_manager.mark_in_use(path)
+            mark_in_use(path)
         except OSError as error:
             message = f"{source} could not be restored: {error.strerror or error}"
             raise StorageError(
@@ -393,13 +383,11 @@ def _refuse_wrong_file(source: Path, path: Path) -> None:
         known = backups(path.parent)
         raise UsageError(
             f"{source} is not a file",
-            f"the newest backup is {known[0]}"
-            if known
-            else f"there is none in {path.parent / db_manager.BACKUPS}",
+            f"the newest backup is {known[0]}" if known else f"there is none in {path.parent / BACKUPS}",
         )
     if path.exists() and source.samefile(path):
         message = f"{source} is the database itself"
-        raise UsageError(message, f"name a backup: ls {path.parent / db_manager.BACKUPS}")
+        raise UsageError(message, f"name a backup: ls {path.parent / BACKUPS}")
 
 
 def _keep_replaced(path: Path, now: datetime) -> Path | None:
@@ -412,7 +400,7 @@ def _keep_replaced(path: Path, now: datetime) -> Path | None:
         ).exists()
     )
     if path.exists():
-        db_manager.settle_journal(path)
+        settle_journal(path)
         try:
             _copy(path, target)
         except (
@@ -427,17 +415,5 @@ def _keep_replaced(path: Path, now: datetime) -> Path | None:
 
 
 def _copy(path: Path, target: Path) -> None:
-    unfinished = _unfinished(target)
-    try:
-        with (
-            os.fdopen(
-                os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb"
-            ) as new,
-            path.open("rb") as old,
-        ):
-            shutil.copyfileobj(old, new)
-            new.flush()
-            os.fsync(new.fileno())
-        unfinished.rename(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with files.replacing(target) as new, path.open("rb") as old:
+        shutil.copyfileobj(old, new)

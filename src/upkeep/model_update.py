@@ -22,6 +22,7 @@ from src.model.hub import Source
 from src.model.tune import is_held_out
 from src.model.versions import EMBEDDED, MANIFEST, is_installed, manifest
 from src.system import failpoints
+from src.system.files import sync_folder, write_atomically
 from src.system.lock import writer_lock
 from src.upkeep import evaluation
 
@@ -141,7 +142,7 @@ def _update_from_hub(settings: Settings, source: Source, statements: Sequence[St
         smoke_test(settings, Model(work, source.name), statements)
         failpoints.reach("model.tried")
         work.rename(folder)
-        versions.sync_folder(settings.models_dir)
+        sync_folder(settings.models_dir)
         failpoints.reach("model.renamed")
         choose.switch(settings, folder)
         failpoints.reach("model.switched")
@@ -171,7 +172,7 @@ def _bring(settings: Settings, source: Source, work: Path) -> None:
         "files": hub.checksums(work, files),
     }
     choose.refuse_unsafe(work)
-    versions.write_durably(work / MANIFEST, json.dumps(said, indent=1, sort_keys=True) + "\n")
+    write_atomically(work / MANIFEST, json.dumps(said, indent=1, sort_keys=True) + "\n")
 
 
 def _is_chosen(settings: Settings, folder: Path) -> bool:

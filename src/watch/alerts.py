@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ from src.config import Settings
 from src.domain.errors import DeadlineError
 from src.domain.runs import Exit, TickResult
 from src.posting.due import is_quiet
+from src.system.files import write_atomically
 from src.system.interrupts import hard_limit
 from src.system.log import logger, sanitise
 from src.x.claim import named, title
@@ -257,9 +257,6 @@ def _read(file: Path) -> dict[str, float]:
 
 def _write(file: Path, told: Mapping[str, float]) -> None:
     with contextlib.suppress(OSError):
-        file.parent.mkdir(
-            parents=True, exist_ok=True, mode=0o700
-        )  # a run without keys ends before it makes its folder
-        new = file.with_name(f".{file.name}.{os.getpid()}")
-        new.write_text(json.dumps(dict(told)) + "\n", encoding="utf-8")
-        new.replace(file)
+        # a run without keys ends before it makes its folder
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_atomically(file, json.dumps(dict(told)) + "\n")

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 
 from src.config import Settings
 from src.content.freshness import Supply
-from src.db_manager import Hold, RunRecord, Usage
 from src.domain.answers import RateLimit
 from src.domain.posts import Post
-from src.domain.runs import Exit, TickResult
+from src.domain.runs import Exit, Hold, RunRecord, TickResult
+from src.domain.slots import Usage
 from src.posting.due import BREAKER_AFTER, Wait
 from src.watch import alerts
 from src.watch.slot_history import Rate

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
-from src.db_manager import Attempt, RunRecord
 from src.domain.answers import Outcome
 from src.domain.posts import Status
+from src.domain.runs import Attempt, RunRecord
 from src.domain.slots import slot_start
 
 T = TypeVar("T")

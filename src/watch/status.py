@@ -13,7 +13,7 @@ from src.content import library
 from src.content.freshness import Supply, supply
 from src.domain.answers import RateLimit, tweet_url
 from src.domain.posts import Status
-from src.domain.slots import slot_of
+from src.domain.slots import Usage, slot_of
 from src.posting import due
 from src.watch import health
 from src.watch.health import Facts, Reason, Spend
@@ -36,40 +36,45 @@ def look(settings: Settings, now: datetime) -> tuple[Facts | None, tuple[Reason,
 def read_slots(db: db_manager.Database, settings: Settings, now: datetime, window: timedelta) -> list[Slot]:
     """What became of each slot of the last `window`, from the first that the program watched."""
     since = now - window
-    runs, posts = db.runs_since(since), db.slots_since(since)
-    begun = [moment for moment in (db.made_at(), runs[0].started if runs else None) if moment]
+    runs, posts = db.journal.runs_since(since), db.archive.slots_since(since)
+    begun = [moment for moment in (db.notes.made_at(), runs[0].started if runs else None) if moment]
     first = max(since, min(begun)) if begun else now
     return slot_history(
-        posts, runs, db.attempts_since(since), since=first, now=now, minutes=settings.post_interval_minutes
+        posts,
+        runs,
+        db.journal.attempts_since(since),
+        since=first,
+        now=now,
+        minutes=settings.post_interval_minutes,
     )
 
 
 def read_facts(db: db_manager.Database, settings: Settings, slots: Sequence[Slot], now: datetime) -> Facts:
     """Everything the judgement rests on, from the database and the library of statements."""
     usage, hold, limits = (
-        db.usage(slot_of(now, settings.post_interval_minutes), now),
-        db.current_hold(),
-        db.limits(),
+        db.archive.usage(slot_of(now, settings.post_interval_minutes), now),
+        db.notes.current_hold(),
+        db.notes.limits(),
     )
-    watched = db.made_at()
+    watched = db.notes.made_at()
     return Facts(
         usage=usage,
         wait=due.not_due(settings, usage, hold, limits, now),
         hold=hold,
         limits=limits,
-        last_run=db.latest_run(),
-        last_tweet=db.last_tweet(),
+        last_run=db.journal.latest_run(),
+        last_tweet=db.archive.last_tweet(),
         unknown=tuple(
             p.id
             for state in (Status.UNKNOWN, Status.UNCONFIRMED)
             for p in db.with_status(state)
             if p.origin != "seed"
         ),
-        failures=db.failures_in_a_row(),
-        model_failures=db.model_failures_in_a_row(),
-        last_posted=db.last_posted(),
+        failures=db.journal.failures_in_a_row(),
+        model_failures=db.journal.model_failures_in_a_row(),
+        last_posted=db.archive.last_posted(),
         watched_since=watched,
-        maintained=db.get_time("maintained_at"),
+        maintained=db.notes.get_time("maintained_at"),
         rates={name: rate(slots, now - window) for name, window in WINDOWS.items()},
         library=_library(db, settings, now),
         spend=_spend(db, usage, watched, now),
@@ -78,13 +83,11 @@ def read_facts(db: db_manager.Database, settings: Settings, slots: Sequence[Slot
 
 def _library(db: db_manager.Database, settings: Settings, now: datetime) -> Supply:
     statements = library.load(settings.library_paths).statements
-    return supply(settings, statements, db.content_history(now, settings.cooldown_days), now)
+    return supply(settings, statements, db.archive.content_history(now, settings.cooldown_days), now)
 
 
-def _spend(
-    db: db_manager.Database, usage: db_manager.Usage, watched: datetime | None, now: datetime
-) -> Spend:
-    week = sum(usd for _, _, _, usd in db.spending_by_day(now - timedelta(days=health.FORECAST_DAYS)))
+def _spend(db: db_manager.Database, usage: Usage, watched: datetime | None, now: datetime) -> Spend:
+    week = sum(usd for _, _, _, usd in db.journal.spending_by_day(now - timedelta(days=health.FORECAST_DAYS)))
     days = (now - watched) / timedelta(days=1) if watched else 0.0
     return Spend(usage.spent_24h, usage.spent_month, health.forecast(usage.spent_month, week, days, now))
 

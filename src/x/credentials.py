@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from src.config import Settings
-from src.domain.errors import ConfigError, StorageError
+from src.domain.errors import ConfigError
 from src.domain.logins import PinLogin, RenewableLogin
+from src.system import files
 from src.system.failpoints import reach
 
 Login = PinLogin | RenewableLogin
@@ -43,20 +42,12 @@ def applied(settings: Settings) -> Settings:
 def load(file: Path) -> Login | None:
     """What the file holds, None where there is none. Raises `ConfigError` for one that is open to others or not whole."""
     try:
-        with file.open(encoding="utf-8") as opened:
-            status = os.fstat(opened.fileno())
-            if (
-                not stat.S_ISREG(status.st_mode)
-                or status.st_uid not in {os.geteuid(), 0}
-                or status.st_mode & 0o077
-            ):
-                message = f"{file} can be read or changed by others"
-                raise ConfigError(
-                    message, f"type: chmod 600 {file}; if it is not yours, remove it and `login` again"
-                )
-            return _from_json(json.load(opened))
+        return _from_json(json.loads(files.read_private(file)))
     except FileNotFoundError:
         return None
+    except ConfigError as error:
+        message = f"{file} {error}"
+        raise ConfigError(message, f"{error.fix}; if it is not yours, remove it and `login` again") from None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         message = f"{file} cannot be used: {type(error).__name__}"
         raise ConfigError(
@@ -76,35 +67,22 @@ def load_for_writing(file: Path) -> Login | None:
 
 def reserve(file: Path) -> None:
     """Take room on the disk for new tokens, before X is asked for them. Raises `StorageError`."""
-    new = _new(file)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new.unlink(missing_ok=True)
-        with _private(new, os.O_CREAT | os.O_EXCL) as descriptor:
-            os.write(descriptor, b" " * _ROOM)
-            os.fsync(descriptor)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            new.unlink(missing_ok=True)
-        message = f"no tokens can be written beside {file}: {error.strerror}"
-        raise StorageError(
-            message, f"make room and let the program write there: df -h {file.parent}; ls -ld {file.parent}"
-        ) from error
+    with files.as_storage_error(
+        f"no tokens can be written beside {file}",
+        f"make room and let the program write there: df -h {file.parent}; ls -ld {file.parent}",
+    ):
+        files.reserve(_new(file), _ROOM)
 
 
 def save(file: Path, login: Login) -> None:
     """Put tokens on the disk for good, in the room taken by `reserve`; the file before is kept. Raises `StorageError`."""
     new = _new(file)
-    try:
-        with _private(new, 0) as descriptor:
-            text = json.dumps(_to_json(login), indent=1).encode() + b"\n"
-            os.pwrite(descriptor, text, 0)
-            os.ftruncate(descriptor, len(text))
-            os.fsync(descriptor)
+    with files.as_storage_error(
+        f"new tokens cannot be kept in {file}",
+        f"make room (df -h {file.parent}), then log in again: `login`",
+    ):
+        files.fill(new, json.dumps(_to_json(login), indent=1).encode() + b"\n")
         _put_in_place(new, file)
-    except OSError as error:
-        message = f"new tokens cannot be kept in {file}: {error.strerror}"
-        raise StorageError(message, f"make room (df -h {file.parent}), then log in again: `login`") from error
     reach("tokens.saved")
 
 
@@ -118,26 +96,12 @@ def _new(file: Path) -> Path:
     return file.with_name(f"{file.name}.new")
 
 
-@contextlib.contextmanager
-def _private(file: Path, flags: int) -> Any:
-    descriptor = os.open(file, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
 def _put_in_place(new: Path, file: Path) -> None:
     before = file.with_name(f"{file.name}.before")
     with contextlib.suppress(OSError):  # a courtesy for the owner; the program never reads it
         before.unlink(missing_ok=True)
         before.hardlink_to(file)
-    new.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    files.put_in_place(new, file)
 
 
 def _to_json(login: Login) -> dict[str, Any]:

@@ -920,8 +920,8 @@ def test_row_40_killed_between_renewal_and_disk(world):
     assert world.forked() == 77
     assert (accepted(world), len(world.ours())) == (0, posts)
     with contextlib.closing(db_manager.open_for_reading(world.database)) as db:
-        assert db.current_hold().kind == "blocked"
-        assert "login --oauth2" in db.current_hold().fix
+        assert db.notes.current_hold().kind == "blocked"
+        assert "login --oauth2" in db.notes.current_hold().fix
     world.next_slot()
     world.x.oauth2 = fake_x.OAuth2()
     give_login(world)

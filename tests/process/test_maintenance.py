@@ -164,7 +164,7 @@ def test_a_clock_that_was_wrong_costs_no_backup_and_no_figures(world):
     world.extra["BACKUPS_KEEP"] = "2"
     post(world, 2)
     with open_now(world) as db:
-        db.add_candidates("r", [Candidate("s", "An opening?", 1.0, Verdict())], datetime.now(UTC))
+        db.journal.add_candidates("r", [Candidate("s", "An opening?", 1.0, Verdict())], datetime.now(UTC))
     for _ in range(2):
         maintain(world)
         world.move(days=1)
@@ -217,9 +217,9 @@ def old_rows(world):
                 ),
                 then,
             )
-        db.add_candidates("old", [Candidate("s", "Old?", 1.0, Verdict())], then)
-        db.add_candidates("new", [Candidate("s", "New?", 1.0, Verdict())], datetime.now(UTC))
-        db.begin_run("old", "tick", "", "0", then)
+        db.journal.add_candidates("old", [Candidate("s", "Old?", 1.0, Verdict())], then)
+        db.journal.add_candidates("new", [Candidate("s", "New?", 1.0, Verdict())], datetime.now(UTC))
+        db.journal.begin_run("old", "tick", "", "0", then)
 
 
 def test_prunes_by_retention_and_never_posts(world):
@@ -238,7 +238,7 @@ def test_prunes_by_retention_and_never_posts(world):
     }
     assert left == {"unknown", "pending"}
     with open_now(world) as db:
-        assert all(db.is_known_text(f"old TEXT {number}") for number in (0, 2, 3))
+        assert all(db.archive.is_known_text(f"old TEXT {number}") for number in (0, 2, 3))
         unknown = db.with_status(Status.UNKNOWN)[0]
         with pytest.raises(sqlite3.IntegrityError, match="never sent again"):
             db._db.execute("UPDATE posts SET attempts = attempts + 1 WHERE id = ?", (unknown.id,))

@@ -128,10 +128,10 @@ for item in json.load(sys.stdin)["statements"]:
     assert composition.draft.origin == "wording"
     assert composition.notes
     db = empty_database(NOW)
-    db.add_candidates("r", composition.candidates, NOW)
-    db.begin_run("r", "tick", "", "0", NOW)
-    db.finish_run("r", 0, "posted", "", composition.metrics, NOW)
-    assert json.loads(json.dumps(db.latest_run().metrics, allow_nan=False))
+    db.journal.add_candidates("r", composition.candidates, NOW)
+    db.journal.begin_run("r", "tick", "", "0", NOW)
+    db.journal.finish_run("r", 0, "posted", "", composition.metrics, NOW)
+    assert json.loads(json.dumps(db.journal.latest_run().metrics, allow_nan=False))
 
 
 def test_a_process_that_cannot_be_started(monkeypatch, settings):
@@ -359,7 +359,7 @@ def post_hourly(world_settings, library, hours, monkeypatch):
     for hour in range(hours):
         now = NOW + timedelta(hours=hour)
         composition = compose(
-            world_settings, db.content_history(now, world_settings.cooldown_days), now, seconds=1
+            world_settings, db.archive.content_history(now, world_settings.cooldown_days), now, seconds=1
         )
         if composition.draft is None:
             return posted, composition

@@ -58,7 +58,7 @@ def test_the_way_of_a_post(db):
         2124504924287926272,
         Tweet(2124504924287926272, "").at,
     )
-    assert db.usage(SLOT, NOW + timedelta(hours=1)).spent_24h == pytest.approx(0.015)
+    assert db.archive.usage(SLOT, NOW + timedelta(hours=1)).spent_24h == pytest.approx(0.015)
     assert raw(db, "SELECT outcome FROM attempts").fetchone()[0] == "posted"
 
 
@@ -91,7 +91,7 @@ def test_settling(db, outcome, status, keeps_slot):
         SLOT if keeps_slot else None,
         "why: because",
     )
-    assert db.was_refused(done) == (outcome in {Outcome.LATER, Outcome.BLOCKED})
+    assert db.journal.was_refused(done) == (outcome in {Outcome.LATER, Outcome.BLOCKED})
 
 
 def test_an_approved_text_that_is_taken(db):
@@ -146,7 +146,7 @@ def test_settling_by_looking(db):
     assert db.record_absence(second, NOW + timedelta(minutes=9)).absent_at == NOW
     db.give_up(second)
     assert db.post(second.id).status is Status.UNCONFIRMED
-    assert db.oldest_unknown() == NOW
+    assert db.archive.oldest_unknown() == NOW
     db.prove_absent(second, "operator", free_slot=True)
     assert (db.post(second.id).status, db.post(second.id).slot) == (Status.FAILED, None)
 
@@ -266,22 +266,22 @@ def test_one_post_is_being_sent(db):
 def test_questions(db):
     """What the rest of the program asks: usage, history, canaries, known texts, runs."""
     post, attempt = sent(db)
-    assert db.usage(SLOT, NOW).slot_status is Status.SENDING
+    assert db.archive.usage(SLOT, NOW).slot_status is Status.SENDING
     db.settle(post, attempt, posted(), NOW, 0.015)
     assert db.find_post(post.id).id == post.id
     assert db.find_post(99) is None
     with pytest.raises(StorageError, match="no post with id 99"):
         db.post(99)
-    assert db.count_posts() == 1
+    assert db.archive.count_posts() == 1
     assert db.first_free_slot(NOW, 60) == NEXT
-    assert db.history(5)[0].id == post.id
-    assert db.known_tweet_ids(5) == [2124504924287926272]
-    assert db.known_among([1, 2124504924287926272]) == {2124504924287926272}
-    assert db.is_known_text("text NUMBER 1!")
-    assert not db.is_known_text("something else")
-    assert db.last_posted() == Tweet(2124504924287926272, "").at
-    assert db.content_history(NOW, 30).last_used == {"s-1": Tweet(2124504924287926272, "").at}
-    assert db.lost_post("nothing") is None
+    assert db.archive.history(5)[0].id == post.id
+    assert db.tweets.known_tweet_ids(5) == [2124504924287926272]
+    assert db.tweets.known_among([1, 2124504924287926272]) == {2124504924287926272}
+    assert db.archive.is_known_text("text NUMBER 1!")
+    assert not db.archive.is_known_text("something else")
+    assert db.archive.last_posted() == Tweet(2124504924287926272, "").at
+    assert db.archive.content_history(NOW, 30).last_used == {"s-1": Tweet(2124504924287926272, "").at}
+    assert db.tweets.lost_post("nothing") is None
 
 
 def test_a_long_cooldown_is_remembered(db):
@@ -293,17 +293,17 @@ def test_a_long_cooldown_is_remembered(db):
         (timedelta(days=380), 30, False),
         (timedelta(days=700), 730, True),
     ):
-        assert bool(db.content_history(NOW + later, cooldown).last_used) is known
+        assert bool(db.archive.content_history(NOW + later, cooldown).last_used) is known
     db._db.execute("UPDATE posts SET created_at = created_at - 400 * 86400")
-    assert db.content_history(NOW + timedelta(days=10), 30).last_used
+    assert db.archive.content_history(NOW + timedelta(days=10), 30).last_used
 
 
 def test_an_uncertain_time_far_ahead_is_not_believed(db):
     """A send dated by a wrong clock a month ahead does not count as the last post."""
     post = db.claim(draft(), SLOT, NOW)
     db.begin_send(post, "run", NOW + timedelta(days=30))
-    assert db.usage(SLOT, NOW).last_sent is None
-    assert db.usage(SLOT, NOW + timedelta(days=29, hours=1)).last_sent == NOW + timedelta(days=30)
+    assert db.archive.usage(SLOT, NOW).last_sent is None
+    assert db.archive.usage(SLOT, NOW + timedelta(days=29, hours=1)).last_sent == NOW + timedelta(days=30)
 
 
 def test_imports(db):
@@ -313,65 +313,65 @@ def test_imports(db):
         "INSERT INTO posts(content, status, origin, fingerprint, tweet_id) VALUES ('x', 'draft', 'person', 'f', NULL)",
     )
     tweets = [Tweet(2124504924287926272, "a &amp; b"), Tweet(2124504924287926273, "c")]
-    assert db.import_tweets(tweets, NOW, slot_minutes=60) == 2
-    assert db.import_tweets(tweets, NOW, slot_minutes=60) == 0
+    assert db.tweets.import_tweets(tweets, NOW, slot_minutes=60) == 2
+    assert db.tweets.import_tweets(tweets, NOW, slot_minutes=60) == 0
     rows = raw(db, "SELECT content, slot FROM posts WHERE origin = 'import' ORDER BY tweet_id").fetchall()
     assert [tuple(r) for r in rows] == [("a & b", SLOT), ("c", None)]
-    db.stamp_seen([2124504924287926272], [2124504924287926273], NOW)
-    assert db.known_tweet_ids(9) == [2124504924287926272]
-    db.stamp_deleted(db.post(2), NOW)
-    assert db.known_tweet_ids(9) == []
-    assert db.newest_tweet_before(NOW) == 0
+    db.tweets.stamp_seen([2124504924287926272], [2124504924287926273], NOW)
+    assert db.tweets.known_tweet_ids(9) == [2124504924287926272]
+    db.tweets.stamp_deleted(db.post(2), NOW)
+    assert db.tweets.known_tweet_ids(9) == []
+    assert db.tweets.newest_tweet_before(NOW) == 0
 
 
 def test_notes(db):
     """Notes, holds, limits and runs survive to the next run; the same hold counts up, another kind starts anew."""
-    assert db.get("x") is None
-    db.put(x="1")
-    db.put(x="2", y=None)
-    assert db.get("x") == "2"
-    db.put(x=None)
-    assert db.get("x") is None
-    assert db.current_hold() is None
-    db.clear_hold()
-    assert db.hold("blocked", "no-credits", NOW, "buy", NOW).count == 1
-    again = db.hold("blocked", "no-credits", None, "buy", NOW + timedelta(hours=1))
-    assert (again.count, again.since, db.current_hold()) == (2, NOW, again)
-    assert db.hold("wait", "rate-limited", NOW, "", NOW).count == 1
-    db.clear_hold()
-    assert db.current_hold() is None
+    assert db.notes.get("x") is None
+    db.notes.put(x="1")
+    db.notes.put(x="2", y=None)
+    assert db.notes.get("x") == "2"
+    db.notes.put(x=None)
+    assert db.notes.get("x") is None
+    assert db.notes.current_hold() is None
+    db.notes.clear_hold()
+    assert db.notes.hold("blocked", "no-credits", NOW, "buy", NOW).count == 1
+    again = db.notes.hold("blocked", "no-credits", None, "buy", NOW + timedelta(hours=1))
+    assert (again.count, again.since, db.notes.current_hold()) == (2, NOW, again)
+    assert db.notes.hold("wait", "rate-limited", NOW, "", NOW).count == 1
+    db.notes.clear_hold()
+    assert db.notes.current_hold() is None
     window = RateLimit("x-rate-limit", 100, 0, NOW)
-    db.put_limits([window])
-    assert db.limits() == (window,)
-    assert db.latest_run() is None
-    db.begin_run("r", "tick", SLOT, "0", NOW)
-    assert db.latest_run().finished is None
-    db.finish_run("r", 75, "later", "m", {"seconds": 1.0}, NOW)
-    assert (db.latest_run().outcome, db.latest_run().metrics) == ("later", {"seconds": 1.0})
-    assert db.failures_in_a_row() == 1
-    db.begin_run("s", "tick", SLOT, "0", NOW)
-    db.finish_run("s", 0, "posted", "m", {}, NOW)
-    assert db.failures_in_a_row() == 0
-    db.spend(NOW, "read", 3, 0.003)
-    assert db.usage(SLOT, NOW + timedelta(minutes=1)).spent_month == pytest.approx(0.003)
-    db.add_candidates("r", [Candidate("s-1", "Why?", -1.0, Verdict(("echo",)))], NOW)
+    db.notes.put_limits([window])
+    assert db.notes.limits() == (window,)
+    assert db.journal.latest_run() is None
+    db.journal.begin_run("r", "tick", SLOT, "0", NOW)
+    assert db.journal.latest_run().finished is None
+    db.journal.finish_run("r", 75, "later", "m", {"seconds": 1.0}, NOW)
+    assert (db.journal.latest_run().outcome, db.journal.latest_run().metrics) == ("later", {"seconds": 1.0})
+    assert db.journal.failures_in_a_row() == 1
+    db.journal.begin_run("s", "tick", SLOT, "0", NOW)
+    db.journal.finish_run("s", 0, "posted", "m", {}, NOW)
+    assert db.journal.failures_in_a_row() == 0
+    db.journal.spend(NOW, "read", 3, 0.003)
+    assert db.archive.usage(SLOT, NOW + timedelta(minutes=1)).spent_month == pytest.approx(0.003)
+    db.journal.add_candidates("r", [Candidate("s-1", "Why?", -1.0, Verdict(("echo",)))], NOW)
     assert raw(db, "SELECT reasons FROM candidates").fetchone()[0] == "echo"
-    assert db.made_at() == NOW
+    assert db.notes.made_at() == NOW
 
 
 def test_model_failures_in_a_row(db):
     """Runs that did not ask the model neither count nor end the count; a text that it brought does."""
     failed = {"generate_seconds": 2.0, "model_failed": 1.0}
-    assert db.model_failures_in_a_row() == 0
+    assert db.journal.model_failures_in_a_row() == 0
     for name, metrics, expected in (
         ("a", failed, 1),
         ("b", {"seconds": 0.1}, 1),
         ("c", failed, 2),
         ("d", {"generate_seconds": 2.0}, 0),
     ):
-        db.begin_run(name, "tick", SLOT, "0", NOW)
-        db.finish_run(name, 0, "posted", "m", metrics, NOW)
-        assert db.model_failures_in_a_row() == expected
+        db.journal.begin_run(name, "tick", SLOT, "0", NOW)
+        db.journal.finish_run(name, 0, "posted", "m", metrics, NOW)
+        assert db.journal.model_failures_in_a_row() == expected
 
 
 def test_notes_that_cannot_be_read(db):
@@ -387,8 +387,8 @@ def test_notes_that_cannot_be_read(db):
         '[["a", 1, 1, 1e30]]',
         '{"kind": "wait", "reason": "", "until": 1e30, "fix": "", "count": 1, "since": 0}',
     ):
-        db.put(hold=junk, limits=junk, made_at=junk)
-        assert (db.current_hold(), db.limits(), db.made_at()) == (None, (), None)
+        db.notes.put(hold=junk, limits=junk, made_at=junk)
+        assert (db.notes.current_hold(), db.notes.limits(), db.notes.made_at()) == (None, (), None)
 
 
 # ---- opening ---------------------------------------------------------------------------------------------------
@@ -454,7 +454,7 @@ def test_a_damaged_file_is_set_aside(tmp_path, harm):
     (aside,) = tmp_path.glob("twitter.db.damaged-*[0-9]")
     assert (aside.read_bytes(), stat.S_IMODE(aside.stat().st_mode)) == (found, 0o600)
     with contextlib.closing(open_database(path, NOW)) as db:
-        assert (db.count_posts(), db.get("cold_start")) == (0, "replaced")
+        assert (db.archive.count_posts(), db.notes.get("cold_start")) == (0, "replaced")
 
 
 def test_reading_does_not_write(tmp_path):
@@ -552,7 +552,7 @@ def test_the_owners_old_database(tmp_path):
     path = tmp_path / "twitter.db"
     old_database(path)
     with contextlib.closing(open_database(path, NOW)) as db:
-        assert [p.status for p in db.history(9)][::-1] == [
+        assert [p.status for p in db.archive.history(9)][::-1] == [
             Status.POSTED,
             Status.UNCONFIRMED,
             Status.FAILED,
@@ -563,7 +563,7 @@ def test_the_owners_old_database(tmp_path):
         assert db.claim(Draft("old SUCCESS", "wording"), SLOT, NOW) is not None, (
             "an old row does not bind by its text"
         )
-        assert db.import_tweets([Tweet(2124504924287926272, "Old pending.")], NOW) == 1
+        assert db.tweets.import_tweets([Tweet(2124504924287926272, "Old pending.")], NOW) == 1
         assert (db.post(2).status, db.post(2).tweet_id) == (Status.POSTED, 2124504924287926272)
     (copy,) = tmp_path.glob("twitter.db.before-version-*")
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
@@ -583,7 +583,7 @@ def test_from_the_version_between(tmp_path):
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version=1")
     with contextlib.closing(open_database(path, NOW)) as db:
-        assert (db.count_posts(), db.get("cold_start")) == (4, None)
+        assert (db.archive.count_posts(), db.notes.get("cold_start")) == (4, None)
 
 
 @pytest.mark.parametrize("place", ["migrate.statement", "migrate.before_commit"])
@@ -601,7 +601,7 @@ def test_a_migration_that_fails_leaves_the_old_database(tmp_path, place):
         assert db.execute("PRAGMA user_version").fetchone()[0] == 0
         assert len(db.execute("PRAGMA table_info(posts)").fetchall()) == 5
     with contextlib.closing(open_database(path, NOW)) as db:
-        assert db.count_posts() == 4
+        assert db.archive.count_posts() == 4
 
 
 def test_two_migrations_at_once(tmp_path):
@@ -626,7 +626,7 @@ def test_two_migrations_at_once(tmp_path):
 
         db_manager._migrate(Late(), path, NOW, fresh=True)
     with contextlib.closing(open_database(path, NOW)) as db:
-        assert db.count_posts() == 0
+        assert db.archive.count_posts() == 0
 
 
 def test_an_empty_database_in_memory():
@@ -648,9 +648,9 @@ def test_newest_post_of_another_file(db, tmp_path):
 @pytest.mark.parametrize("text", ["null", "[1]", '{"a": "x"}', '{"a": null}', '"a"'])
 def test_odd_metrics_are_left_out(db, text):
     """Whatever another program wrote into a run's metrics, the run can be read."""
-    db.begin_run("r", "tick", SLOT, "1", NOW)
+    db.journal.begin_run("r", "tick", SLOT, "1", NOW)
     db._db.execute("UPDATE runs SET metrics = ?", (text,))
-    assert db.latest_run().metrics == {}
+    assert db.journal.latest_run().metrics == {}
 
 
 def test_no_mark_can_be_made(tmp_path):

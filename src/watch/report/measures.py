@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 
 from src import db_manager
 from src.config import Settings
-from src.db_manager import Attempt, RunRecord
 from src.domain.answers import Outcome, tweet_url
 from src.domain.posts import Post
+from src.domain.runs import Attempt, RunRecord
 from src.system import log
-from src.system.files import write_whole
+from src.system.files import as_storage_error, write_atomically
 from src.watch import health, status
 from src.watch.health import Facts, Reason
 from src.watch.slot_history import Fate, Gap, Slot, gaps
@@ -100,12 +100,12 @@ def run(options: argparse.Namespace, settings: Settings, now: datetime) -> int:
     if options.prometheus:
         from src.watch.report.prometheus import as_prometheus  # noqa: PLC0415 (a library that only this needs)
 
-        write_whole(Path(options.prometheus), as_prometheus(found, settings), NUMBERS_MODE)
+        _write(Path(options.prometheus), as_prometheus(found, settings), NUMBERS_MODE)
         written.append(options.prometheus)
     if options.html:
         from src.watch.report.page import as_html  # noqa: PLC0415 (the same)
 
-        write_whole(Path(options.html), as_html(found, settings))
+        _write(Path(options.html), as_html(found, settings))
         written.append(options.html)
     if options.json:
         print(json.dumps(as_data(found, settings), default=str))
@@ -117,6 +117,12 @@ def run(options: argparse.Namespace, settings: Settings, now: datetime) -> int:
 
 
 # ---- counting --------------------------------------------------------------------------------------------------
+
+
+def _write(path: Path, text: str, mode: int = 0o600) -> None:
+    fix = f"name a file in a folder that exists and is writable: mkdir -p {path.absolute().parent}"
+    with as_storage_error(f"cannot write {path.absolute()}", fix):
+        write_atomically(path, text, mode)
 
 
 def read(settings: Settings, now: datetime, days: int) -> Report:
@@ -132,8 +138,8 @@ def count(db: db_manager.Database, settings: Settings, now: datetime, days: int)
     slots = status.read_slots(db, settings, now, max(window, *status.WINDOWS.values()))
     facts = status.read_facts(db, settings, slots, now)
     slots = [slot for slot in slots if slot.start >= now - window]
-    runs, attempts = db.runs_since(now - window), db.attempts_since(now - window)
-    judged, taken, refused = db.candidates_since(now - window)
+    runs, attempts = db.journal.runs_since(now - window), db.journal.attempts_since(now - window)
+    judged, taken, refused = db.journal.candidates_since(now - window)
     return Report(
         now=now,
         days=days,
@@ -141,15 +147,15 @@ def count(db: db_manager.Database, settings: Settings, now: datetime, days: int)
         reasons=health.judge(facts, settings, now),
         slots=slots,
         gaps=gaps(slots, settings.post_interval_minutes),
-        by_day=_by_day(slots, runs, attempts, db.spending_by_day(now - window)),
+        by_day=_by_day(slots, runs, attempts, db.journal.spending_by_day(now - window)),
         measures=_measures(runs, attempts),
         answers=dict(Counter(_answer(a) for a in attempts).most_common()),
         judged=judged,
         taken=taken,
         refused=dict(Counter(refused).most_common()),
         model_failures=sum("model_failed" in r.metrics for r in runs),
-        posts=db.sent_posts(LAST_POSTS),
-        posts_by_status=db.count_by_status(),
+        posts=db.archive.sent_posts(LAST_POSTS),
+        posts_by_status=db.archive.count_by_status(),
     )
 
 

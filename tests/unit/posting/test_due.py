@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from src import config
-from src.db_manager import Hold, Usage
+from src.domain.runs import Hold
+from src.domain.slots import Usage
 from src.domain.answers import RateLimit
 from src.domain.posts import Status
 from src.domain.runs import Exit

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from src.db_manager import Attempt, RunRecord
+from src.domain.runs import Attempt, RunRecord
 from src.domain.posts import Status
 from src.watch.slot_history import NO_RUN, Fate, Gap, Rate, Slot, gaps, rate, slot_history
 

@@ -1,0 +1,154 @@
+"""Reads over all posts: what slot, day and month have used, which texts are taken, and what reports show."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from src.domain.posts import Post, Status
+from src.domain.slots import Usage, slot_of, slot_start
+from src.domain.texts import History, fingerprint
+from src.store.connection import Connection
+from src.store.rows import ON_X, required_time, time_of, to_post
+
+TOPICS_LOOKED_AT = 2000  # of the newest texts: longer ago than these, every topic has waited equally long
+
+
+class Archive:
+    """All posts of one database. Nothing here writes."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def usage(self, slot: str, now: datetime) -> Usage:
+        """Return the slot's state, the time of the last post, and the posts and costs of the last 24 hours and the month.
+
+        Constant time in the number of posts.
+        """
+        # `+status` keeps the planner on the index of sent_at: by status it would read every row ever posted.
+        # A send without X's answer carries our own clock's time: more than a day ahead, that clock was wrong.
+        last = self._db.value(
+            f"SELECT sent_at FROM posts WHERE sent_at IS NOT NULL AND +status IN {ON_X}"  # noqa: S608 (a constant)
+            " AND (tweet_id IS NOT NULL OR sent_at <= ?) ORDER BY sent_at DESC LIMIT 1",
+            now.timestamp() + 86400,
+        )
+        day = now.timestamp() - 86400
+        month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
+        status = self._db.value("SELECT status FROM posts WHERE slot = ?", slot)
+        # The post of this same slot a day ago may be younger than 24 hours by the seconds that its run took longer.
+        yesterday = slot_of(slot_start(slot) - timedelta(days=1), 1)
+        return Usage(
+            slot_status=Status(status) if status else None,
+            last_sent=time_of(last),
+            sent_24h=int(
+                self._db.value(
+                    f"SELECT count(*) FROM posts WHERE sent_at > ? AND +status IN {ON_X}"  # noqa: S608
+                    " AND (slot IS NULL OR slot > ?)",
+                    day,
+                    yesterday,
+                )
+            ),
+            spent_24h=float(self._db.value("SELECT total(usd) FROM spending WHERE at > ?", day)),
+            spent_month=float(self._db.value("SELECT total(usd) FROM spending WHERE at >= ?", month)),
+        )
+
+    def content_history(self, now: datetime, cooldown_days: int) -> History:
+        """Return what a new text must be fresh against.
+
+        Texts and openings are those of the cool-down: a statement may return after it. Statements are looked for as far
+        back as the cool-down and at least a year, so that the longest unused comes first. Which of its texts were sent is
+        asked of the whole history.
+        """
+        recent = self._db.rows(
+            "SELECT content, opening FROM posts WHERE status NOT IN ('expired', 'rejected')"
+            " AND (created_at > ? OR sent_at > ?) ORDER BY id DESC",
+            since := (now - timedelta(days=cooldown_days)).timestamp(),
+            since,
+        )
+        topics = self._db.rows(
+            "SELECT topic FROM posts WHERE status NOT IN ('expired', 'rejected') ORDER BY id DESC LIMIT ?",
+            TOPICS_LOOKED_AT,
+        )
+        used = self._db.rows(
+            "SELECT source_id, max(coalesce(sent_at, created_at)) AS at FROM posts WHERE source_id IS NOT NULL"
+            " AND status NOT IN ('expired', 'rejected') AND (created_at > ? OR sent_at > ?) GROUP BY source_id",
+            since := (now - timedelta(days=max(cooldown_days, 366))).timestamp(),
+            since,
+        )
+        return History(
+            texts=tuple(row["content"] for row in recent),
+            openings=tuple(row["opening"] for row in recent if row["opening"]),
+            topics=tuple(row["topic"] for row in topics if row["topic"]),
+            last_used={row["source_id"]: required_time(row["at"]) for row in used},
+            sent=self.sent_texts(),
+        )
+
+    def sent_texts(self) -> dict[str, frozenset[str]]:
+        """Return the texts of each statement that are or may be on X or wait to go there, over all of history."""
+        texts: dict[str, set[str]] = {}
+        for source_id, content in self._db.rows(
+            "SELECT source_id, content FROM posts WHERE source_id IS NOT NULL AND status NOT IN ('failed', 'expired', 'rejected')"
+        ):
+            texts.setdefault(source_id, set()).add(content)
+        return {source_id: frozenset(contents) for source_id, contents in texts.items()}
+
+    def is_known_text(self, text: str) -> bool:
+        """Tell whether a text with this fingerprint is or may be on X, or waits to go there. One index look-up."""
+        return bool(
+            self._db.value(
+                "SELECT 1 FROM posts WHERE fingerprint = ? AND status NOT IN ('failed', 'expired', 'rejected') LIMIT 1",
+                fingerprint(text),
+            )
+        )
+
+    def history(self, count: int) -> list[Post]:
+        """Return the last `count` posts, newest first."""
+        return [to_post(row) for row in self._db.rows("SELECT * FROM posts ORDER BY id DESC LIMIT ?", count)]
+
+    def sent_posts(self, count: int) -> list[Post]:
+        """Return the last `count` posts that are or may be on X, newest first."""
+        rows = self._db.rows(
+            f"SELECT * FROM posts WHERE sent_at IS NOT NULL AND +status IN {ON_X}"  # noqa: S608 (a constant)
+            " ORDER BY sent_at DESC LIMIT ?",
+            count,
+        )
+        return [to_post(row) for row in rows]
+
+    def slots_since(self, since: datetime) -> dict[str, Status]:
+        """Return the state of each slot's post, for slots that begin at `since` or later."""
+        rows = self._db.rows("SELECT slot, status FROM posts WHERE slot >= ?", slot_of(since, 1))
+        return {row["slot"]: Status(row["status"]) for row in rows}
+
+    def last_tweet(self) -> Post | None:
+        """Return the newest post that is on X."""
+        rows = self._db.rows(
+            "SELECT * FROM posts WHERE sent_at IS NOT NULL AND +status = 'posted' ORDER BY sent_at DESC LIMIT 1"
+        )
+        return to_post(rows[0]) if rows else None
+
+    def last_posted(self) -> datetime | None:
+        """Return when the newest tweet on record was sent."""
+        return time_of(
+            self._db.value(
+                "SELECT sent_at FROM posts WHERE sent_at IS NOT NULL AND +status = 'posted'"
+                " ORDER BY sent_at DESC LIMIT 1"
+            )
+        )
+
+    def oldest_unknown(self) -> datetime | None:
+        """Return when the oldest post with an unknown outcome was sent."""
+        return time_of(
+            self._db.value(
+                "SELECT min(sent_at) FROM posts WHERE status IN ('unknown', 'unconfirmed') AND origin <> 'seed'"
+            )
+        )
+
+    def count_posts(self) -> int:
+        """Count the posts in any state."""
+        return int(self._db.value("SELECT count(*) FROM posts"))
+
+    def count_by_status(self) -> dict[str, int]:
+        """Count the posts in each state."""
+        return {
+            row["status"]: row["posts"]
+            for row in self._db.rows("SELECT status, count(*) AS posts FROM posts GROUP BY status")
+        }

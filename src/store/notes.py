@@ -1,0 +1,106 @@
+"""Values kept between runs: the hold, rate limits, times of the last audit and maintenance."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime
+
+from src.domain.answers import RateLimit
+from src.domain.runs import Hold
+from src.store.connection import Connection
+from src.store.rows import required_time, time_of
+
+
+class Notes:
+    """The values that runs keep for later runs, by name."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def get(self, key: str) -> str | None:
+        """Return the value of an earlier run, None where there is none."""
+        value = self._db.value("SELECT value FROM meta WHERE key = ?", key)
+        return None if value is None else str(value)
+
+    def get_time(self, key: str) -> datetime | None:
+        """Return a value that is a time. None also for a damaged one: no index holds a second copy of these rows."""
+        try:
+            return required_time(float(self.get(key) or "none"))
+        except (ValueError, OverflowError, OSError):
+            return None
+
+    def put(self, **notes: str | None) -> None:
+        """Keep values for later runs; None deletes one."""
+        with self._db.transaction() as db:
+            for key, value in notes.items():
+                put_note(db, key, value)
+
+    def hold(self, kind: str, reason: str, until: datetime | None, fix: str, now: datetime) -> Hold:
+        """Store a hold: no post before `until` (None: only count). The same kind in succession counts up: the breaker."""
+        current = self.current_hold()
+        again = current if current and current.kind == kind else None
+        hold = Hold(kind, reason, until, fix, again.count + 1 if again else 1, again.since if again else now)
+        value = {
+            "kind": kind,
+            "reason": reason,
+            "until": until.timestamp() if until else None,
+            "fix": fix,
+            "count": hold.count,
+            "since": hold.since.timestamp(),
+        }
+        self.put(hold=json.dumps(value))
+        return hold
+
+    def current_hold(self) -> Hold | None:
+        """Return the stored hold, also one whose time is over."""
+        value = self.get("hold")
+        if value is None:
+            return None
+        try:
+            data = json.loads(value)
+            return Hold(
+                data["kind"],
+                data["reason"],
+                time_of(data["until"]),
+                data["fix"],
+                data["count"],
+                required_time(data["since"]),
+            )
+        except (ValueError, KeyError, TypeError, OverflowError, OSError):
+            return None
+
+    def clear_hold(self) -> None:
+        """Delete the hold: X answers normally again."""
+        if self.get("hold") is not None:
+            self.put(hold=None)
+
+    def put_limits(self, limits: Iterable[RateLimit]) -> None:
+        """Store the rate-limit windows that X reported."""
+        self.put(limits=json.dumps([[w.name, w.limit, w.remaining, w.reset.timestamp()] for w in limits]))
+
+    def limits(self) -> tuple[RateLimit, ...]:
+        """Return the rate-limit windows that X reported last."""
+        try:
+            noted = json.loads(self.get("limits") or "[]")
+            return tuple(
+                RateLimit(n, int(limit), int(left), required_time(at)) for n, limit, left, at in noted
+            )
+        except (ValueError, TypeError, OverflowError, OSError):
+            return ()
+
+    def made_at(self) -> datetime | None:
+        """Return when this database was made or taken over from the original program."""
+        return self.get_time("made_at")
+
+
+def put_note(db: sqlite3.Connection, key: str, value: str | None) -> None:
+    """Write one value within the caller's transaction; None deletes it."""
+    if value is None:
+        db.execute("DELETE FROM meta WHERE key = ?", (key,))
+    else:
+        db.execute(
+            "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+            (key, value),
+        )
