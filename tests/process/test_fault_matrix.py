@@ -19,6 +19,8 @@ from src import config, content_generator, db_manager
 from src.domain.errors import StorageError
 from src.model import choose, client
 from src.model.choose import Model
+from src.store import connection
+from src.store.migrate import MIGRATIONS
 from src.system import failpoints, log
 from src.watch import slot_history
 from src.watch.report import measures
@@ -644,7 +646,7 @@ def test_row_34_no_more_disk(world, name, made, status):
 
 def test_row_35_locked(world, monkeypatch):
     """Another program holds the database: exit 75 with words, nothing is sent; let go, the slot gets its post."""
-    monkeypatch.setitem(db_manager._PRAGMAS, "busy_timeout", 100)
+    monkeypatch.setitem(connection.PRAGMAS, "busy_timeout", 100)
     with contextlib.closing(sqlite3.connect(world.database)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StorageError) as caught:
@@ -660,7 +662,7 @@ def test_row_35_locked(world, monkeypatch):
 
 def test_row_35_locked_while_posting(world, monkeypatch):
     """The database is locked just when X's answer should be recorded: exit 75, and the next run finds the post."""
-    monkeypatch.setitem(db_manager._PRAGMAS, "busy_timeout", 100)
+    monkeypatch.setitem(connection.PRAGMAS, "busy_timeout", 100)
     held = []
 
     def lock():
@@ -891,7 +893,7 @@ def test_row_39_killed_before_the_migration_commits(tmp_path):
         assert world.forked("migrate.before_commit:kill") == -9
         assert world.rows("PRAGMA user_version")[0][0] == 0
         assert world.forked() == 0
-        assert world.rows("PRAGMA user_version")[0][0] == len(db_manager.MIGRATIONS)
+        assert world.rows("PRAGMA user_version")[0][0] == len(MIGRATIONS)
         assert list(world.database.parent.glob("*.before-version-*"))
         world.check_promise()
 

@@ -27,6 +27,7 @@ from src.domain.runs import Exit
 from src.domain.slots import slot_of
 from src.domain.texts import Candidate, Draft, Verdict
 from src.model import choose, versions
+from src.store import connection
 from src.system import failpoints
 from src.system.lock import writer_lock
 from src.upkeep import maintenance
@@ -241,7 +242,9 @@ def test_prunes_by_retention_and_never_posts(world):
         assert all(db.archive.is_known_text(f"old TEXT {number}") for number in (0, 2, 3))
         unknown = db.with_status(Status.UNKNOWN)[0]
         with pytest.raises(sqlite3.IntegrityError, match="never sent again"):
-            db._db.execute("UPDATE posts SET attempts = attempts + 1 WHERE id = ?", (unknown.id,))
+            db.connection.sqlite.execute(
+                "UPDATE posts SET attempts = attempts + 1 WHERE id = ?", (unknown.id,)
+            )
     assert maintain(world).data["pruned"] == {"candidates": 0, "runs": 0, "attempts": 0}
 
 
@@ -905,13 +908,13 @@ def test_restore_while_another_program_has_the_database(world):
     before = world.database.read_bytes()
     with contextlib.closing(sqlite3.connect(world.database, isolation_level=None)) as browser:
         browser.execute("BEGIN IMMEDIATE")
-        real = db_manager._PRAGMAS["busy_timeout"]
-        db_manager._PRAGMAS["busy_timeout"] = 50
+        real = connection.PRAGMAS["busy_timeout"]
+        connection.PRAGMAS["busy_timeout"] = 50
         try:
             with pytest.raises(StorageError) as caught:
                 restore(world, backups(world)[0])
         finally:
-            db_manager._PRAGMAS["busy_timeout"] = real
+            connection.PRAGMAS["busy_timeout"] = real
     assert "close it" in caught.value.fix
     assert world.database.read_bytes() == before
 

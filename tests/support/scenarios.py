@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from src import db_manager, twitter_manager
 from src.domain.errors import ProgramError
-from src.system import failpoints
+from src.store import connection
+from src.system import failpoints, lock
 from tests import fake_x
 from tests.fake_x import Fault
 from tests.support.world import World, new_world
@@ -171,7 +171,7 @@ def without_lock() -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         yield True
 
-    twitter_manager.writer_lock = open_door
+    lock.writer_lock = open_door
 
 
 class Halt:
@@ -186,7 +186,7 @@ class Halt:
 
         def set_up() -> None:
             without_lock()
-            db_manager._PRAGMAS["busy_timeout"] = 50  # the other one may stand inside a transaction
+            connection.PRAGMAS["busy_timeout"] = 50  # the other one may stand inside a transaction
             failpoints._plan = Plan(name, stand_still)
 
         self._pid = world.spawn(first=set_up)

@@ -18,7 +18,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from src import db_manager
 from src.domain.errors import StorageError
 from src.domain.runs import Exit
-from src.system import files
 from src.system.log import sanitise
 from src.watch.report import measures as report
 from src.watch.report.page import as_html
@@ -265,15 +264,15 @@ def test_a_file_is_whole_or_as_it_was(tmp_path):
     target, other = tmp_path / "page", tmp_path / "other"
     other.write_text("theirs")
     target.symlink_to(other)
-    files.write_whole(target, "ours")
+    report._write(target, "ours")
     assert (target.read_text(), other.read_text(), target.is_symlink()) == ("ours", "theirs", False)
     with pytest.raises(UnicodeEncodeError):
-        files.write_whole(target, "half \ud800")
+        report._write(target, "half \ud800")
     assert target.read_text() == "ours"
     folder = tmp_path / "folder"
     folder.mkdir()
     with pytest.raises(StorageError) as trouble:
-        files.write_whole(folder, "x")
+        report._write(folder, "x")
     assert trouble.value.exit_code is Exit.IO
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "other", "page"]
 

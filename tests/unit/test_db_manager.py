@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sqlite3
 import stat
 from datetime import UTC, datetime, timedelta
@@ -9,12 +10,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from src import db_manager
-from src.db_manager import MIGRATIONS, Database, empty_database, open_database, open_for_reading
+from src.db_manager import Database, empty_database, locked_database, open_database, open_for_reading
 from src.domain.answers import Outcome, RateLimit, SendResult, Tweet
-from src.domain.errors import InjectedFault, StorageError
-from src.domain.posts import LEGAL_MOVES, Status
+from src.domain.errors import BusyError, InjectedFault, StorageError
+from src.domain.posts import LEGAL_MOVES, MAY_BE_ON_X, Status
 from src.domain.texts import Candidate, Draft, Verdict
+from src.store.backup import newest_post_id
+from src.store.connection import PRAGMAS, prepare, readable_errors
+from src.store.migrate import MIGRATIONS, migrate
+from src.store.rows import ON_X
 from src.system import failpoints
+from src.system.lock import writer_lock
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
 SLOT, NEXT = "2026-11-22T14:00Z", "2026-11-22T15:00Z"
@@ -42,7 +48,7 @@ def posted(tweet_id=2124504924287926272):
 
 
 def raw(db, sql, *values):
-    return db._db.execute(sql, values)
+    return db.connection.sqlite.execute(sql, values)
 
 
 # ---- the life of a post ----------------------------------------------------------------------------------------
@@ -294,7 +300,7 @@ def test_a_long_cooldown_is_remembered(db):
         (timedelta(days=700), 730, True),
     ):
         assert bool(db.archive.content_history(NOW + later, cooldown).last_used) is known
-    db._db.execute("UPDATE posts SET created_at = created_at - 400 * 86400")
+    db.connection.sqlite.execute("UPDATE posts SET created_at = created_at - 400 * 86400")
     assert db.archive.content_history(NOW + timedelta(days=10), 30).last_used
 
 
@@ -396,7 +402,7 @@ def test_notes_that_cannot_be_read(db):
 
 def test_pragmas_are_set_and_read_back(db):
     """Journal DELETE, synchronous EXTRA and the rest really took."""
-    for name, value in db_manager._PRAGMAS.items():
+    for name, value in PRAGMAS.items():
         taken = raw(db, f"PRAGMA {name}").fetchone()
         assert taken is None or str(taken[0]) == str(value), name
     assert raw(db, "PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
@@ -404,7 +410,7 @@ def test_pragmas_are_set_and_read_back(db):
 
 def test_a_pragma_that_does_not_take(tmp_path, monkeypatch):
     """A file system that cannot hold the database safely is refused."""
-    monkeypatch.setitem(db_manager._PRAGMAS, "journal_mode", "nonsense")
+    monkeypatch.setitem(PRAGMAS, "journal_mode", "nonsense")
     with pytest.raises(StorageError, match="refused journal_mode"):
         open_database(tmp_path / "twitter.db", NOW)
 
@@ -518,14 +524,14 @@ def test_a_hurt_index_is_seen(tmp_path):
 def test_damage_found_later_is_told(db):
     """Damage that shows only while working is told as such; the file is set aside by the next start."""
     with pytest.raises(StorageError, match="no such table") as caught:
-        db._rows("SELECT * FROM somewhere")
+        db.connection.rows("SELECT * FROM somewhere")
     assert caught.value.fix
-    with pytest.raises(StorageError) as caught, db_manager._readable_errors(db.path):
+    with pytest.raises(StorageError) as caught, readable_errors(db.connection.path):
         error = sqlite3.DatabaseError("malformed")
         error.sqlite_errorname = "SQLITE_CORRUPT"
         raise error
     assert "set aside" in caught.value.fix
-    with pytest.raises(StorageError, match="schema"), db_manager._readable_errors(db.path):
+    with pytest.raises(StorageError, match="schema"), readable_errors(db.connection.path):
         b"\xbb".decode()
 
 
@@ -610,7 +616,7 @@ def test_two_migrations_at_once(tmp_path):
     first, second = (sqlite3.connect(path, isolation_level=None) for _ in range(2))
     with contextlib.closing(first), contextlib.closing(second):
         for connection in (first, second):
-            db_manager._prepare(connection)
+            prepare(connection)
         real, done = second.execute, []
 
         class Late:
@@ -621,10 +627,10 @@ def test_two_migrations_at_once(tmp_path):
             def execute(self, sql, *values):
                 if sql == "BEGIN IMMEDIATE" and not done:
                     done.append(1)
-                    db_manager._migrate(first, path, NOW, fresh=True)
+                    migrate(first, path, NOW, fresh=True)
                 return real(sql, *values)
 
-        db_manager._migrate(Late(), path, NOW, fresh=True)
+        migrate(Late(), path, NOW, fresh=True)
     with contextlib.closing(open_database(path, NOW)) as db:
         assert db.archive.count_posts() == 0
 
@@ -633,23 +639,23 @@ def test_an_empty_database_in_memory():
     """A dry run on a fresh clone works on a database that never was a file."""
     with contextlib.closing(empty_database(NOW)) as db:
         assert isinstance(db, Database)
-        assert db.path is None
+        assert db.connection.path is None
         assert db.claim(draft(), SLOT, NOW)
 
 
 def test_newest_post_of_another_file(db, tmp_path):
     """The newest post of a file beside ours is read where it can be; a file that is no database has none."""
     post = db.claim(draft(), SLOT, NOW)
-    assert db_manager.newest_post_id(tmp_path / "twitter.db") == post.id
+    assert newest_post_id(tmp_path / "twitter.db") == post.id
     (tmp_path / "other").write_bytes(b"not a database" * 99)
-    assert db_manager.newest_post_id(tmp_path / "other") is None
+    assert newest_post_id(tmp_path / "other") is None
 
 
 @pytest.mark.parametrize("text", ["null", "[1]", '{"a": "x"}', '{"a": null}', '"a"'])
 def test_odd_metrics_are_left_out(db, text):
     """Whatever another program wrote into a run's metrics, the run can be read."""
     db.journal.begin_run("r", "tick", SLOT, "1", NOW)
-    db._db.execute("UPDATE runs SET metrics = ?", (text,))
+    db.connection.sqlite.execute("UPDATE runs SET metrics = ?", (text,))
     assert db.journal.latest_run().metrics == {}
 
 
@@ -672,3 +678,48 @@ def test_a_damaged_file_that_cannot_be_moved(tmp_path):
     with pytest.raises(StorageError, match="cannot use"):
         open_database(path, NOW)
     assert path.read_bytes().startswith(b"not a database")
+
+
+# ---- under the lock --------------------------------------------------------------------------------------------
+
+
+def test_a_locked_database_is_open_and_then_closed(tmp_path):
+    """The lock is held while the database is open; both are given back, and the database is migrated."""
+    path = tmp_path / "twitter.db"
+    with locked_database(path, NOW) as db:
+        assert db.archive.count_posts() == 0
+        with writer_lock(path) as ours:
+            assert not ours
+        with pytest.raises(BusyError, match="another run") as caught, locked_database(path, NOW, fix="wait"):
+            pytest.fail("two writers")
+        assert caught.value.fix == "wait"
+    with pytest.raises(StorageError, match="closed"):
+        db.archive.count_posts()
+    with writer_lock(path) as ours:
+        assert ours
+
+
+def test_an_error_under_the_lock_closes_both(tmp_path):
+    """An error of the block passes, and neither the lock nor the database stays behind."""
+    path = tmp_path / "twitter.db"
+    with pytest.raises(InjectedFault), locked_database(path, NOW) as db:
+        raise InjectedFault
+    with pytest.raises(StorageError, match="closed"):
+        db.archive.count_posts()
+    with locked_database(path, NOW) as db:
+        assert db.archive.count_posts() == 0
+
+
+def test_a_damaged_database_is_set_aside_under_the_lock(tmp_path):
+    """The error passes and the lock is free: the next run can start anew."""
+    path = tmp_path / "twitter.db"
+    path.write_bytes(b"not a database at all" * 99)
+    with pytest.raises(StorageError, match="set aside"), locked_database(path, NOW):
+        pytest.fail("it was opened")
+    with locked_database(path, NOW) as db:
+        assert db.notes.get("cold_start") == "new"
+
+
+def test_the_states_in_sql_are_those_of_the_vocabulary():
+    """The list of states that may be on X is built from the one set in `domain/posts`."""
+    assert set(re.findall(r"'(\w+)'", ON_X)) == {str(state) for state in MAY_BE_ON_X}

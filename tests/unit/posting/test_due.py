@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from src import config
-from src.domain.runs import Hold
-from src.domain.slots import Usage
 from src.domain.answers import RateLimit
 from src.domain.posts import Status
-from src.domain.runs import Exit
+from src.domain.runs import Exit, Hold
+from src.domain.slots import Usage
 from src.posting.due import hold_until, not_due
 from tests.support.world import START
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from src.domain.runs import Attempt, RunRecord
 from src.domain.posts import Status
+from src.domain.runs import Attempt, RunRecord
 from src.watch.slot_history import NO_RUN, Fate, Gap, Rate, Slot, gaps, rate, slot_history
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
