@@ -1,9 +1,9 @@
 """The life of a post in the database, and opening the database.
 
-A text is *claimed* for a slot (`pending`, committed), then the *intent* to send is recorded (`sending`, committed)
-before the first byte leaves; *settle* records what came back. Each step is one `BEGIN IMMEDIATE` transaction with a
-compare-and-swap, so it holds even without the process lock. With the lock held, a `sending` row can only be the trace
-of a dead run: `recover` makes it `unknown`.
+A text is *claimed* for a slot (`pending`, committed), then the *intent* to send is recorded (`sending`,
+committed) before the first byte leaves; *settle* records what came back. Each step is one `BEGIN IMMEDIATE`
+transaction with a compare-and-swap, so it holds even without the process lock. With the lock held, a
+`sending` row can only be the trace of a dead run: `recover` makes it `unknown`.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Database:
     def recover(self, slot: str) -> list[Post]:
         """Adopt what dead runs left and return the posts that became `unknown`. Call with the lock held.
 
-        `sending` becomes `unknown`: its sender is dead. A `pending` text of another slot was provably not sent: one that
-        a person approved goes back to the queue, others expire.
+        `sending` becomes `unknown`: its sender is dead. A `pending` text of another slot was provably not
+        sent: one that a person approved goes back to the queue, others expire.
         """
         if not self.connection.value("SELECT 1 FROM posts WHERE status IN ('sending', 'pending') LIMIT 1"):
             return []
@@ -80,7 +80,8 @@ class Database:
         try:
             with self.connection.transaction("claim") as db:
                 cursor = db.execute(
-                    "INSERT INTO posts(content, status, slot, fingerprint, origin, source_id, topic, opening, created_at)"
+                    "INSERT INTO posts(content, status, slot, fingerprint, origin, source_id, topic,"
+                    " opening, created_at)"
                     " VALUES (?, 'pending', ?, ?, ?, ?, ?, ?, ?)",
                     (
                         draft.content,
@@ -98,9 +99,10 @@ class Database:
         return self.post(int(cursor.lastrowid or 0))
 
     def claim_approved(self, slot: str) -> Post | None:
-        """Claim the slot for the oldest approved draft whose text is not taken. Return None without one, or if the slot is taken."""
+        """Claim the slot for the oldest approved draft with a text not taken. Return None if that fails."""
         post_id = self.connection.value(
-            f"SELECT id FROM posts AS mine WHERE status = 'approved' AND NOT EXISTS (SELECT 1 FROM posts"  # noqa: S608
+            f"SELECT id FROM posts AS mine WHERE status = 'approved' AND NOT EXISTS (SELECT 1"  # noqa: S608
+            " FROM posts"
             f" WHERE fingerprint = mine.fingerprint AND (status = 'pending' OR status IN {ON_X}))"
             " ORDER BY approved_at, id LIMIT 1"
         )
@@ -122,7 +124,7 @@ class Database:
         return to_post(rows[0]) if rows else None
 
     def begin_send(self, post: Post, run_id: str, now: datetime) -> int | None:
-        """Record the intent to send, the last write before the first byte leaves, and return the attempt's id.
+        """Record the intent to send, the last write before the first byte, and return the attempt's id.
 
         None means that another process has the post. `since_id` keeps the newest tweet known before the send.
         """
@@ -171,7 +173,8 @@ class Database:
             changed = db.execute(
                 "UPDATE posts SET status = ?, tweet_id = ?, posted_at = ?, error_message = ?, duplicate = ?,"
                 " verified_at = ?, slot = CASE WHEN ? THEN NULL ELSE slot END,"
-                " sent_at = CASE WHEN ? THEN NULL ELSE coalesce(?, sent_at) END WHERE id = ? AND status = 'sending'",
+                " sent_at = CASE WHEN ? THEN NULL ELSE coalesce(?, sent_at) END WHERE id = ? AND status ="
+                " 'sending'",
                 (
                     status,
                     result.tweet_id if made else None,
@@ -195,13 +198,16 @@ class Database:
         return self.post(post.id)
 
     def confirm_posted(self, post: Post, tweet: Tweet, resolved_by: str, now: datetime) -> bool:
-        """Record that the tweet was found: `posted`, with its slot. Return False if the tweet belongs to another post."""
+        """Record that the tweet was found: `posted`. Return False if the tweet belongs to another post."""
         try:
             with self.connection.transaction() as db:
                 changed = db.execute(
-                    "UPDATE posts SET status = 'posted', tweet_id = ?, posted_at = ?, sent_at = ?, error_message = NULL,"
-                    " resolved_by = ?, verified_at = ?, slot = coalesce(slot, (SELECT a.slot FROM attempts a WHERE a.post_id = posts.id"
-                    " AND NOT EXISTS (SELECT 1 FROM posts p WHERE p.slot = a.slot) ORDER BY a.id DESC LIMIT 1))"
+                    "UPDATE posts SET status = 'posted', tweet_id = ?, posted_at = ?, sent_at = ?,"
+                    " error_message = NULL,"
+                    " resolved_by = ?, verified_at = ?, slot = coalesce(slot, (SELECT a.slot FROM attempts a"
+                    " WHERE a.post_id = posts.id"
+                    " AND NOT EXISTS (SELECT 1 FROM posts p WHERE p.slot = a.slot) ORDER BY a.id DESC LIMIT"
+                    " 1))"
                     " WHERE id = ? AND status IN ('unknown', 'unconfirmed', 'failed', 'pending', 'expired')",
                     (tweet.id, iso(tweet.at), tweet.at.timestamp(), resolved_by, now.timestamp(), post.id),
                 ).rowcount
@@ -213,13 +219,14 @@ class Database:
         """Count a healthy read that did not show the tweet, and keep the time of the first one."""
         with self.connection.transaction() as db:
             db.execute(
-                "UPDATE posts SET absent = absent + 1, absent_at = coalesce(absent_at, ?) WHERE id = ? AND status = 'unknown'",
+                "UPDATE posts SET absent = absent + 1, absent_at = coalesce(absent_at, ?) WHERE id = ? AND"
+                " status = 'unknown'",
                 (now.timestamp(), post.id),
             )
         return self.post(post.id)
 
     def prove_absent(self, post: Post, resolved_by: str, *, free_slot: bool) -> None:
-        """Record that it is not on X: `failed`. The slot stays used unless X said that nothing was made (`free_slot`)."""
+        """Record that it is not on X: `failed`. `free_slot`: X said so itself, another text may follow."""
         with self.connection.transaction() as db:
             db.execute(
                 "UPDATE posts SET status = 'failed', resolved_by = ?, error_message = 'not on the timeline',"
@@ -229,19 +236,20 @@ class Database:
             )
 
     def give_up(self, post: Post) -> None:
-        """Record that it was neither found nor proven absent in time: `unconfirmed`, which counts as posted."""
+        """Record that it was not found or proven absent in time: `unconfirmed`, which counts as posted."""
         with self.connection.transaction() as db:
             db.execute(
                 "UPDATE posts SET status = 'unconfirmed' WHERE id = ? AND status = 'unknown'", (post.id,)
             )
 
-    # ---- drafts, which a person decides on -------------------------------------------------------------------
+    # ---- drafts, which a person decides on -----------------------------------------------------------------
 
     def add_draft(self, draft: Draft, now: datetime) -> Post:
         """Keep a text for a person to review."""
         with self.connection.transaction() as db:
             cursor = db.execute(
-                "INSERT INTO posts(content, status, fingerprint, origin, source_id, topic, opening, created_at)"
+                "INSERT INTO posts(content, status, fingerprint, origin, source_id, topic, opening,"
+                " created_at)"
                 " VALUES (?, 'draft', ?, ?, ?, ?, ?, ?)",
                 (
                     draft.content,
@@ -270,9 +278,10 @@ class Database:
         )
 
     def edit(self, post: Post, content: str) -> bool:
-        """Replace the text of a draft by a person's; it must be approved (again). Return False if it is not a draft."""
+        """Replace a draft's text; it must then be approved (again). Return False if it is not a draft."""
         return self._move(
-            "UPDATE posts SET content = ?, fingerprint = ?, origin = 'person', opening = NULL, status = 'draft',"
+            "UPDATE posts SET content = ?, fingerprint = ?, origin = 'person', opening = NULL, status ="
+            " 'draft',"
             " approved_at = NULL WHERE id = ? AND status IN ('draft', 'approved')",
             content,
             fingerprint(content),
@@ -283,7 +292,7 @@ class Database:
         with self.connection.transaction() as db:
             return db.execute(sql, values).rowcount == 1
 
-    # ---- single posts ----------------------------------------------------------------------------------------
+    # ---- single posts --------------------------------------------------------------------------------------
 
     def post(self, post_id: int) -> Post:
         """Return a post by its id. Raises `StorageError` if there is none."""
@@ -317,8 +326,9 @@ class Database:
 def open_database(path: Path, now: datetime, *, set_aside: bool = True) -> Database:
     """Open (making it if need be), check and migrate the database. Raises `StorageError`.
 
-    A damaged file is set aside under a name that says so and left as it is; without `set_aside` it stays where it
-    is. `cold_start` in `meta` tells the tick that this file is new: it must import the account's tweets first.
+    A damaged file is set aside under a name that says so and left as it is; without `set_aside` it stays
+    where it is. `cold_start` in `meta` tells the tick that this file is new: it must import the account's
+    tweets first.
     """
     try:
         return Database(_open(path, now))
@@ -346,7 +356,7 @@ def _open(path: Path, now: datetime) -> Connection:
 
 @contextlib.contextmanager
 def locked_database(path: Path, now: datetime, *, fix: str = "wait for it to end") -> Iterator[Database]:
-    """Take the writer lock, open the database under it, and close both. Raises `BusyError` with `fix`, `StorageError`."""
+    """Open the database under the writer lock; close both. Raises `BusyError` with `fix`, `StorageError`."""
     with sole_writer(path, fix=fix), contextlib.closing(open_database(path, now)) as db:
         yield db
 

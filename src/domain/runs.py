@@ -1,4 +1,4 @@
-"""How a run ends, and what the journal keeps of it: exit codes, results, attempts, and the hold between runs."""
+"""How a run ends and what is kept of it: exit codes, results, attempts, and the hold between runs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One request to post and X's answer: `outcome` as in `answers.Outcome`, `http_status` None where X gave none."""
+    """One request to post and X's answer. `outcome` is one of `answers.Outcome`; no answer has no status."""
 
     slot: str
     started: datetime
@@ -62,7 +62,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A reason not to post before `until` (UTC; None: no wait), the fix, and how many times in succession it came.
+    """A reason not to post before `until` (UTC; None: no wait), and how many times in succession it came.
 
     `kind` is "blocked" (account, app or money: a person has to act) or "wait" (it passes by itself).
     """

@@ -10,7 +10,7 @@ from src.domain.posts import Status
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What decides whether a post is due. Money in US dollars; `last_sent` is X's own time where X gave an id."""
+    """The use of slot, day and month. Money in US dollars; `last_sent` is X's own time where X gave an id."""
 
     slot_status: Status | None
     last_sent: datetime | None
@@ -20,7 +20,7 @@ class Usage:
 
 
 def slot_of(now: datetime, minutes: int) -> str:
-    """Return the slot of `now`, named by its start: `2026-11-22T14:00Z`. Slots count from the Unix epoch in UTC."""
+    """Return the slot of `now`, named by its start: `2026-11-22T14:00Z`. Slots count from the Unix epoch."""
     length = minutes * 60
     start = int(now.timestamp()) // length * length
     return datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%dT%H:%MZ")

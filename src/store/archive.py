@@ -20,21 +20,22 @@ class Archive:
         self._db = connection
 
     def usage(self, slot: str, now: datetime) -> Usage:
-        """Return the slot's state, the time of the last post, and the posts and costs of the last 24 hours and the month.
+        """Return the slot's state, the last post's time, and the posts and costs of a day and the month.
 
         Constant time in the number of posts.
         """
         # `+status` keeps the planner on the index of sent_at: by status it would read every row ever posted.
         # A send without X's answer carries our own clock's time: more than a day ahead, that clock was wrong.
         last = self._db.value(
-            f"SELECT sent_at FROM posts WHERE sent_at IS NOT NULL AND +status IN {ON_X}"  # noqa: S608 (a constant)
+            f"SELECT sent_at FROM posts WHERE sent_at IS NOT NULL AND +status IN"  # noqa: S608 (a constant)
+            f" {ON_X}"
             " AND (tweet_id IS NOT NULL OR sent_at <= ?) ORDER BY sent_at DESC LIMIT 1",
             now.timestamp() + 86400,
         )
         day = now.timestamp() - 86400
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
         status = self._db.value("SELECT status FROM posts WHERE slot = ?", slot)
-        # The post of this same slot a day ago may be younger than 24 hours by the seconds that its run took longer.
+        # The post of this slot a day ago may be younger than 24 hours by the seconds its run took longer.
         yesterday = slot_of(slot_start(slot) - timedelta(days=1), 1)
         return Usage(
             slot_status=Status(status) if status else None,
@@ -54,9 +55,9 @@ class Archive:
     def content_history(self, now: datetime, cooldown_days: int) -> History:
         """Return what a new text must be fresh against.
 
-        Texts and openings are those of the cool-down: a statement may return after it. Statements are looked for as far
-        back as the cool-down and at least a year, so that the longest unused comes first. Which of its texts were sent is
-        asked of the whole history.
+        Texts and openings are those of the cool-down: a statement may return after it. Statements are
+        looked for as far back as the cool-down and at least a year, so that the longest unused comes first.
+        Which of its texts were sent is asked of the whole history.
         """
         recent = self._db.rows(
             "SELECT content, opening FROM posts WHERE status NOT IN ('expired', 'rejected')"
@@ -69,8 +70,10 @@ class Archive:
             TOPICS_LOOKED_AT,
         )
         used = self._db.rows(
-            "SELECT source_id, max(coalesce(sent_at, created_at)) AS at FROM posts WHERE source_id IS NOT NULL"
-            " AND status NOT IN ('expired', 'rejected') AND (created_at > ? OR sent_at > ?) GROUP BY source_id",
+            "SELECT source_id, max(coalesce(sent_at, created_at)) AS at FROM posts WHERE source_id IS NOT"
+            " NULL"
+            " AND status NOT IN ('expired', 'rejected') AND (created_at > ? OR sent_at > ?) GROUP BY"
+            " source_id",
             since := (now - timedelta(days=max(cooldown_days, 366))).timestamp(),
             since,
         )
@@ -83,19 +86,21 @@ class Archive:
         )
 
     def sent_texts(self) -> dict[str, frozenset[str]]:
-        """Return the texts of each statement that are or may be on X or wait to go there, over all of history."""
+        """Return the texts of each statement that are or may be on X or wait for it, over all of history."""
         texts: dict[str, set[str]] = {}
         for source_id, content in self._db.rows(
-            "SELECT source_id, content FROM posts WHERE source_id IS NOT NULL AND status NOT IN ('failed', 'expired', 'rejected')"
+            "SELECT source_id, content FROM posts WHERE source_id IS NOT NULL AND status NOT IN ('failed',"
+            " 'expired', 'rejected')"
         ):
             texts.setdefault(source_id, set()).add(content)
         return {source_id: frozenset(contents) for source_id, contents in texts.items()}
 
     def is_known_text(self, text: str) -> bool:
-        """Tell whether a text with this fingerprint is or may be on X, or waits to go there. One index look-up."""
+        """Tell whether a text with this fingerprint is or may be on X, or waits for it. One index look-up."""
         return bool(
             self._db.value(
-                "SELECT 1 FROM posts WHERE fingerprint = ? AND status NOT IN ('failed', 'expired', 'rejected') LIMIT 1",
+                "SELECT 1 FROM posts WHERE fingerprint = ? AND status NOT IN ('failed', 'expired',"
+                " 'rejected') LIMIT 1",
                 fingerprint(text),
             )
         )
@@ -121,7 +126,8 @@ class Archive:
     def last_tweet(self) -> Post | None:
         """Return the newest post that is on X."""
         rows = self._db.rows(
-            "SELECT * FROM posts WHERE sent_at IS NOT NULL AND +status = 'posted' ORDER BY sent_at DESC LIMIT 1"
+            "SELECT * FROM posts WHERE sent_at IS NOT NULL AND +status = 'posted' ORDER BY sent_at DESC"
+            " LIMIT 1"
         )
         return to_post(rows[0]) if rows else None
 
@@ -138,7 +144,8 @@ class Archive:
         """Return when the oldest post with an unknown outcome was sent."""
         return time_of(
             self._db.value(
-                "SELECT min(sent_at) FROM posts WHERE status IN ('unknown', 'unconfirmed') AND origin <> 'seed'"
+                "SELECT min(sent_at) FROM posts WHERE status IN ('unknown', 'unconfirmed') AND origin <>"
+                " 'seed'"
             )
         )
 

@@ -18,7 +18,7 @@ from src.system.files import create_private, sync_file
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The contents of a database file in numbers: schema version, rows of each table, newest post (id, status, tweet id)."""
+    """A database file in numbers: schema version, rows of each table, newest post (id, status, tweet id)."""
 
     version: int
     rows: dict[str, int]
@@ -38,7 +38,7 @@ class Backup:
         self.path = path
 
     def write(self) -> Contents:
-        """Write a compact copy, sync it, open it, compare it, and return what it holds. Raises `StorageError`.
+        """Write a compact copy, sync it, compare it, and return what it holds. Raises `StorageError`.
 
         Call with the lock held: then nothing changes between the copy and the comparison.
         """
@@ -78,7 +78,7 @@ def contents(connection: Connection) -> Contents:
 
 
 def read_contents(path: Path) -> Contents:
-    """Check a database file without writing to it, and count it. Raises `StorageError` if it is damaged or not ours."""
+    """Check and count a database file without writing. Raises `StorageError` if damaged or not ours."""
     with readable_errors(path), contextlib.closing(read_only(path)) as connection:
         prepare(connection)
         ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
@@ -113,16 +113,17 @@ def _count(db: sqlite3.Connection) -> Contents:
     newest = db.execute("SELECT id, status, tweet_id FROM posts ORDER BY id DESC LIMIT 1").fetchone()
     return Contents(
         db.execute("PRAGMA user_version").fetchone()[0],
-        {table: db.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0] for table in tables},  # noqa: S608 (names from the schema)
+        {t: db.execute(f'SELECT count(*) FROM "{t}"').fetchone()[0] for t in tables},  # noqa: S608 (the schema's)
         tuple(newest) if newest else None,
     )
 
 
 def prepare_restored(source: Path, target: Path, now: datetime) -> dict[str, int]:
-    """Copy a checked backup to a new file that the next run can use. Raises `StorageError`; the source is not changed.
+    """Copy a checked backup to a new file that the next run can use. Raises `StorageError`.
 
-    What waited when the backup was made may have gone out since: a frozen text expires, an approved draft must be
-    approved again; how many of each is returned. `cold_start` makes the next run read the account's tweets first.
+    The source is not changed.     What waited when the backup was made may have gone out since: a frozen
+    text expires, an approved draft must be approved again; how many of each is returned. `cold_start` makes
+    the next run read the account's tweets first.
     """
     create_private(target)
     with readable_errors(target), contextlib.closing(connect(target)) as copy:

@@ -28,7 +28,7 @@ PRAGMAS = {
 
 
 class Connection:
-    """One open database, shared by all classes that read or write it. `path` is None for a database in memory."""
+    """One open database, shared by all classes that read or write it. `path` is None for one in memory."""
 
     def __init__(self, sqlite: sqlite3.Connection, path: Path | None) -> None:
         self.sqlite = sqlite
@@ -40,7 +40,7 @@ class Connection:
 
     @contextlib.contextmanager
     def transaction(self, step: str = "") -> Iterator[sqlite3.Connection]:
-        """Commit the block's statements together, or none of them. `step` names the failpoints around the commit."""
+        """Commit all statements of the block or none. `step` names the failpoints around the commit."""
         with readable_errors(self.path):
             self.sqlite.execute("BEGIN IMMEDIATE")
             try:
@@ -68,7 +68,7 @@ class Connection:
 
 @contextlib.contextmanager
 def readable_errors(path: Path | None) -> Iterator[None]:
-    """Raise an error of SQLite as a `StorageError` with a fix. Integrity errors pass: callers read them as answers."""
+    """Raise an error of SQLite as a `StorageError` with a fix. Integrity errors pass: they are answers."""
     try:
         yield
     except sqlite3.IntegrityError:
@@ -121,7 +121,7 @@ def connect_memory() -> sqlite3.Connection:
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Add to a new connection what the program's SQL needs: columns by name, and the function `fingerprint`."""
+    """Add to a new connection what the SQL needs: columns by name, and the function `fingerprint`."""
     connection.row_factory = sqlite3.Row
     connection.create_function("fingerprint", 1, fingerprint, deterministic=True)  # the migration of old rows
 
@@ -132,7 +132,7 @@ def read_only(path: Path) -> sqlite3.Connection:
 
 
 def settle_journal(path: Path) -> bool:
-    """Let SQLite roll back what a dead run left in the journal. Return False if the file is too damaged for that."""
+    """Let SQLite roll back what a dead run left in the journal. Return False if the damage forbids it."""
     try:
         with readable_errors(path), contextlib.closing(connect(path)) as db:
             db.execute("BEGIN IMMEDIATE")

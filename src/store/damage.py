@@ -30,7 +30,7 @@ def was_lost(path: Path) -> bool:
 
 
 def set_aside(path: Path, now: datetime, why: str) -> NoReturn:
-    """Rename a damaged database and its side files, never delete them, and raise `StorageError` with the new name."""
+    """Rename a damaged database with its side files, and raise `StorageError`. Nothing is ever deleted."""
     target = path.with_name(f"{path.name}.damaged-{now:%Y%m%dT%H%M%S}")
     with contextlib.suppress(OSError):
         path.chmod(0o600)

@@ -42,7 +42,8 @@ class Journal:
         """Record how a run ended and what it measured."""
         with self._db.transaction() as db:
             db.execute(
-                "UPDATE runs SET finished = ?, exit_code = ?, outcome = ?, message = ?, metrics = ? WHERE run_id = ?",
+                "UPDATE runs SET finished = ?, exit_code = ?, outcome = ?, message = ?, metrics = ? WHERE"
+                " run_id = ?",
                 (now.timestamp(), exit_code, outcome, message, json.dumps(dict(metrics)), run_id),
             )
 
@@ -70,7 +71,8 @@ class Journal:
     def model_failures_in_a_row(self, most: int = 100) -> int:
         """Count the latest consecutive ticks that asked the model for a text and got none."""
         rows = self._db.rows(
-            "SELECT metrics FROM runs WHERE finished IS NOT NULL AND command = 'tick' ORDER BY id DESC LIMIT ?",
+            "SELECT metrics FROM runs WHERE finished IS NOT NULL AND command = 'tick' ORDER BY id DESC LIMIT"
+            " ?",
             most,
         )
         asked = (
@@ -79,7 +81,7 @@ class Journal:
         return sum(1 for _ in itertools.takewhile(lambda metrics: "model_failed" in metrics, asked))
 
     def was_refused(self, post: Post) -> bool:
-        """Tell whether X refused the last attempt in a way that leaves the text to be sent again (a limit, a block)."""
+        """Tell whether X refused the last attempt but not its text (a limit, a block), to be sent again."""
         outcome = self._db.value(
             "SELECT outcome FROM attempts WHERE post_id = ? AND kind = 'post' ORDER BY id DESC LIMIT 1",
             post.id,

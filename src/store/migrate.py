@@ -1,4 +1,4 @@
-"""Migrations: the ordered files that bring a database to the schema of this program, and the schema's version."""
+"""Migrations: ordered files that bring a database to the schema of this program, and its version."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ def migrate(
 ) -> None:
     """Run the migrations that are missing, in one transaction; the version is read again under its lock.
 
-    `fresh` says that the file is new. A new database, or one of the original program, gets the note `cold_start`: the
-    next run reads the account's tweets first. `backup` keeps a copy of the file as it was.
+    `fresh` says that the file is new. A new database, or one of the original program, gets the note
+    `cold_start`: the next run reads the account's tweets first. `backup` keeps a copy of the file as it
+    was.
     """
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == len(MIGRATIONS):

@@ -25,7 +25,7 @@ class Notes:
         return None if value is None else str(value)
 
     def get_time(self, key: str) -> datetime | None:
-        """Return a value that is a time. None also for a damaged one: no index holds a second copy of these rows."""
+        """Return a value that is a time. None also for a damaged one: these rows have no copy in an index."""
         try:
             return required_time(float(self.get(key) or "none"))
         except (ValueError, OverflowError, OSError):
@@ -38,7 +38,7 @@ class Notes:
                 put_note(db, key, value)
 
     def hold(self, kind: str, reason: str, until: datetime | None, fix: str, now: datetime) -> Hold:
-        """Store a hold: no post before `until` (None: only count). The same kind in succession counts up: the breaker."""
+        """Store a hold until a time (None: only count). The same kind again counts up: the breaker."""
         current = self.current_hold()
         again = current if current and current.kind == kind else None
         hold = Hold(kind, reason, until, fix, again.count + 1 if again else 1, again.since if again else now)
@@ -101,6 +101,7 @@ def put_note(db: sqlite3.Connection, key: str, value: str | None) -> None:
         db.execute("DELETE FROM meta WHERE key = ?", (key,))
     else:
         db.execute(
-            "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+            "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value ="
+            " excluded.value",
             (key, value),
         )

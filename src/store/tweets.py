@@ -1,4 +1,4 @@
-"""The tweets of the account: which are on record, which a read of the timeline showed, and those made elsewhere."""
+"""The tweets of the account: those on record, those that a read showed, and those made elsewhere."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ class Tweets:
         """Return the newest tweet sent up to `moment` that is not known to be missing on X, 0 for none."""
         return int(
             self._db.value(
-                "SELECT tweet_id FROM posts WHERE sent_at <= ? AND tweet_id IS NOT NULL AND vanished_at IS NULL"
+                "SELECT tweet_id FROM posts WHERE sent_at <= ? AND tweet_id IS NOT NULL AND vanished_at IS"
+                " NULL"
                 " ORDER BY sent_at DESC LIMIT 1",
                 moment.timestamp(),
             )
@@ -56,9 +57,10 @@ class Tweets:
         )
 
     def lost_post(self, text: str) -> Post | None:
-        """Return the newest post with this text that was sent and given up (`failed`, `expired` or `unconfirmed`)."""
+        """Return the newest post with this text that was sent and given up, None if there is none."""
         rows = self._db.rows(
-            "SELECT * FROM posts WHERE fingerprint = ? AND status IN ('failed', 'expired', 'unconfirmed') AND attempts > 0"
+            "SELECT * FROM posts WHERE fingerprint = ? AND status IN ('failed', 'expired', 'unconfirmed')"
+            " AND attempts > 0"
             " ORDER BY id DESC LIMIT 1",
             fingerprint(html.unescape(text)),
         )
@@ -67,11 +69,12 @@ class Tweets:
     def import_tweets(
         self, tweets: Iterable[Tweet], now: datetime, *, slot_minutes: int | None = None, usd: float = 0.0
     ) -> int:
-        """Record tweets of the account that no row holds (a cold start, a person's tweet) and return how many were new.
+        """Record the tweets that no row holds (a cold start, a person's tweet). Return how many were new.
 
-        A row of the original program with the same text gets its tweet id instead. With `slot_minutes` (a cold
-        start: nobody knows any more which were ours) each tweet also takes its slot where that is free. `usd` is
-        what each is entered with in the ledger: after a restore, what was spent since the backup counts again.
+        A row of the original program with the same text gets its tweet id instead. With `slot_minutes` (a
+        cold start: nobody knows any more which were ours) each tweet also takes its slot where that is
+        free. `usd` is what each is entered with in the ledger: after a restore, what was spent since the
+        backup counts again.
         """
         added = 0
         with self._db.transaction() as db:
@@ -99,14 +102,15 @@ class Tweets:
                 if slot and db.execute("SELECT 1 FROM posts WHERE slot = ?", (slot,)).fetchone():
                     slot = None
                 db.execute(
-                    "INSERT INTO posts(content, status, slot, fingerprint, origin, tweet_id, posted_at, sent_at,"
+                    "INSERT INTO posts(content, status, slot, fingerprint, origin, tweet_id, posted_at,"
+                    " sent_at,"
                     " verified_at, created_at) VALUES (?, 'posted', ?, ?, 'import', ?, ?, ?, ?, ?)",
                     (html.unescape(tweet.text), slot, mark, tweet.id, *times, now.timestamp()),
                 )
         return added
 
     def stamp_seen(self, shown: Iterable[int], gone: Iterable[int], now: datetime) -> None:
-        """Stamp `verified_at` on the posts a healthy read showed and `vanished_at` on those it should have shown."""
+        """Stamp `verified_at` on posts that a healthy read showed, `vanished_at` on those that it lacked."""
         with self._db.transaction() as db:
             for tweet_id in shown:
                 db.execute(

@@ -1,4 +1,4 @@
-"""Files on disk: written whole or not at all, private where they hold secrets, and synced before they count."""
+"""Files on disk: written whole or not at all, private where they hold secrets, synced before they count."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from src.domain.errors import ConfigError, StorageError
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-# ---- whole or not at all ---------------------------------------------------------------------------------------
+# ---- whole or not at all -----------------------------------------------------------------------------------
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
@@ -29,8 +29,8 @@ def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
 def replacing(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
     """Open a new file that takes the place of `path` at the end of the block, synced. Raises `OSError`.
 
-    Readers see the old file or the new one, whenever they look. A link in the place of the file is replaced, not
-    followed. When the block fails, the new file is removed.
+    Readers see the old file or the new one, whenever they look. A link in the place of the file is
+    replaced, not followed. When the block fails, the new file is removed.
     """
     path = path.expanduser().absolute()
     new = unfinished(path)
@@ -47,7 +47,7 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
 
 
 def unfinished(path: Path) -> Path:
-    """Return a new name beside `path` for its unfinished version; nobody can guess it, and `maintain` removes old ones."""
+    """Return an unguessable name beside `path` for its unfinished version. `maintain` removes old ones."""
     return path.with_name(f".{path.name}.{secrets.randbits(64)}")
 
 
@@ -75,11 +75,11 @@ def _sync(path: Path, flags: int) -> None:
         os.close(descriptor)
 
 
-# ---- private files ---------------------------------------------------------------------------------------------
+# ---- private files -----------------------------------------------------------------------------------------
 
 
 def create_private(path: Path) -> bool:
-    """Create an empty file of mode 0600, its folder too (0700). Return False if it exists. Raises `StorageError`."""
+    """Create an empty file (0600) and its folder (0700). Return False if it exists. Raises `StorageError`."""
     fix = f"make the folder writable: chmod u+wx {path.parent}"
     with as_storage_error(f"cannot make {path}", fix):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -109,11 +109,11 @@ def read_private(path: Path) -> str:
         return file.read()
 
 
-# ---- room taken in advance -------------------------------------------------------------------------------------
+# ---- room taken in advance ---------------------------------------------------------------------------------
 
 
 def reserve(path: Path, size: int) -> None:
-    """Create a private file of `size` blanks on the disk, to be filled by `fill`. Raises `OSError`; then nothing remains."""
+    """Create a private file of `size` blanks on the disk, for `fill`. Raises `OSError` and leaves nothing."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.unlink(missing_ok=True)
@@ -140,7 +140,7 @@ def fill(path: Path, data: bytes) -> None:
         os.close(descriptor)
 
 
-# ---- errors ----------------------------------------------------------------------------------------------------
+# ---- errors ------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Locks of the kernel, which frees them whatever kills the holder: one writer per database, one model in memory."""
+"""Locks that the kernel frees whatever kills the holder: one writer per database, one model in memory."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def sole_writer(
     sleep: Callable[[float], None] = time.sleep,
     fix: str = "wait for it to end",
 ) -> Iterator[None]:
-    """Hold the writer lock, waiting up to `wait` seconds for another run to end. Raises `BusyError` with `fix`."""
+    """Hold the writer lock; wait up to `wait` seconds for another run. Raises `BusyError` with `fix`."""
     waited = 0.0
     while True:
         with writer_lock(path) as ours:
@@ -68,9 +68,9 @@ def sole_writer(
 def model_turn(models_dir: Path, seconds: float) -> Iterator[bool]:
     """Wait at most `seconds` for the turn of this process to load a model, and yield whether it came.
 
-    Accounts that share a model store start in the same minute; their models side by side would not fit into memory.
-    The lock is on the folder itself, so that a read-only store can be shared too. Where there is no such folder, or
-    its file system has no locks, nobody waits.
+    Accounts that share a model store start in the same minute; their models side by side would not fit into
+    memory. The lock is on the folder itself, so that a read-only store can be shared too. Where there is no
+    such folder, or its file system has no locks, nobody waits.
     """
     try:
         descriptor = os.open(models_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

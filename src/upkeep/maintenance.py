@@ -1,8 +1,9 @@
-"""Upkeep: `maintain` looks after the database, its backups and the folders; `restore` puts a backup in its place.
+"""Upkeep: `maintain` checks, backs up and prunes; `restore` puts a backup in the place of the database.
 
-`maintain` takes the writer's lock, so no tick runs meanwhile, and does nothing that a kill could leave half done: a
-backup gets its name only when it has been opened and compared, and older ones go only after that. `restore` keeps
-the database it replaces, and what was tweeted since the backup comes back from the timeline, at the next run.
+`maintain` takes the writer's lock, so no tick runs meanwhile, and does nothing that a kill could leave half
+done: a backup gets its name only when it has been opened and compared, and older ones go only after that.
+`restore` keeps the database it replaces, and what was tweeted since the backup comes back from the
+timeline, at the next run.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ _SIDE_FILES = ("-journal", "-wal", "-shm")
 
 @dataclass(slots=True)
 class Report:
-    """What a run of `maintain` did and found: a sentence for each part, figures for programs, and the trouble, if any."""
+    """The result of `maintain`: a sentence for each part, figures for programs, and the error, if any."""
 
     words: dict[str, str] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
@@ -68,11 +69,11 @@ class Report:
         return "\n".join(f"{name:<9} {says}" for name, says in self.words.items())
 
 
-# ---- maintain --------------------------------------------------------------------------------------------------
+# ---- maintain ----------------------------------------------------------------------------------------------
 
 
 def maintain(settings: Settings, clock: Clock, run_id: str) -> Report:
-    """Look after everything. Safe at any time and as often as you like; never raises `ProgramError`, it is in the report.
+    """Check, back up, prune and tidy. Safe at any time; a `ProgramError` is put into the report, not raised.
 
     1. the lock: wait a minute for a tick that is running, then leave it alone
     2. drop log files past keeping, unfinished files of dead runs, and models that nothing points to
@@ -130,7 +131,7 @@ def _look_after_database(settings: Settings, clock: Clock, run_id: str, report: 
 
 
 def _open_sound(path: Path, now: datetime) -> Database:
-    """The database, checked whole. Raises `DamagedError` that says what to type; the file stays as and where it is."""
+    """Open the database and check it whole. Raises `DamagedError` with the fix; the file is not moved."""
     if not path.exists():
         message = f"the database {path} is gone"
         raise DamagedError(message, _way_out(path))
@@ -150,8 +151,12 @@ def _way_out(path: Path) -> str:
     for file in backups(path.parent):
         with contextlib.suppress(StorageError):
             sound = backup.read_contents(file)
-            return f"type: python -m src.twitter_manager restore {file}   (it holds {sound.posts} posts and is sound)"
-    return "there is no sound backup; the next run sets the file aside and starts anew: it first reads your timeline on X"
+            contents = f"it holds {sound.posts} posts and is sound"
+            return f"type: python -m src.twitter_manager restore {file}   ({contents})"
+    return (
+        "there is no sound backup; the next run sets the file aside and starts anew:"
+        " it first reads your timeline on X"
+    )
 
 
 def _back_up_and_prune(db: Database, settings: Settings, clock: Clock, report: Report) -> None:
@@ -187,7 +192,7 @@ def _back_up_and_prune(db: Database, settings: Settings, clock: Clock, report: R
 
 
 def _cut_offs(settings: Settings, db: Database, now: datetime) -> dict[str, datetime]:
-    """Before which time a row of each table is past keeping. A clock far ahead of X's must not empty the tables."""
+    """Return the time before which each table is pruned. A clock far ahead of X's must not empty them."""
     newest = db.archive.last_posted()
     present = min(now, newest + CLOCK_TRUST) if newest else now
     days = {
@@ -198,17 +203,17 @@ def _cut_offs(settings: Settings, db: Database, now: datetime) -> dict[str, date
     return {table: present - timedelta(days=keep) for table, keep in days.items()}
 
 
-# ---- backups ---------------------------------------------------------------------------------------------------
+# ---- backups -----------------------------------------------------------------------------------------------
 
 
 def backups(data_dir: Path) -> list[Path]:
-    """The backups that `maintain` made, newest first."""
+    """Return the backups that `maintain` made, newest first."""
     folder = data_dir / BACKUPS
     return sorted((f for f in folder.glob("twitter-*.db") if _BACKUP.fullmatch(f.name)), reverse=True)
 
 
 def _back_up(db: Database, data_dir: Path, now: datetime) -> Path:
-    """A new backup under its final name. Whatever goes wrong before that, nothing of it remains."""
+    """Write a new backup and give it its final name. If anything fails before, nothing of it remains."""
     folder = data_dir / BACKUPS
     folder.mkdir(mode=0o700, exist_ok=True)
     target = folder / f"twitter-{now:%Y%m%dT%H%M%S}.db"
@@ -223,7 +228,7 @@ def _back_up(db: Database, data_dir: Path, now: datetime) -> Path:
 
 
 def _drop_old_backups(made: Path, keep: int) -> tuple[list[str], Path | None]:
-    """Keep the newest backup of each of the `keep` newest days. Returns the names of those dropped, and the fuller one.
+    """Keep the newest backup of each of the `keep` newest days. Return those dropped, and the fuller one.
 
     Posts are never deleted, so a backup with more of them than the one just made tells that the database lost
     some: the newest such one stays, however old it is.
@@ -246,11 +251,11 @@ def _day(file: Path) -> str:
     return file.name[8:16]
 
 
-# ---- files -----------------------------------------------------------------------------------------------------
+# ---- files -------------------------------------------------------------------------------------------------
 
 
 def _tidy(settings: Settings, now: datetime, report: Report) -> None:
-    """Logs past keeping, unfinished files of dead runs, models that nothing points to. ProgramError is told, not raised."""
+    """Delete expired logs, unfinished files of dead runs, and unused models. Errors are only logged."""
     removed: list[str] = []
     with _told():
         removed += log_rotation.drop_old(settings.log_dir, log_rotation.rules_of(settings), now)
@@ -287,7 +292,7 @@ def _is_stale(path: Path, now: datetime) -> bool:
 
 
 def disk_use(settings: Settings) -> dict[str, int]:
-    """Bytes by what they are for, and what is free where the database lives. `set_aside`: damaged and replaced databases."""
+    """Count bytes by purpose, and those free. `set_aside` are damaged and replaced databases."""
     path = settings.database
     beside = list(path.parent.glob(f"{path.name}.*-*")) if path.parent.is_dir() else []
     free = shutil.disk_usage(path.parent).free if path.parent.is_dir() else 0
@@ -324,7 +329,7 @@ def _seconds(since: datetime, clock: Clock) -> float:
     return round((clock.now() - since).total_seconds(), 3)
 
 
-# ---- restore ---------------------------------------------------------------------------------------------------
+# ---- restore -----------------------------------------------------------------------------------------------
 
 
 def restore(source: Path, settings: Settings, clock: Clock) -> tuple[dict[str, Any], str]:
@@ -370,10 +375,12 @@ def _restored_words(source: Path, posts: int, kept: Path | None, waiting: dict[s
         lines.append(f"the database it replaced is kept as {kept}")
     if waiting["to_approve"]:
         lines.append(
-            f"{waiting['to_approve']} approved drafts wait for your approval again: they may have gone out since the backup"
+            f"{waiting['to_approve']} approved drafts wait for your approval again: they may have gone out"
+            " since the backup"
         )
     lines.append(
-        "put the program's lines back into the crontab; its next run reads your timeline first and posts in a later slot"
+        "put the program's lines back into the crontab; its next run reads your timeline first and posts in"
+        " a later slot"
     )
     return "\n".join(lines)
 
@@ -391,7 +398,7 @@ def _refuse_wrong_file(source: Path, path: Path) -> None:
 
 
 def _keep_replaced(path: Path, now: datetime) -> Path | None:
-    """Keep the database that is about to be replaced. Its journal must not stay: SQLite would play it into the new one."""
+    """Keep the database to be replaced, and move its journal, which SQLite would apply to the new one."""
     target = next(
         name
         for n in count()
