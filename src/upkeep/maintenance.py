@@ -24,8 +24,8 @@ from src.db_manager import Database
 from src.domain.errors import DamagedError, ProgramError, StorageError, UsageError
 from src.domain.runs import Exit
 from src.model import choose
-from src.posting.run import Clock
 from src.system import log_rotation
+from src.system.clock import Clock
 from src.system.failpoints import reach
 from src.system.lock import writer_lock, writer_lock_within
 from src.system.log import logger
