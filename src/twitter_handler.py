@@ -64,7 +64,7 @@ class XClient:
         """Whether requests are signed (OAuth 1.0a); otherwise they carry the OAuth 2.0 access token."""
         return not isinstance(self.login, RenewableLogin)
 
-    # ---- requests ----------------------------------------------------------------------------------------------
+    # ---- requests -----------------------------------------------------------------------------------------
 
     def send(self, text: str) -> SendResult:
         """POST one tweet, once. The only call in the program that can make one."""
@@ -82,7 +82,7 @@ class XClient:
         )
 
     def timeline(self, since_id: int, count: int = TIMELINE_PAGE, until_id: int = 0) -> TimelineRead:
-        """Read our newest tweets with ids above `since_id` (and below `until_id`). X bills each tweet returned."""
+        """Read our newest tweets with ids above `since_id` (and below `until_id`); X bills each of them."""
         if refused := self.ready():
             return TimelineRead(result=refused)
         read = TimelineRead()
@@ -106,7 +106,7 @@ class XClient:
         return replace(read, result=result)
 
     def access_level(self) -> tuple[SendResult, str]:
-        """Return the rights of the token, from the header of a small owned read: posting needs `read-write`."""
+        """Return the outcome of a small owned read, and the token's rights: posting needs `read-write`."""
         read = self.timeline(0, count=5)
         response = self._session.last
         return read.result, (response.headers.get("x-access-level", "") if response is not None else "")
@@ -144,13 +144,13 @@ class XClient:
     def _answer(self) -> requests.Response | None:
         return self._session.last
 
-    # ---- the login ---------------------------------------------------------------------------------------------
+    # ---- the login ----------------------------------------------------------------------------------------
 
     def ready(self) -> SendResult | None:
-        """Renew the login if that is due, once per run. Return None if requests may be made, otherwise why not.
+        """Renew the login if that is due, once per run; return None if requests may be made, else why not.
 
-        The caller holds the writer lock, and nothing is claimed yet. Raises `StorageError` if new tokens cannot be
-        kept; X is not asked for tokens if there is no room for them.
+        The caller holds the writer lock, and nothing is claimed yet. Raises `StorageError` if new tokens
+        cannot be kept; X is not asked for tokens if there is no room for them.
         """
         login = self.login
         if not isinstance(login, RenewableLogin) or self._renewal_checked:

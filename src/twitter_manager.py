@@ -45,7 +45,7 @@ CLAIM_TRIES = 3  # statements tried in one run when the database knows their tex
 def tick(run: Run) -> TickResult:
     """Send at most one tweet. Every step is committed before the next, so that the process may die anywhere.
 
-    1. Recover: with the lock held, a post that is still `sending` was left by a dead run and becomes `unknown`.
+    1. Recover: a post that is still `sending` under the lock was left by a dead run and becomes `unknown`.
     2. Settle unknown posts from the timeline (no request unless there are some).
     3. Stop if no post is due: slot used, hold, caps, budget.
     4. Get a text: the one claimed for this slot, an approved draft, or a new one.
@@ -97,7 +97,7 @@ def _next_post(run: Run) -> Post | None:
 
 
 def _new_post(run: Run) -> Post | None:
-    """Compose a text and claim the slot for it; if the database knows the text already, try other statements."""
+    """Compose a text and claim the slot for it; if the database knows the text, try other statements."""
     now = run.clock.now()
     history = run.db.content_history(now, run.settings.cooldown_days)
     for _ in range(CLAIM_TRIES):
@@ -194,7 +194,7 @@ def _no_content(run: Run) -> TickResult:
     )
 
 
-# ---- wiring ----------------------------------------------------------------------------------------------------
+# ---- wiring ----------------------------------------------------------------------------------------------
 
 
 def compose(settings: Settings, history: History, now: datetime, seconds: float) -> Composition:
@@ -267,7 +267,7 @@ def _login_ends(run: Run) -> datetime | None:
 
 
 def _own_metrics() -> dict[str, float]:
-    """Return peak memory (MB) and processor time (seconds) of this process and of its only child, the model's."""
+    """Return peak memory (MB) and processor time (seconds) of this process and of the model's."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     model_cpu = children.ru_utime + children.ru_stime
@@ -308,7 +308,7 @@ def _recorded(run: Run) -> TickResult:
 def run_preview(
     settings: Settings, clock: Clock, run_id: str, composer: Compose = compose
 ) -> tuple[TickResult, Post | None, dict[str, float]]:
-    """Run the same tick on an in-memory copy of the database and a simulated account; return its post and metrics."""
+    """Run a tick on an in-memory copy of the database with a simulated account; return post and metrics."""
     db = db_manager.open_for_reading(settings.database) or db_manager.empty_database(clock.now())
     with contextlib.closing(db):
         run = Run(settings, db, DryRunAccount(), composer, run_id, clock, preview=True)
@@ -323,7 +323,7 @@ def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run
 
         return COMMANDS[options.command](options, settings, clock, run_id)
     if options.dry_run:
-        from src.commands import dry_run  # noqa: PLC0415 (counting as X does needs a library that a tick with nothing due does not)
+        from src.commands import dry_run  # noqa: PLC0415 (an idle tick does not need the library that counts as X)
 
         return dry_run.show(options, settings, *run_preview(settings, clock, run_id))
     result = run_tick(settings, clock, run_id)
@@ -354,7 +354,7 @@ def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run
 
 
 def _fill_standard_streams() -> None:
-    """Give closed standard streams to /dev/null: otherwise the database may become descriptor 2 and be printed into."""
+    """Open closed standard streams on /dev/null, so that the database never becomes descriptor 2."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
@@ -380,10 +380,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(error.exit_code)
     except KeyboardInterrupt:
         return 130
-    except Exception as error:  # noqa: BLE001 (the last line of defence: one line to the person, the story to the log)
+    except Exception as error:  # noqa: BLE001 (the last resort: one line to the person, the traceback to the log)
         logger.error("bug", exc_info=error)
         log.say(
-            f"{title(profile)}: a bug: {type(error).__name__}: {error}\n  fix: see {log.ERROR_FILE} and report it"
+            f"{title(profile)}: a bug: {type(error).__name__}: {error}\n"
+            f"  fix: see {log.ERROR_FILE} and report it"
         )
         return int(Exit.BUG)
     finally:
@@ -391,7 +392,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _start(run_id: str, clock: Clock, profile: str, *, logging_in: bool = False) -> Settings:
-    """Load the settings and set up the logs. Invalid settings are reported in the log files too, if these are known."""
+    """Load the settings and set up the logs, which also report invalid settings if their folder is known."""
     try:
         settings = config.load(profile=profile)
         try:

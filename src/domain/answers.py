@@ -11,7 +11,7 @@ MAX_TWEET_ID = 2**63 - 1
 
 
 class Outcome(StrEnum):
-    """The outcome of one request to X. `x.responses` and `x.session` decide it; no other module reads X's answers."""
+    """The outcome of one request to X. `x.responses` and `x.session` decide it, no other module."""
 
     POSTED = "posted"  # a POST made a tweet, and X gave its id
     DONE = "done"  # another request was carried out: a delete, a read, a renewal of the login
@@ -54,14 +54,14 @@ class SendResult:
 
 @dataclass(frozen=True, slots=True)
 class Tweet:
-    """A tweet as the timeline shows it. `text` is X's rendering (`&amp;`, t.co links), `at` comes from the id."""
+    """A tweet as the timeline shows it: `text` is X's rendering (`&amp;`, t.co links)."""
 
     id: int
     text: str
 
     @property
     def at(self) -> datetime:
-        """The time at which X made it (UTC)."""
+        """The time at which X made it, from its id (UTC)."""
         return snowflake_time(self.id)
 
 

@@ -24,7 +24,8 @@ class PinLogin:
 class RenewableLogin:
     """OAuth 2.0 tokens of one account, from `login --oauth2` or from a renewal since. Times are UTC.
 
-    The access token ends at `expires_at`. The refresh token is good for one renewal, which gives two new tokens.
+    The access token ends at `expires_at`. The refresh token is good for one renewal, which gives two new
+    ones.
     """
 
     access: str = field(repr=False)

@@ -1,4 +1,4 @@
-"""The circuit breaker: how often X has refused the account in a row, and when the next post may be tried. Pure."""
+"""The circuit breaker: how often X refused the account in a row, and when a post may be tried again. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BREAKER_SLOTS = 6
 class BreakerState:
     """The breaker at one moment. `count` is the number of consecutive refusals; 0 means that X accepts posts.
 
-    Times are UTC. `until` is when the next post may be tried, None if that is now; `since` is the first refusal.
+    `until` (UTC) is when the next post may be tried, None if that is now; `since` (UTC) is the first refusal.
     """
 
     open: bool = False
@@ -50,10 +50,10 @@ def next_hold(current: Hold | None, result: SendResult, now: datetime, interval_
 
 
 def _blocked_until(reason: str, count: int, now: datetime, interval_minutes: int) -> datetime | None:
-    """Return how long a refusal of the account, the app or the money holds; None: the next tick may try again.
+    """Return until when a refusal of the account, the app or the money holds; None: the next tick may try.
 
-    The third in a row opens the breaker for six slots. Until then a 401 is tried again by each tick, because X has
-    had outages that answer 401. A wrong clock is not waited for: it cannot tell when the wait ends.
+    The third in a row opens the breaker for six slots. Until then each tick tries again after a 401, because
+    X has had outages that answer 401. A wrong clock is not waited for: it cannot tell when the wait ends.
     """
     if reason == "clock":
         return None

@@ -21,7 +21,7 @@ LONGEST_WAIT = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The reason why no post is due: a code, a message, the next time to look (UTC), the exit code and a fix."""
+    """Why no post is due: a code, a message, the next time to look (UTC), the exit code and a fix."""
 
     reason: str
     message: str

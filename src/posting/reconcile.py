@@ -1,7 +1,7 @@
 """Settle what is open by reading our own timeline. A match is proof; absence is proof only under conditions.
 
-Absence counts only in a healthy read (200, well-formed, whole) that shows a tweet we already know: the canary.
-X has answered 404 for eight hours, and stale or empty lists, while tweets existed. So a post is `failed` only
+Absence counts only in a healthy read (200, well-formed, whole) that shows a tweet on record: the canary. X
+has answered 404 for eight hours, and stale or empty lists, while tweets existed. So a post is `failed` only
 after two such reads, at least 15 minutes after the send; after 48 hours a person decides (`unconfirmed`).
 """
 
@@ -32,7 +32,7 @@ MOST_PAGES = 32  # of 100 tweets: X itself shows no more than the newest 3,200
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at the timeline: the read, and whether it proves absence (`canary`: a known tweet was in it)."""
+    """One read of the timeline. It proves absence only if it shows a known tweet, the `canary`."""
 
     read: TimelineRead
     canary: bool
@@ -70,7 +70,7 @@ def audit(run: Run) -> None:
 
 
 def _look(run: Run, since_id: int) -> Look:
-    """Read from the newest known tweet at or below `since_id`, a little further back if that one is missing."""
+    """Read from the newest known tweet at or below `since_id`, further back if that one is missing."""
     known = run.db.known_tweet_ids(CANARIES, newest=since_id)
     starts = dict.fromkeys([known[0] - 1, known[-1] - 1] if known else [0])
     look = Look(TimelineRead(), canary=False)
@@ -105,7 +105,7 @@ def read_timeline(run: Run, since_id: int, until_id: int = 0) -> TimelineRead:
 
 
 def find_tweet(db: Database, post: Post, read: TimelineRead) -> Tweet | None:
-    """Return the oldest tweet of a read that is this post: made after it was sent, same text, in no other post."""
+    """Return the oldest tweet that is this post: newer than `since_id`, same text, not another post's."""
     recorded = db.known_among(t.id for t in read.tweets)
     for tweet in sorted(read.tweets, key=lambda t: t.id):
         if tweet.id > post.since_id and tweet.id not in recorded and same_text(tweet.text, post.content):
@@ -135,7 +135,7 @@ def _settle(run: Run, post: Post, look: Look) -> None:
 def absorb(run: Run, look: Look, *, ours: bool = False) -> None:
     """Record what a read shows: import unknown tweets, stamp known ones as seen, mark missing ones.
 
-    With `ours` (after a restore) unknown tweets are our own posts: each takes its slot and is added to the ledger.
+    With `ours` (after a restore) unknown tweets are our own posts: each takes its slot and is in the ledger.
     """
     read, now = look.read, run.clock.now()
     if not read.healthy or not read.tweets:
@@ -156,9 +156,10 @@ def absorb(run: Run, look: Look, *, ours: bool = False) -> None:
 
 
 def settle_now(run: Run, post: Post, result: SendResult) -> Post:
-    """Look a few times, with pauses, for a text whose send got no trustworthy answer. Return the post as it stands.
+    """Look a few times, with pauses, for a text whose send got no trustworthy answer.
 
-    A duplicate refusal that no look explains is a definite no: no tweet was made, and the slot is free again.
+    Return the post as it stands. A duplicate refusal that no look explains is a definite no: no tweet was
+    made, and the slot is free again.
     """
     absences = 0
     for pause in run.settings.reconcile_delays_seconds:
@@ -181,8 +182,8 @@ def settle_now(run: Run, post: Post, result: SendResult) -> Post:
 def second_look(run: Run, post: Post) -> tuple[Post, SendResult | None]:
     """Look for the tweet of a refused text before anything else is sent for its slot.
 
-    X has answered errors for requests that it carried out; one owned read settles it. Return the post as it stands,
-    and the read's result if the timeline could not be read: then nothing may be sent.
+    X has answered errors for requests that it carried out; one owned read settles it. Return the post as it
+    stands, and the read's result if the timeline could not be read: then nothing may be sent.
     """
     look = _look(run, post.since_id)
     if tweet := find_tweet(run.db, post, look.read):
@@ -195,9 +196,9 @@ def second_look(run: Run, post: Post) -> tuple[Post, SendResult | None]:
 def cold_start(run: Run) -> TickResult | None:
     """Read the latest tweets into a new or restored database, which does not know them.
 
-    Return None when that is done, now or before, and otherwise the run's result: without a healthy read nothing is
-    posted. After a damaged database was replaced or a backup restored, this slot stays empty as well: its tweet may
-    not be on the timeline yet.
+    Return None when that is done, now or before, and otherwise the run's result: without a healthy read
+    nothing is posted. After a damaged database was replaced or a backup restored, this slot stays empty as
+    well: its tweet may not be on the timeline yet.
     """
     kind = run.db.get("cold_start")
     if kind is None or run.preview:
@@ -231,7 +232,7 @@ def _not_started(kind: str, result: SendResult) -> TickResult:
 
 
 def _since_the_backup(run: Run) -> TimelineRead:
-    """Read every tweet since the newest on record, that one included, further back if that one was deleted."""
+    """Read every tweet since the newest on record, that one included; further back if it was deleted."""
     known = run.db.known_tweet_ids(CANARIES)
     read = TimelineRead()
     for start in dict.fromkeys([known[0] - 1, known[-1] - 1, 0] if known else [0]):

@@ -33,7 +33,7 @@ Compose = Callable[[Settings, History, datetime, float], Composition]
 
 @dataclass(slots=True)
 class Run:
-    """One run. `slot` is fixed at its start; `preview` is a dry run, which does not ask whether a post is due."""
+    """One run. `slot` is fixed at its start; a `preview` (dry run) does not ask whether a post is due."""
 
     settings: Settings
     db: Database
@@ -53,7 +53,7 @@ class Run:
         self.slot = self.slot or slot_of(self.started, self.settings.post_interval_minutes)
 
     def phase(self, name: str) -> None:
-        """Start a phase, measured as `NAME_seconds` in the metrics, and end the one before; an empty name only ends."""
+        """End the phase before, and start this one if it has a name; metric `NAME_seconds` measures it."""
         now = self.clock.monotonic()
         ended, since = self._phase
         if ended:

@@ -15,7 +15,7 @@ SEND_TRIES = 3
 
 
 def send(run: Run, post: Post) -> tuple[Post, SendResult]:
-    """Send a claimed text and look for it if X's answer is not clear. Return the post as it stands, and the answer."""
+    """Send a claimed text, and look for it if X's answer is not clear; return post and answer."""
     run.phase("send")
     if run.db.was_refused(post):
         post, unreadable = second_look(run, post)
@@ -31,7 +31,7 @@ def send(run: Run, post: Post) -> tuple[Post, SendResult]:
 
 
 def _not_sent(read: SendResult) -> SendResult:
-    """Return the result for a text that waits because the timeline, which had to be read first, could not be."""
+    """Return the result for a text that waits because the timeline could not be read first."""
     if read.outcome in {Outcome.BLOCKED, Outcome.LATER}:
         return read
     return SendResult(
@@ -61,7 +61,7 @@ def _send_with_retries(run: Run, post_id: int) -> SendResult:
 
 
 def _send_once(run: Run, post_id: int) -> SendResult:
-    """Commit the intent, POST, commit the answer. Between the two commits nothing may raise, and signals wait."""
+    """Commit the intent, POST, commit the answer; between the commits nothing may raise, and signals wait."""
     post = run.db.post(post_id)
     price = price_of(post.content, run.settings)
     with signals_blocked():

@@ -14,7 +14,7 @@ class Clock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return seconds since an arbitrary moment, for durations: setting the machine's clock does not change them."""
+        """Return seconds since an arbitrary moment, for durations: setting the clock does not change them."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:

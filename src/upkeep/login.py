@@ -1,8 +1,8 @@
 """The dialogue of `login`: the owner allows this program on x.com, and the tokens that X gives are kept.
 
-OAuth 1.0a shows the owner a number to type; OAuth 2.0 sends the owner's browser to the app's callback address, which is
-pasted here. Nothing listens on this machine. Nothing is changed before the tokens are there; they are written last,
-under the writer lock.
+OAuth 1.0a shows the owner a number to type; OAuth 2.0 sends the owner's browser to the app's callback
+address, which is pasted here. Nothing listens on this machine. Nothing is changed before the tokens are
+there; they are written last, under the writer lock.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Tell = Callable[[str], None]
 
 
 def run(options: argparse.Namespace, settings: Settings, clock: Clock) -> tuple[object, str]:
-    """Carry out one login; return (data, text) for `show`. Raises `ProgramError`; then the tokens are unchanged."""
+    """Carry out one login; return (data, text) for `show`. After a `ProgramError` no token is changed."""
 
     def tell(message: str) -> None:
         print(message, file=sys.stderr if options.json else sys.stdout, flush=True)
@@ -38,10 +38,8 @@ def run(options: argparse.Namespace, settings: Settings, clock: Clock) -> tuple[
     log.keep_secret(login.secrets)
     _keep(settings, login, clock)
     data = {"login": _kind(login), "file": str(settings.credentials_file)}
-    return (
-        data,
-        f"logged in; the tokens are in {settings.credentials_file}\n`check --online` proves that they may post",
-    )
+    text = f"logged in; the tokens are in {settings.credentials_file}\n`check --online` proves that they may post"
+    return data, text
 
 
 def _kind(login: Login) -> str:
@@ -66,8 +64,8 @@ def _by_code(settings: Settings, clock: Clock, tell: Tell) -> RenewableLogin:
     tell(
         "Open this address, signed in at x.com as the account that posts, and allow the app:\n\n"
         f"  {flow.address()}\n\n"
-        f"Your browser is then sent to {settings.twitter_redirect_uri}?..., where it may say that nothing answers:"
-        " that is fine."
+        f"Your browser is then sent to {settings.twitter_redirect_uri}?...,"
+        " where it may say that nothing answers: that is fine."
     )
     pasted = urlsplit(
         _ask("Copy that whole address from the browser's address line and paste it here:", tell)
@@ -89,7 +87,7 @@ def _ask(question: str, tell: Tell) -> str:
 
 
 def _keep(settings: Settings, login: Login, clock: Clock) -> None:
-    """Write the tokens if they are of the account that this database belongs to, and let the next run try them."""
+    """Write the tokens if they are of the account of this database, and let the next run try them."""
     account = settings.with_login(login)
     if settings.account_id not in {"", account.account_id} and settings.database.exists():
         message = "that is another account than the one this database has posts of"

@@ -55,9 +55,10 @@ def folders(settings: Settings) -> tuple[Path, ...]:
 def claim_account(settings: Settings) -> None:
     """Hold the account for this profile, for good. Raises `ConfigError` if another profile holds it.
 
-    Two databases that post to one account do not know of each other, so each would post in every slot. The mark is
-    a link to the profile's folder: making one is atomic, and the link of a deleted profile points to nothing. Its name
-    is a hash of the account's number, because the access token begins with that number and must not be shown.
+    Two databases that post to one account do not know of each other, so each would post in every slot. The
+    mark is a link to the profile's folder: making one is atomic, and the link of a deleted profile points to
+    nothing. Its name is a hash of the account's number, because the access token begins with that number and
+    must not be shown.
     """
     home = settings.data_dir
     profiles = home.parent if settings.profile else home / "profiles"

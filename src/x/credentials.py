@@ -1,9 +1,9 @@
 """The credentials of the account: those in `.env`, and the file of tokens that `login` writes.
 
-An OAuth 2.0 refresh token is good for one renewal, and X may take a second use for theft and end the whole login. So
-only the holder of the writer lock writes the file; room for the new tokens is reserved on disk before X is asked for
-them; they are on disk before they are used. If the process dies after it wrote a file whole and before it renamed it,
-the next run renames it.
+An OAuth 2.0 refresh token is good for one renewal, and X may take a second use for theft and end the whole
+login. So only the holder of the writer lock writes the file; room for the new tokens is reserved on disk
+before X is asked for them; they are on disk before they are used. If the process dies after it wrote a file
+whole and before it renamed it, the next run renames it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def require(settings: Settings) -> None:
     )
 
 
-# ---- the file --------------------------------------------------------------------------------------------------
+# ---- the file --------------------------------------------------------------------------------------------
 
 
 def load(file: Path) -> Login | None:
@@ -114,7 +114,7 @@ def reserve(file: Path) -> None:
 
 
 def save(file: Path, login: Login) -> None:
-    """Write tokens durably in the room that `reserve` made; the file before is kept. Raises `StorageError`."""
+    """Write tokens durably in the room from `reserve`; the file before is kept. Raises `StorageError`."""
     new = _new(file)
     try:
         with _private(new, 0) as descriptor:
@@ -215,7 +215,7 @@ def _time(value: object) -> datetime:
     return datetime.fromtimestamp(float(value), UTC)  # type: ignore[arg-type]
 
 
-# ---- rules -----------------------------------------------------------------------------------------------------
+# ---- rules -----------------------------------------------------------------------------------------------
 
 
 def described(settings: Settings) -> str:
@@ -239,7 +239,7 @@ def renewal_due(login: RenewableLogin, now: datetime, run: timedelta = timedelta
 
 
 def lapses_at(login: Login | None, now: datetime) -> datetime | None:
-    """Return when a login ends unless it is renewed, if that is near (UTC). OAuth 1.0a tokens do not expire."""
+    """Return when a login ends unless it is renewed (UTC), if that is near; None for OAuth 1.0a."""
     if not isinstance(login, RenewableLogin):
         return None
     end = login.issued_at + REFRESH_LIFE

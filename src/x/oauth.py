@@ -1,7 +1,7 @@
-"""The two OAuth flows by which the owner allows this program to post: `PinFlow` (1.0a) and `CodeFlow` (2.0 with PKCE).
+"""The two OAuth flows by which the owner allows this program to post: `PinFlow` and `CodeFlow`.
 
-A flow first gives the address that the owner opens, and then exchanges what X shows there for tokens. Nothing is kept
-here. Errors never repeat a message of X's, because it may hold tokens.
+A flow first gives the address that the owner opens, and then exchanges what X shows there for tokens. Nothing
+is kept here. Errors never repeat a message of X's, because it may hold tokens.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _REAL_API = "https://api.x.com"
 FIX_AGAIN = "start `login` again; what X shows is good for a few minutes and for one use"
 _FIX_CODE = f"{FIX_AGAIN}; if it said 401, {FIX_CLIENT}"
 _FIX_APP = (
-    "compare TWITTER_API_KEY and TWITTER_API_SECRET in .env with https://developer.x.com (your app, Keys and tokens),"
-    " and see that the app has Read and write permission"
+    "compare TWITTER_API_KEY and TWITTER_API_SECRET in .env with https://developer.x.com"
+    " (your app, Keys and tokens), and see that the app has Read and write permission"
 )
 
 
-# ---- OAuth 1.0a ------------------------------------------------------------------------------------------------
+# ---- OAuth 1.0a ------------------------------------------------------------------------------------------
 
 
 class PinFlow:
@@ -76,11 +76,11 @@ class _PinHandler(tweepy.OAuth1UserHandler):  # type: ignore[misc]
         return f"{self._base_url}/oauth/{endpoint}"
 
 
-# ---- OAuth 2.0 -------------------------------------------------------------------------------------------------
+# ---- OAuth 2.0 -------------------------------------------------------------------------------------------
 
 
 class CodeFlow:
-    """OAuth 2.0 with PKCE: the owner's browser is sent to an address, which is exchanged for tokens that expire."""
+    """OAuth 2.0 with PKCE: the address that the browser is sent to is exchanged for tokens that expire."""
 
     def __init__(self, settings: Settings) -> None:
         if not settings.twitter_client_id:
@@ -101,7 +101,7 @@ class CodeFlow:
         return f"{home}{asked.path}?{asked.query}"
 
     def login(self, led_to: SplitResult, now: datetime) -> RenewableLogin:
-        """Exchange the code in the address that the browser was sent to for tokens. `now` is before the exchange."""
+        """Exchange the address that the browser was sent to for tokens. `now` is the time before."""
         given = self._fetch_tokens(led_to)
         scopes = tuple(given.get("scope") or credentials.SCOPES)
         if missing := set(credentials.SCOPES) - set(scopes):
@@ -119,7 +119,7 @@ class CodeFlow:
             return RenewableLogin(access, refresh, expires_at, now, user, scopes)
 
     def _fetch_tokens(self, led_to: SplitResult) -> dict[str, Any]:
-        # With a scope set, rights that X left out end in a Warning that is raised; `login` counts them instead.
+        # With a scope set, rights that X left out end in a Warning that is raised; `login` counts them.
         self._handler.scope = None
         address = urlunsplit(
             led_to._replace(scheme="https")
@@ -145,7 +145,7 @@ class _CodeHandler(tweepy.OAuth2UserHandler):  # type: ignore[misc]
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send one request to the configured host.
 
-        The host is replaced this late because the libraries above refuse the plain http of a fake X on this machine.
+        The host is replaced this late because the libraries above refuse the plain http of a fake X.
         """
         base, asked = urlsplit(self._settings.x_api_base_url), urlsplit(str(request.url))
         request.url = urlunsplit((base.scheme, base.netloc, asked.path, asked.query, ""))
@@ -167,7 +167,7 @@ def _user_id(settings: Settings, access: str) -> str:
     return credentials.account_number(answer["data"]["id"])
 
 
-# ---- errors ----------------------------------------------------------------------------------------------------
+# ---- errors ----------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager

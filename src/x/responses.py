@@ -22,8 +22,8 @@ _LONGEST_LIFE = timedelta(days=366)
 _WINDOWS = ("x-rate-limit", "x-app-limit-24hour", "x-user-limit-24hour")
 
 FIX_KEYS = (
-    "make new keys at https://developer.x.com (your app, Keys and tokens) and put all four into .env; if they are"
-    " right, X may have an outage: the next runs try again by themselves"
+    "make new keys at https://developer.x.com (your app, Keys and tokens) and put all four into .env;"
+    " if they are right, X may have an outage: the next runs try again by themselves"
 )
 FIX_CLOCK = "set the clock of this machine (timedatectl set-ntp true): OAuth signatures carry the time"
 FIX_CREDITS = "buy credits or raise the spending limit at https://developer.x.com (Billing)"
@@ -40,11 +40,11 @@ FIX_ACCOUNT = (
 FIX_LOOK = "nothing to do: the next run looks on the timeline"
 
 
-# ---- a POST ----------------------------------------------------------------------------------------------------
+# ---- a POST ----------------------------------------------------------------------------------------------
 
 
 def read_send(status: int, headers: Mapping[str, str], body: str, now: datetime) -> SendResult:
-    """Return the outcome of a POST: the only answer that may be POSTED. `now` is UTC; waits are at most 24 hours."""
+    """Return the outcome of a POST: only here can it be POSTED. `now` is UTC; waits are at most 24 hours."""
     if not 200 <= status < 300:
         return read_error(status, headers, body, now)
     tweet_id = _tweet_id(json_object(body))
@@ -54,7 +54,7 @@ def read_send(status: int, headers: Mapping[str, str], body: str, now: datetime)
 
 
 def read_error(status: int, headers: Mapping[str, str], body: str, now: datetime) -> SendResult:
-    """Return the outcome of a request that X did not carry out; UNKNOWN unless X says so in JSON with a 4xx status."""
+    """Return the outcome of a request that X refused; UNKNOWN unless X says so in JSON with a 4xx status."""
     data = json_object(body)
     if data is None or not 400 <= status < 500:
         return _unknown(status, f"http-{status}", "no trustworthy answer")
@@ -112,7 +112,7 @@ def _read_forbidden(problem: str, messages: str, answer: Callable[..., SendResul
     return answer(Outcome.BLOCKED, problem or "forbidden", FIX_ACCOUNT)
 
 
-# ---- other requests ----------------------------------------------------------------------------------------------
+# ---- other requests --------------------------------------------------------------------------------------
 
 
 def read_delete(
@@ -227,7 +227,7 @@ def fix_for(result: SendResult, login: Login | None) -> str:
     return result.fix
 
 
-# ---- parts of an answer ------------------------------------------------------------------------------------------
+# ---- parts of an answer ----------------------------------------------------------------------------------
 
 
 def _tweet(item: object) -> Tweet | None:
@@ -249,7 +249,7 @@ def rate_limits(headers: Mapping[str, str], now: datetime) -> tuple[RateLimit, .
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> datetime:
-    """Return when a 429 ends (UTC): the latest reset of the exhausted windows, in 15 minutes if X names none."""
+    """Return when a 429 ends (UTC): at the latest reset of an exhausted window, else in 15 minutes."""
     resets = [w.reset for w in rate_limits(headers, now) if w.remaining <= 0]
     bare = _number(headers.get("x-rate-limit-reset"))
     if not resets and bare is not None:

@@ -1,8 +1,8 @@
 """The HTTP session under tweepy: bounded in time and size, one try, no redirects.
 
-tweepy sets no timeout, follows redirects (and repeats the POST there), and its error constructors fail on odd bodies.
-This session sends each request to the configured host before it is signed, bounds every exchange and keeps the
-finished response. Code above it judges that response, whatever tweepy raises afterwards.
+tweepy sets no timeout, follows redirects (and repeats the POST there), and its error constructors fail on odd
+bodies. This session changes the host of a request before it is signed, bounds every exchange and keeps the
+finished response. `twitter_handler` judges that response, whatever tweepy raises afterwards.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class XSession(requests.Session):
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
         """Send one request to the configured host. Raises `requests` exceptions or `DeadlineError`."""
         self.last = None
-        # Each request has its own connection: a kept one may be closed already, and then nobody knows what X received.
+        # A kept connection may be closed already, and then nobody knows what X received: use a new one.
         self.close()
         parts = urlsplit(str(url))
         target = urlunsplit((self._base.scheme, self._base.netloc, parts.path, parts.query, ""))
