@@ -35,7 +35,6 @@ from src.system.failpoints import reach
 from src.system.lock import writer_lock
 from src.system.log import logger
 from src.watch import alerts
-from src.x import credentials
 from src.x.claim import claim_account, named, title
 
 MAX_TEXTS = 2  # a refused text may be followed by one other in the same run
@@ -207,7 +206,7 @@ def compose(settings: Settings, history: History, now: datetime, seconds: float)
 def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = compose) -> TickResult:
     """Run one real tick: lock, database, account, record, alerts. Raises `ProgramError`."""
     try:
-        credentials.require(settings)
+        _require_credentials(settings)
         claim_account(settings)
         with writer_lock(settings.database) as ours:
             if not ours:
@@ -226,15 +225,22 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
         locked = isinstance(trouble, LockedError)
         result = TickResult(trouble.exit_code, "locked" if locked else "trouble", str(trouble), trouble.fix)
         found = alerts.causes(alerts.Health(result), settings, clock.now())
-        seen = {
-            "settings" if trouble.exit_code is Exit.CONFIG else "database"
-        }  # of the rest this run saw nothing
+        # This run looked at nothing else.
+        seen = {"settings" if trouble.exit_code is Exit.CONFIG else "database"}
         alerts.tell(found, settings, clock.now(), seen.__contains__)
         _ping(settings, result)
         raise
     alerts.watch(health, settings, clock.now())
     _ping(settings, result)
     return result
+
+
+def _require_credentials(settings: Settings) -> None:
+    """Raise `ConfigError` if a credential is missing."""
+    if settings.missing_credentials:
+        from src.x import credentials  # noqa: PLC0415 (a run on keys in .env never loads it)
+
+        credentials.require(settings)
 
 
 def _ping(settings: Settings, result: TickResult) -> None:
@@ -261,6 +267,8 @@ def _health(run: Run, result: TickResult) -> alerts.Health:
 def _login_ends(run: Run) -> datetime | None:
     if run.settings.login is None:
         return None
+    from src.x import credentials  # noqa: PLC0415 (a run on keys in .env never loads it)
+
     with contextlib.suppress(ConfigError):  # as it is after this run, which may have renewed it
         return credentials.lapses_at(credentials.load(run.settings.credentials_file), run.clock.now())
     return None
@@ -396,7 +404,7 @@ def _start(run_id: str, clock: Clock, profile: str, *, logging_in: bool = False)
     try:
         settings = config.load(profile=profile)
         try:
-            settings = credentials.applied(settings)
+            settings = _with_login(settings)
         except ConfigError:
             if not logging_in:  # a login replaces a file of tokens that cannot be used
                 raise
@@ -412,6 +420,15 @@ def _start(run_id: str, clock: Clock, profile: str, *, logging_in: bool = False)
         log.say(trouble)
     failpoints.arm(settings.failpoint)
     return settings
+
+
+def _with_login(settings: Settings) -> Settings:
+    """Return the settings with the tokens that `login` got, if it was used."""
+    if not settings.credentials_file.exists():
+        return settings
+    from src.x import credentials  # noqa: PLC0415 (a run on keys in .env never loads it)
+
+    return credentials.applied(settings)
 
 
 if __name__ == "__main__":

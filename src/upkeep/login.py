@@ -38,8 +38,8 @@ def run(options: argparse.Namespace, settings: Settings, clock: Clock) -> tuple[
     log.keep_secret(login.secrets)
     _keep(settings, login, clock)
     data = {"login": _kind(login), "file": str(settings.credentials_file)}
-    text = f"logged in; the tokens are in {settings.credentials_file}\n`check --online` proves that they may post"
-    return data, text
+    kept = f"logged in; the tokens are in {settings.credentials_file}"
+    return data, f"{kept}\n`check --online` proves that they may post"
 
 
 def _kind(login: Login) -> str:
