@@ -14,8 +14,8 @@ LOWEST_SQLITE := 3.38.0
 PASSED := .passed
 LONG = $(RUN) -m pytest -p tests.support.resume -m crash --durations=5 --resume $(PASSED)/$@
 # What must never break has every line and every branch tested, by these files of the quick suite.
-CORE := src/db_manager.py,src/store/*.py,src/domain/posts.py,src/posting/reconcile.py,src/twitter_handler.py,src/twitter_manager.py
-CORE_TESTS := tests/unit/test_db_manager.py tests/unit/test_twitter_handler.py tests/unit/watch tests/tick \
+CORE := src/db_manager.py,src/store/*.py,src/domain/posts.py,src/posting/breaker.py,src/posting/reconcile.py,src/posting/send.py,src/twitter_handler.py,src/twitter_manager.py,src/x/responses.py,src/x/session.py
+CORE_TESTS := tests/unit/test_db_manager.py tests/unit/test_twitter_handler.py tests/unit/posting tests/unit/watch tests/tick \
 	$(wildcard $(patsubst %,tests/process/test_%.py,accounts cli drafts fault_matrix maintenance))
 
 .PHONY: help supported dry-run quick test check format lock locked wheels coverage crash-test crash-kills crash-calls crash-lives \

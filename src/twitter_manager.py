@@ -1,6 +1,6 @@
 """One tweet per slot: read what happened last, write, judge, post once, verify, record, exit.
 
-`tick` is the whole program in one screen; `main` wires the parts, runs one command and turns its result into
+`tick` is the whole program on one screen; `main` wires the parts, runs one command and turns its result into
 an exit code. Success prints nothing without a terminal, so cron mails only problems.
 """
 
@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import resource
-import secrets
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -26,29 +25,29 @@ from src.domain.posts import Post, Status
 from src.domain.runs import Exit, Hold, TickResult
 from src.domain.texts import Composition, History
 from src.posting import due
-from src.posting.reconcile import audit, cold_start, reconcile, second_look, settle_now
-from src.posting.run import Clock, Compose, DryRunAccount, LazyAccount, Run, require_credentials, with_login
+from src.posting.breaker import breaker_state, next_hold
+from src.posting.reconcile import audit, cold_start, reconcile, second_look
+from src.posting.run import NETWORK_SECONDS, Compose, DryRunAccount, LazyAccount, Run
+from src.posting.send import send
 from src.system import failpoints, log, log_rotation
+from src.system.clock import Clock
 from src.system.failpoints import reach
-from src.system.interrupts import signals_blocked
 from src.system.log import logger
 from src.watch import alerts
 from src.x.claim import claim_account, named, title
 
 MAX_TEXTS = 2  # a refused text may be followed by one other in the same run
-SEND_TRIES = 3
 CLAIM_TRIES = 3  # statements tried in one run when the database knows their texts already
-NETWORK_SECONDS = 130.0  # kept back from the model: one exchange and three looks at the timeline
 
 
 def tick(run: Run) -> TickResult:
-    """At most one tweet. Every step is committed before the next, so that dying anywhere is safe.
+    """Send at most one tweet. Every step is committed before the next, so that the process may die anywhere.
 
-    1. adopt orphans: with the lock held, a post still `sending` was left by a dead run -> `unknown`
-    2. settle unknowns from the timeline (no request unless there are some)
-    3. due? slot used, holds, caps, budget
-    4. a text: the one frozen for this slot, an approved draft, or a new one
-    5. claim the slot, record the intent, send once, settle
+    1. Recover: a post that is still `sending` under the lock was left by a dead run and becomes `unknown`.
+    2. Settle unknown posts from the timeline (no request unless there are some).
+    3. Stop if no post is due: slot used, hold, caps, budget.
+    4. Get a text: the one claimed for this slot, an approved draft, or a new one.
+    5. Claim the slot, record the intent, send once, settle.
     """
     reach("tick.locked")
     run.phase("settle")
@@ -89,7 +88,7 @@ def _wait(run: Run) -> due.Wait | None:
 
 
 def _next_post(run: Run) -> Post | None:
-    """The text for this slot, claimed: left over, approved, or written now."""
+    """Return the claimed text for this slot: left over, approved, or written now."""
     run.phase("compose")
     if run.preview:
         run.slot = run.db.first_free_slot(run.clock.now(), run.settings.post_interval_minutes)
@@ -102,7 +101,7 @@ def _next_post(run: Run) -> Post | None:
 
 
 def _new_post(run: Run) -> Post | None:
-    """Compose a text and claim the slot for it; where the database knows the text already, try other statements."""
+    """Compose a text and claim the slot for it; if the database knows the text, try other statements."""
     now = run.clock.now()
     history = run.db.archive.content_history(now, run.settings.cooldown_days)
     for _ in range(CLAIM_TRIES):
@@ -115,132 +114,37 @@ def _new_post(run: Run) -> Post | None:
         if composition.draft is None:
             return None
         post = run.db.claim(composition.draft, run.slot, now)
-        if post or not run.db.archive.is_known_text(
-            composition.draft.content
-        ):  # otherwise another process took the slot
-            return post
+        if post or not run.db.archive.is_known_text(composition.draft.content):
+            return post  # None here: another process took the slot
         logger.warning("claim.known_text", extra={"source_id": composition.draft.source_id})
         history = history.with_draft(composition.draft, now)
     return None
 
 
-def send(run: Run, post: Post) -> tuple[Post, SendResult]:
-    """Send one claimed text; retry only what provably never left; look for what may have arrived."""
-    from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential  # noqa: PLC0415
-
-    run.phase("send")
-    if run.db.journal.was_refused(post):
-        post, unreadable = second_look(run, post)
-        if unreadable:
-            return post, _not_sent(unreadable)
-        if post.status is Status.POSTED:
-            return post, SendResult(Outcome.POSTED, tweet_id=post.tweet_id)
-    retrying = Retrying(
-        stop=stop_after_attempt(SEND_TRIES),
-        wait=wait_random_exponential(
-            multiplier=run.settings.retry_wait_seconds / 4, max=run.settings.retry_wait_seconds * 4
-        ),
-        retry=retry_if_result(
-            lambda r: r.outcome is Outcome.NOT_SENT and run.seconds_left() > NETWORK_SECONDS / 2
-        ),
-        retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-        sleep=run.clock.sleep,
-    )
-    result: SendResult = retrying(_send_once, run, post.id)
-    post = run.db.post(post.id)
-    if post.status is Status.UNKNOWN:
-        post = settle_now(run, post, result)
-    return post, result
-
-
-def _not_sent(read: SendResult) -> SendResult:
-    """The timeline had to be read before sending again and could not be: what that means for the text that waits."""
-    if read.outcome in {Outcome.BLOCKED, Outcome.LATER}:
-        return read
-    return SendResult(
-        Outcome.NOT_SENT,
-        http_status=read.http_status,
-        reason=read.reason,
-        detail=read.detail,
-        fix="nothing to do: the next run tries again",
-    )
-
-
-def _send_once(run: Run, post_id: int) -> SendResult:
-    """Intent, POST, outcome. Between the two commits nothing may raise, and signals wait."""
-    post = run.db.post(post_id)
-    price = due.price_of(post.content, run.settings)
-    with signals_blocked():
-        attempt = run.db.begin_send(post, run.run_id, run.clock.now())
-        if attempt is None:
-            return SendResult(Outcome.UNKNOWN, reason="taken", detail="another run has this post")
-        reach("send.before")
-        result = run.account.send(post.content)
-        reach("send.after")
-        if result.tweet_id and run.db.tweets.known_among([result.tweet_id]):
-            result = SendResult(
-                Outcome.UNKNOWN,
-                http_status=result.http_status,
-                reason="tweet-id-taken",
-                detail=f"X named {result.tweet_id}, which another post holds",
-            )
-        run.db.settle(post, attempt, result, run.clock.now(), price)
-    level = logger.info if result.outcome is Outcome.POSTED else logger.warning
-    level(
-        "send",
-        extra={
-            "post_id": post.id,
-            "outcome": result.outcome,
-            "http_status": result.http_status,
-            "reason": result.reason,
-            "detail": result.detail,
-            "latency_ms": result.latency_ms,
-            "transaction_id": result.transaction_id,
-        },
-    )
-    _measure_send(run, result, price)
-    if result.limits:
-        run.db.notes.put_limits(result.limits)
-    return result
-
-
-def _measure_send(run: Run, result: SendResult, price: float) -> None:
-    run.add("attempts")
-    run.metrics["send_ms"] = result.latency_ms
-    run.metrics["http_status"] = result.http_status or 0  # 0: no answer
-    if result.outcome not in {*UNSENT, Outcome.REFUSED}:
-        run.add("cost_usd", price)
-    for window in result.limits:
-        run.metrics[f"{window.name}-remaining"] = window.remaining
-        if window.limit:
-            run.metrics[f"{window.name}-left-share"] = round(window.remaining / window.limit, 4)
-
-
 def _conclude(run: Run, post: Post, result: SendResult) -> TickResult:
-    """The run's result from where its post stands; holds are set or cleared by it."""
-    now = run.clock.now()
+    """Return the run's result from where its post stands, and set or clear the hold that follows from it."""
 
-    def told(code: Exit, outcome: str, message: str, fix: str = "") -> TickResult:
+    def ended(code: Exit, outcome: str, message: str, fix: str = "") -> TickResult:
         return TickResult(code, outcome, message, fix, post.id, post.tweet_id, tuple(run.notes))
 
     if post.status is Status.POSTED:
         run.db.notes.clear_hold()
-        return told(Exit.OK, "posted", f"posted {post.tweet_id}")
-    reason = f"{result.reason}: {result.detail}" if result.detail else result.reason
+        return ended(Exit.OK, "posted", f"posted {post.tweet_id}")
+    reason = _reason(result)
     if result.outcome is Outcome.BLOCKED:
-        hold = _block(run, result)
-        return told(Exit.BLOCKED, "blocked", f"X refused ({reason}), {hold.count} in a row", result.fix)
+        hold = _hold(run, result)
+        return ended(Exit.BLOCKED, "blocked", f"X refused ({reason}), {hold.count} in a row", result.fix)
     if result.outcome is Outcome.LATER:
-        run.db.notes.hold("wait", result.reason, result.until, result.fix, now)
+        _hold(run, result)
         until = f"{result.until:%F %R} UTC" if result.until else "later"
-        return told(Exit.TEMPORARY, "later", f"X's limit is used up until {until} ({reason})", result.fix)
+        return ended(Exit.TEMPORARY, "later", f"X's limit is used up until {until} ({reason})", result.fix)
     if result.outcome in UNSENT:
-        return told(Exit.TEMPORARY, "not-sent", f"X could not be reached ({reason})", result.fix)
+        return ended(Exit.TEMPORARY, "not-sent", f"X could not be reached ({reason})", result.fix)
     if post.status is Status.FAILED:
-        return told(
+        return ended(
             Exit.TEMPORARY, "refused", f"X refused the text ({reason})", "the next run writes another"
         )
-    return told(
+    return ended(
         Exit.UNKNOWN,
         "unknown",
         f"X gave no trustworthy answer ({reason}); post {post.id} is not sent again",
@@ -249,18 +153,14 @@ def _conclude(run: Run, post: Post, result: SendResult) -> TickResult:
 
 
 def _cannot_sign(run: Run, result: SendResult) -> TickResult:
-    """Nothing was claimed and nothing sent: the login could not be renewed."""
-    reason = f"{result.reason}: {result.detail}" if result.detail else result.reason
+    """Return the result of a run whose login could not be renewed: nothing was claimed and nothing sent."""
+    reason = _reason(result)
     if result.outcome is Outcome.BLOCKED:
-        hold = _block(run, result)
-        return TickResult(
-            Exit.BLOCKED,
-            "blocked",
-            f"X does not renew the login ({reason}), {hold.count} in a row",
-            result.fix,
-        )
+        hold = _hold(run, result)
+        message = f"X does not renew the login ({reason}), {hold.count} in a row"
+        return TickResult(Exit.BLOCKED, "blocked", message, result.fix)
     if result.outcome is Outcome.LATER:
-        run.db.notes.hold("wait", result.reason, result.until, result.fix, run.clock.now())
+        _hold(run, result)
     return TickResult(
         Exit.TEMPORARY,
         "not-sent",
@@ -269,13 +169,16 @@ def _cannot_sign(run: Run, result: SendResult) -> TickResult:
     )
 
 
-def _block(run: Run, result: SendResult) -> Hold:
-    now, interval = run.clock.now(), run.settings.post_interval_minutes
-    current = run.db.notes.current_hold()
-    count = current.count + 1 if current and current.kind == "blocked" else 1
-    return run.db.notes.hold(
-        "blocked", result.reason, due.hold_until(result.reason, count, now, interval), result.fix, now
-    )
+def _reason(result: SendResult) -> str:
+    return f"{result.reason}: {result.detail}" if result.detail else result.reason
+
+
+def _hold(run: Run, result: SendResult) -> Hold:
+    """Keep and return the hold that follows from X's answer."""
+    interval = run.settings.post_interval_minutes
+    hold = next_hold(run.db.notes.current_hold(), result, run.clock.now(), interval)
+    run.db.notes.put_hold(hold)
+    return hold
 
 
 def _no_content(run: Run) -> TickResult:
@@ -295,20 +198,20 @@ def _no_content(run: Run) -> TickResult:
     )
 
 
-# ---- wiring ----------------------------------------------------------------------------------------------------
+# ---- wiring ----------------------------------------------------------------------------------------------
 
 
 def compose(settings: Settings, history: History, now: datetime, seconds: float) -> Composition:
-    """The real composer, imported only when a text is due."""
+    """Compose a text. Importing the composer waits until one is due."""
     from src import content_generator  # noqa: PLC0415
 
     return content_generator.compose(settings, history, now, seconds=seconds)
 
 
 def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = compose) -> TickResult:
-    """One real tick: lock, database, account, record, alerts. Raises `ProgramError`."""
+    """Run one real tick: lock, database, account, record, alerts. Raises `ProgramError`."""
     try:
-        require_credentials(settings)
+        _require_credentials(settings)
         claim_account(settings)
         opening = clock.monotonic()
         with db_manager.locked_database(settings.database, clock.now()) as db:
@@ -326,9 +229,8 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
         locked = isinstance(trouble, LockedError)
         result = TickResult(trouble.exit_code, "locked" if locked else "trouble", str(trouble), trouble.fix)
         found = alerts.causes(alerts.Health(result), settings, clock.now())
-        seen = {
-            "settings" if trouble.exit_code is Exit.CONFIG else "database"
-        }  # of the rest this run saw nothing
+        # This run looked at nothing else.
+        seen = {"settings" if trouble.exit_code is Exit.CONFIG else "database"}
         alerts.tell(found, settings, clock.now(), seen.__contains__)
         _ping(settings, result)
         raise
@@ -337,19 +239,24 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
     return result
 
 
+def _require_credentials(settings: Settings) -> None:
+    """Raise `ConfigError` if a credential is missing."""
+    if settings.missing_credentials:
+        from src.x import credentials  # noqa: PLC0415 (a run on keys in .env never loads it)
+
+        credentials.require(settings)
+
+
 def _ping(settings: Settings, result: TickResult) -> None:
-    """The dead-man's ping, after everything is committed; its trouble never changes the run."""
+    """Ping the dead man's switch after everything is committed; a failure never changes the run."""
     alerts.ping(settings, "" if result.exit_code is Exit.OK else "/fail", result.message)
 
 
 def _health(run: Run, result: TickResult) -> alerts.Health:
-    hold = run.db.notes.current_hold()
-    blocked = hold if hold and hold.kind == "blocked" else None
     fresh = run.metrics.get("fresh_statements")
     return alerts.Health(
         result,
-        blocked=f"{blocked.reason}, {blocked.count} in a row" if blocked else "",
-        blocked_fix=blocked.fix if blocked else "",
+        breaker=breaker_state(run.db.notes.current_hold(), run.clock.now()),
         oldest_unknown=run.db.archive.oldest_unknown(),
         failures=run.db.journal.failures_in_a_row(),
         model_failures=run.db.journal.model_failures_in_a_row(),
@@ -364,7 +271,7 @@ def _health(run: Run, result: TickResult) -> alerts.Health:
 def _login_ends(run: Run) -> datetime | None:
     if run.settings.login is None:
         return None
-    from src.x import credentials  # noqa: PLC0415 (with keys from .env a run never loads it)
+    from src.x import credentials  # noqa: PLC0415 (a run on keys in .env never loads it)
 
     with contextlib.suppress(ConfigError):  # as it is after this run, which may have renewed it
         return credentials.lapses_at(credentials.load(run.settings.credentials_file), run.clock.now())
@@ -372,7 +279,7 @@ def _login_ends(run: Run) -> datetime | None:
 
 
 def _own_metrics() -> dict[str, float]:
-    """Peak memory (MB) and processor time (seconds) of this process and of the model's, which is its only child."""
+    """Return peak memory (MB) and processor time (seconds) of this process and of the model's."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     model_cpu = children.ru_utime + children.ru_stime
@@ -413,7 +320,7 @@ def _recorded(run: Run) -> TickResult:
 def run_preview(
     settings: Settings, clock: Clock, run_id: str, composer: Compose = compose
 ) -> tuple[TickResult, Post | None, dict[str, float]]:
-    """The same tick on an in-memory copy of the database, with a sender that only pretends; post and metrics with it."""
+    """Run a tick on an in-memory copy of the database with a simulated account; return post and metrics."""
     db = db_manager.open_for_reading(settings.database) or db_manager.empty_database(clock.now())
     with contextlib.closing(db):
         run = Run(settings, db, DryRunAccount(), composer, run_id, clock, preview=True)
@@ -422,13 +329,13 @@ def run_preview(
 
 
 def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run_id: str) -> int:
-    """Carry out one parsed command; its exit code."""
+    """Carry out one parsed command and return its exit code."""
     if options.command:
         from src.commands.table import COMMANDS  # noqa: PLC0415 (an hourly tick needs none of them)
 
         return COMMANDS[options.command](options, settings, clock, run_id)
     if options.dry_run:
-        from src.commands import dry_run  # noqa: PLC0415 (counting as X does needs a library that a tick with nothing due does not)
+        from src.commands import dry_run  # noqa: PLC0415 (an idle tick does not need the library that counts as X)
 
         return dry_run.show(options, settings, *run_preview(settings, clock, run_id))
     result = run_tick(settings, clock, run_id)
@@ -459,19 +366,19 @@ def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run
 
 
 def _fill_standard_streams() -> None:
-    """Give closed standard streams to /dev/null: otherwise the database may become descriptor 2 and be printed into."""
+    """Open closed standard streams on /dev/null, so that the database never becomes descriptor 2."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the process's exit code."""
+    """Run one command and return the exit code of the process."""
     os.umask(0o077)
     _fill_standard_streams()
     options = parser.parse(list(sys.argv[1:] if arguments is None else arguments))
     log.begin(-1 if options.quiet else options.verbose, colour=config.colour_allowed())
-    run_id = secrets.token_hex(4)
+    run_id = os.urandom(4).hex()
     profile = config.profile_of(options.profile)
     try:
         settings = _start(run_id, Clock(), profile, logging_in=options.command == "login")
@@ -485,10 +392,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(error.exit_code)
     except KeyboardInterrupt:
         return 130
-    except Exception as error:  # noqa: BLE001 (the last line of defence: one line to the person, the story to the log)
+    except Exception as error:  # noqa: BLE001 (the last resort: one line to the person, the traceback to the log)
         logger.error("bug", exc_info=error)
         log.say(
-            f"{title(profile)}: a bug: {type(error).__name__}: {error}\n  fix: see {log.ERROR_FILE} and report it"
+            f"{title(profile)}: a bug: {type(error).__name__}: {error}\n"
+            f"  fix: see {log.ERROR_FILE} and report it"
         )
         return int(Exit.BUG)
     finally:
@@ -496,13 +404,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _start(run_id: str, clock: Clock, profile: str, *, logging_in: bool = False) -> Settings:
-    """Settings and logs. Settings that are not valid are told in the log files too, as far as these are known."""
+    """Load the settings and set up the logs, which also report invalid settings if their folder is known."""
     try:
         settings = config.load(profile=profile)
-        with contextlib.suppress(
-            *(ConfigError,) * logging_in
-        ):  # tokens that cannot be read are what a login mends
-            settings = with_login(settings)
+        try:
+            settings = _with_login(settings)
+        except ConfigError:
+            if not logging_in:  # a login replaces a file of tokens that cannot be used
+                raise
     except ProgramError:
         folder, secret_values = config.as_written(profile=profile)
         log.set_up(folder, "INFO", run_id, log.Redactor(secret_values))
@@ -515,6 +424,15 @@ def _start(run_id: str, clock: Clock, profile: str, *, logging_in: bool = False)
         log.say(trouble)
     failpoints.arm(settings.failpoint)
     return settings
+
+
+def _with_login(settings: Settings) -> Settings:
+    """Return the settings with the tokens that `login` got, if it was used."""
+    if not settings.credentials_file.exists():
+        return settings
+    from src.x import credentials  # noqa: PLC0415 (a run on keys in .env never loads it)
+
+    return credentials.applied(settings)
 
 
 if __name__ == "__main__":

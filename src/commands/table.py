@@ -23,10 +23,12 @@ from src.domain.posts import Post, Status
 from src.domain.runs import Exit
 from src.model import choose
 from src.posting.reconcile import reconcile as reconcile_open
-from src.posting.run import Clock, LazyAccount, Run, no_text, require_credentials
+from src.posting.run import LazyAccount, Run, no_text
 from src.system import log
+from src.system.clock import Clock
 from src.system.lock import sole_writer
 from src.watch.health import exit_code
+from src.x import credentials
 from src.x.claim import claim_account, folders, named
 
 Command = Callable[[argparse.Namespace, Settings, Clock, str], int]
@@ -76,12 +78,10 @@ def _probes(
 
 
 def _check_credentials(settings: Settings, now: datetime) -> str:
-    require_credentials(settings)
+    credentials.require(settings)
     claim_account(settings)
     if settings.login is None:
         return "all four keys are set"
-    from src.x import credentials  # noqa: PLC0415
-
     if end := credentials.lapses_at(settings.login, now):
         message = f"the login at X ends on {end:%F} unless a run renews it"
         raise ProgramError(message, credentials.FIX_LOGIN)
@@ -128,13 +128,14 @@ def _check_model(settings: Settings) -> str:
 
 
 def _check_online(settings: Settings, clock: Clock) -> str:
-    from src.twitter_handler import FIX_WRITE, XClient  # noqa: PLC0415
+    from src.twitter_handler import XClient  # noqa: PLC0415
+    from src.x.responses import FIX_WRITE  # noqa: PLC0415
 
     with contextlib.ExitStack() as stack:
         if isinstance(settings.login, RenewableLogin):  # which another run may be renewing
             stack.enter_context(sole_writer(settings.database))
         result, level = XClient(settings, clock.now).access_level()
-    if result.outcome is not Outcome.POSTED:
+    if result.outcome is not Outcome.DONE:
         raise AccountError(
             f"X answered {result.http_status or result.reason}: {result.detail or result.reason}", result.fix
         )
@@ -152,7 +153,7 @@ def status(options: argparse.Namespace, settings: Settings, clock: Clock, _run: 
 
     facts, reasons = screen.look(settings, clock.now())
     show(
-        screen.as_data(facts, reasons, settings, clock.now()),
+        screen.as_data(facts, reasons, settings),
         screen.as_text(facts, reasons, settings, clock.now()),
         as_json=options.json,
     )
@@ -217,7 +218,7 @@ def reconcile(options: argparse.Namespace, settings: Settings, clock: Clock, run
 def _settle_all(app: Run) -> list[str]:
     before = app.db.with_status(Status.UNKNOWN)
     if before:
-        require_credentials(app.settings)
+        credentials.require(app.settings)
     reconcile_open(app)
     return [
         f"post {p.id}: {app.db.post(p.id).status}"
@@ -288,7 +289,7 @@ def try_alerts(options: argparse.Namespace, settings: Settings, _clock: Clock, _
 
 def undo(options: argparse.Namespace, settings: Settings, clock: Clock, _run: str) -> int:
     """Delete one of our tweets on X and record that."""
-    require_credentials(settings)
+    credentials.require(settings)
     with db_manager.locked_database(settings.database, clock.now()) as db:
         post = db.find_post(options.id)
         if post is None or post.tweet_id is None:
@@ -298,7 +299,7 @@ def undo(options: argparse.Namespace, settings: Settings, clock: Clock, _run: st
             show({"deleted": False}, "nothing was deleted", as_json=options.json)
             return 0
         result = LazyAccount(settings, clock).delete(post.tweet_id)
-        if result.outcome is not Outcome.POSTED:
+        if result.outcome is not Outcome.DONE:
             reason = result.detail or result.reason
             raise AccountError(f"X did not delete {post.tweet_id}: {reason}", result.fix or "try again later")
         db.tweets.stamp_deleted(post, clock.now())

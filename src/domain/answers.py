@@ -11,15 +11,16 @@ MAX_TWEET_ID = 2**63 - 1
 
 
 class Outcome(StrEnum):
-    """What one request to post came to. `twitter_handler` decides it; nobody else reads X's answers."""
+    """The outcome of one request to X. `x.responses` and `x.session` decide it, no other module."""
 
-    POSTED = "posted"  # X gave a tweet id
-    REFUSED = "refused"  # X will not have this text; another one may go
-    DUPLICATE = "duplicate"  # X says it is there already: a hint, not an outcome, so look
+    POSTED = "posted"  # a POST made a tweet, and X gave its id
+    DONE = "done"  # another request was carried out: a delete, a read, a renewal of the login
+    REFUSED = "refused"  # X does not accept this text; another one may be sent
+    DUPLICATE = "duplicate"  # X says that the text is there already: a hint only, so the timeline is read
     BLOCKED = "blocked"  # account, app or money: a person has to act
     LATER = "later"  # a limit: wait until `until`
-    NOT_SENT = "not_sent"  # the server saw nothing: safe to try again
-    UNKNOWN = "unknown"  # anything else: it may be on X
+    NOT_SENT = "not_sent"  # no connection: X received nothing, so trying again is safe
+    UNKNOWN = "unknown"  # anything else: X may have carried out the request
 
 
 UNSENT = frozenset({Outcome.NOT_SENT, Outcome.LATER, Outcome.BLOCKED})
@@ -37,7 +38,7 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """X's answer to one request, understood. `until` (UTC) is set for LATER, `fix` says what the owner can do."""
+    """X's answer to one request. `until` (UTC) is set for LATER, `fix` says what the owner can do."""
 
     outcome: Outcome
     tweet_id: int | None = None
@@ -53,19 +54,20 @@ class SendResult:
 
 @dataclass(frozen=True, slots=True)
 class Tweet:
-    """A tweet as the timeline shows it. `text` is X's rendering (`&amp;`, t.co links), `at` comes from the id."""
+    """A tweet as the timeline shows it: `text` is X's rendering (`&amp;`, t.co links)."""
 
     id: int
     text: str
 
     @property
     def at(self) -> datetime:
+        """The time at which X made it, from its id (UTC)."""
         return snowflake_time(self.id)
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineRead:
-    """One owned read. Absence is evidence only in a `healthy` one; `tweets` are newest first."""
+    """One owned read, newest tweets first. Absence is evidence only in a `healthy` one."""
 
     tweets: tuple[Tweet, ...] = ()
     healthy: bool = False
@@ -74,10 +76,10 @@ class TimelineRead:
 
 
 def snowflake_time(tweet_id: int) -> datetime:
-    """When X made the tweet, read from its id (millisecond resolution, UTC)."""
+    """Return the time at which X made the tweet, from its id (milliseconds, UTC)."""
     return datetime.fromtimestamp(((tweet_id >> 22) + TWITTER_EPOCH_MS) / 1000, UTC)
 
 
 def tweet_url(tweet_id: int | None) -> str:
-    """Where a tweet can be seen."""
+    """Return the address of a tweet."""
     return f"https://x.com/i/web/status/{tweet_id}" if tweet_id else "no tweet id"

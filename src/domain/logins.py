@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class PinLogin:
-    """What `login` brought: an OAuth 1.0a token pair, which does not expire. `at` is when (UTC)."""
+    """An OAuth 1.0a token pair, which does not expire. `login` got it at `at` (UTC)."""
 
     token: str = field(repr=False)
     token_secret: str = field(repr=False)
@@ -16,14 +16,16 @@ class PinLogin:
 
     @property
     def secrets(self) -> tuple[str, ...]:
+        """The values that no log may show."""
         return self.token, self.token_secret
 
 
 @dataclass(frozen=True, slots=True)
 class RenewableLogin:
-    """What `login --oauth2` brought, or X gave in exchange since: OAuth 2.0 tokens of one account. Times UTC.
+    """OAuth 2.0 tokens of one account, from `login --oauth2` or from a renewal since. Times are UTC.
 
-    The access token ends at `expires_at`. The refresh token is good for one renewal, which gives two new tokens.
+    The access token ends at `expires_at`. The refresh token is good for one renewal, which gives two new
+    ones.
     """
 
     access: str = field(repr=False)
@@ -35,4 +37,8 @@ class RenewableLogin:
 
     @property
     def secrets(self) -> tuple[str, ...]:
+        """The values that no log may show."""
         return self.access, self.refresh
+
+
+Login = PinLogin | RenewableLogin

@@ -1,4 +1,4 @@
-"""Whether a post is due: a pure decision over what was used, what is held and what was set. No I/O."""
+"""The decision whether a post is due, from what was used, what is held and what was set. Pure."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from src.domain.answers import RateLimit
 from src.domain.posts import Status
 from src.domain.runs import Exit, Hold
 from src.domain.slots import Usage, next_slot
+from src.posting.breaker import BREAKER_SLOTS
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(hours=24)
-BREAKER_AFTER = 3
-BREAKER_SLOTS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Why nothing is due: a code, a sentence, the next time to look (UTC), and the exit code it deserves."""
+    """Why no post is due: a code, a message, the next time to look (UTC), the exit code and a fix."""
 
     reason: str
     message: str
@@ -33,7 +32,7 @@ class Wait:
 def not_due(
     settings: Settings, usage: Usage, hold: Hold | None, limits: Iterable[RateLimit], now: datetime
 ) -> Wait | None:
-    """The first reason not to post now, or None: a post is due."""
+    """Return the first reason not to post now, or None: a post is due."""
     after = next_slot(now, settings.post_interval_minutes)
     if usage.slot_status not in {None, Status.PENDING}:
         return Wait("slot-used", f"this slot has its post ({usage.slot_status})", after)
@@ -46,9 +45,8 @@ def not_due(
             "set the clock of this machine (timedatectl set-ntp true)",
         )
     longest = max(LONGEST_WAIT, timedelta(minutes=settings.post_interval_minutes * BREAKER_SLOTS))
-    if (
-        hold and hold.until and now < hold.until <= now + longest
-    ):  # one that ends later was set by a wrong clock
+    # A hold that ends later than any rule sets was set by a wrong clock.
+    if hold and hold.until and now < hold.until <= now + longest:
         return _held(hold)
     gap = timedelta(minutes=settings.post_interval_minutes / 3)
     if usage.last_sent and now - usage.last_sent < gap:
@@ -112,23 +110,13 @@ def _quiet(settings: Settings, now: datetime) -> Wait | None:
 
 
 def is_quiet(settings: Settings, now: datetime) -> bool:
-    """Quiet hours by the wall clock of their time zone; a span that ends before it begins runs over midnight."""
+    """Return whether these are quiet hours, by the wall clock of their time zone.
+
+    A span that ends before it begins runs over midnight.
+    """
     if not settings.quiet_hours:
         return False
     local = now.astimezone(ZoneInfo(settings.time_zone))
     begin, end = (time.fromisoformat(part) for part in settings.quiet_hours.split("-"))
     at = local.time()
     return begin <= at < end if begin <= end else at >= begin or at < end
-
-
-def hold_until(reason: str, count: int, now: datetime, interval_minutes: int) -> datetime | None:
-    """How long X's refusal of the account, the app or the money is respected. None: try again at the next tick.
-
-    The third in a row opens the breaker for six slots. A 401 before that gets a probe per tick: X has had
-    outages that answer 401. A wrong clock is not waited for: when it ends, that clock cannot tell.
-    """
-    if reason == "clock":
-        return None
-    if count >= BREAKER_AFTER:
-        return next_slot(now, interval_minutes) + timedelta(minutes=interval_minutes * (BREAKER_SLOTS - 1))
-    return None if reason == "unauthorized" else next_slot(now, interval_minutes)

@@ -1,7 +1,7 @@
-"""Settling what is open by reading our own timeline. A hit is proof; absence is proof only under conditions.
+"""Settle what is open by reading our own timeline. A match is proof; absence is proof only under conditions.
 
-Absence counts only in a healthy read (200, well-formed, whole) that shows a tweet we already know: the canary.
-X has answered 404 for eight hours, and stale or empty lists, while tweets existed. So a post is `failed` only
+Absence counts only in a healthy read (200, well-formed, whole) that shows a tweet on record: the canary. X
+has answered 404 for eight hours, and stale or empty lists, while tweets existed. So a post is `failed` only
 after two such reads, at least 15 minutes after the send; after 48 hours a person decides (`unconfirmed`).
 """
 
@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from src.domain.answers import Outcome, SendResult, TimelineRead
+from src.db_manager import Database
+from src.domain.answers import Outcome, SendResult, TimelineRead, Tweet
 from src.domain.posts import Post, Status
-from src.domain.runs import Exit, TickResult
+from src.domain.runs import Exit, Hold, TickResult
 from src.domain.slots import next_slot
 from src.domain.texts import same_text
 from src.posting.run import Run
@@ -31,7 +32,7 @@ MOST_PAGES = 32  # of 100 tweets: X itself shows no more than the newest 3,200
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at the timeline: the read, and whether it proves absence (`canary`: a known tweet was in it)."""
+    """One read of the timeline. It proves absence only if it shows a known tweet, the `canary`."""
 
     read: TimelineRead
     canary: bool
@@ -50,7 +51,10 @@ def reconcile(run: Run) -> None:
 
 
 def audit(run: Run) -> None:
-    """Once a day, compare all since the last audit both ways: ours but gone is stamped, on X but unknown is recorded."""
+    """Compare the timeline with the database once a day.
+
+    Stamp own tweets that are missing on X; import tweets that the database lacks.
+    """
     now = run.clock.now()
     last = run.db.notes.get_time("audited_at") or datetime.fromtimestamp(0, UTC)
     if abs(now - last) < AUDIT_EVERY:
@@ -66,7 +70,7 @@ def audit(run: Run) -> None:
 
 
 def _look(run: Run, since_id: int) -> Look:
-    """Read from the newest known tweet at or below `since_id`; a little further back if that one is gone."""
+    """Read from the newest known tweet at or below `since_id`, further back if that one is missing."""
     known = run.db.tweets.known_tweet_ids(CANARIES, newest=since_id)
     starts = dict.fromkeys([known[0] - 1, known[-1] - 1] if known else [0])
     look = Look(TimelineRead(), canary=False)
@@ -79,7 +83,7 @@ def _look(run: Run, since_id: int) -> Look:
 
 
 def read_timeline(run: Run, since_id: int, until_id: int = 0) -> TimelineRead:
-    """One owned read, entered in the ledger and the log."""
+    """Make one owned read, and record it in the ledger and the log."""
     read = run.account.timeline(since_id, until_id=until_id)
     run.add("reads")
     run.add("read_ms", read.result.latency_ms)
@@ -100,14 +104,21 @@ def read_timeline(run: Run, since_id: int, until_id: int = 0) -> TimelineRead:
     return read
 
 
+def find_tweet(db: Database, post: Post, read: TimelineRead) -> Tweet | None:
+    """Return the oldest tweet that is this post: newer than `since_id`, same text, not another post's."""
+    recorded = db.tweets.known_among(t.id for t in read.tweets)
+    for tweet in sorted(read.tweets, key=lambda t: t.id):
+        if tweet.id > post.since_id and tweet.id not in recorded and same_text(tweet.text, post.content):
+            return tweet
+    return None
+
+
 def _settle(run: Run, post: Post, look: Look) -> None:
     now = run.clock.now()
-    recorded = run.db.tweets.known_among(t.id for t in look.read.tweets)
-    for tweet in sorted(look.read.tweets, key=lambda t: t.id):
-        if tweet.id > post.since_id and tweet.id not in recorded and same_text(tweet.text, post.content):
-            run.db.confirm_posted(post, tweet, "timeline", now)
-            logger.info("post.found", extra={"post_id": post.id, "tweet_id": tweet.id})
-            return
+    if tweet := find_tweet(run.db, post, look.read):
+        run.db.confirm_posted(post, tweet, "timeline", now)
+        logger.info("post.found", extra={"post_id": post.id, "tweet_id": tweet.id})
+        return
     sent = post.sent_at or now
     if look.canary and look.read.complete:
         post = run.db.record_absence(post, now)
@@ -122,9 +133,9 @@ def _settle(run: Run, post: Post, look: Look) -> None:
 
 
 def absorb(run: Run, look: Look, *, ours: bool = False) -> None:
-    """Take over what a read shows: unknown tweets are recorded, known ones stamped, missing ones marked as gone.
+    """Record what a read shows: import unknown tweets, stamp known ones as seen, mark missing ones.
 
-    With `ours` (after a restore) unknown tweets are taken for our own: each takes its slot and is in the ledger.
+    With `ours` (after a restore) unknown tweets are our own posts: each takes its slot and is in the ledger.
     """
     read, now = look.read, run.clock.now()
     if not read.healthy or not read.tweets:
@@ -145,9 +156,10 @@ def absorb(run: Run, look: Look, *, ours: bool = False) -> None:
 
 
 def settle_now(run: Run, post: Post, result: SendResult) -> Post:
-    """After a send without a trustworthy answer: look a few times, with pauses, in this run.
+    """Look a few times, with pauses, for a text whose send got no trustworthy answer.
 
-    A duplicate refusal that no look explains is a definite no: nothing was made, and the slot is free again.
+    Return the post as it stands. A duplicate refusal that no look explains is a definite no: no tweet was
+    made, and the slot is free again.
     """
     absences = 0
     for pause in run.settings.reconcile_delays_seconds:
@@ -168,26 +180,25 @@ def settle_now(run: Run, post: Post, result: SendResult) -> Post:
 
 
 def second_look(run: Run, post: Post) -> tuple[Post, SendResult | None]:
-    """Before anything else is sent for a slot in which X said no: was the text made all the same?
+    """Look for the tweet of a refused text before anything else is sent for its slot.
 
-    A refusal is X's word, and X has answered errors for requests that it carried out. One owned read settles it.
-    Returns the post as it stands, and the read's result if the timeline could not be read: then nothing may be sent.
+    X has answered errors for requests that it carried out; one owned read settles it. Return the post as it
+    stands, and the read's result if the timeline could not be read: then nothing may be sent.
     """
     look = _look(run, post.since_id)
-    recorded = run.db.tweets.known_among(t.id for t in look.read.tweets)
-    for tweet in sorted(look.read.tweets, key=lambda t: t.id):
-        if tweet.id > post.since_id and tweet.id not in recorded and same_text(tweet.text, post.content):
-            run.db.confirm_posted(post, tweet, "second look", run.clock.now())
-            logger.warning("post.made_although_refused", extra={"post_id": post.id, "tweet_id": tweet.id})
-            return run.db.post(post.id), None
+    if tweet := find_tweet(run.db, post, look.read):
+        run.db.confirm_posted(post, tweet, "second look", run.clock.now())
+        logger.warning("post.made_although_refused", extra={"post_id": post.id, "tweet_id": tweet.id})
+        return run.db.post(post.id), None
     return post, None if look.read.healthy else look.read.result
 
 
 def cold_start(run: Run) -> TickResult | None:
-    """A new or restored database does not know the latest tweets: read them first. Not healthy: do not post (fail closed).
+    """Read the latest tweets into a new or restored database, which does not know them.
 
-    None when it is done or was done before. After a damaged database was replaced or a backup restored, this slot
-    is given up as well: a tweet of this very slot may not be on the timeline yet.
+    Return None when that is done, now or before, and otherwise the run's result: without a healthy read
+    nothing is posted. After a damaged database was replaced or a backup restored, this slot stays empty as
+    well: its tweet may not be on the timeline yet.
     """
     kind = run.db.notes.get("cold_start")
     if kind is None or run.preview:
@@ -196,28 +207,32 @@ def cold_start(run: Run) -> TickResult | None:
     read = _since_the_backup(run) if kind == "restored" else read_timeline(run, 0)
     usable = read.healthy and (bool(read.tweets) or kind == "new")
     if not usable:
-        result = read.result
-        code = Exit.BLOCKED if result.outcome is Outcome.BLOCKED else Exit.TEMPORARY
-        what = result.reason or "it is empty, although this account has posted before"
-        return TickResult(
-            code,
-            "cold-start",
-            f"the database is {'restored' if kind == 'restored' else 'new'} and the timeline could not be read first: {what}",
-            result.fix or "the next run tries again; nothing is posted until then",
-        )
+        return _not_started(kind, read.result)
     if kind == "restored":  # texts that are open are left to `reconcile`, which comes next
         absorb(run, Look(read, bool(run.db.tweets.known_among(t.id for t in read.tweets))), ours=True)
     else:
         run.db.tweets.import_tweets(read.tweets, now, slot_minutes=run.settings.post_interval_minutes)
     logger.info("cold_start.imported", extra={"tweets": len(read.tweets), "kind": kind})
     if kind != "new":
-        run.db.notes.hold("wait", "new-database", next_slot(now, run.settings.post_interval_minutes), "", now)
+        until = next_slot(now, run.settings.post_interval_minutes)
+        run.db.notes.put_hold(Hold("wait", "new-database", until, fix="", count=1, since=now))
     run.db.notes.put(cold_start=None, audited_at=str(now.timestamp()))
     return None
 
 
+def _not_started(kind: str, result: SendResult) -> TickResult:
+    reason = result.reason or "it is empty, although this account has posted before"
+    database = "restored" if kind == "restored" else "new"
+    return TickResult(
+        Exit.BLOCKED if result.outcome is Outcome.BLOCKED else Exit.TEMPORARY,
+        "cold-start",
+        f"the database is {database} and the timeline could not be read first: {reason}",
+        result.fix or "the next run tries again; nothing is posted until then",
+    )
+
+
 def _since_the_backup(run: Run) -> TimelineRead:
-    """Every tweet since the newest on record, that one included; if that was deleted, from a little further back."""
+    """Read every tweet since the newest on record, that one included; further back if it was deleted."""
     known = run.db.tweets.known_tweet_ids(CANARIES)
     read = TimelineRead()
     for start in dict.fromkeys([known[0] - 1, known[-1] - 1, 0] if known else [0]):
@@ -228,7 +243,7 @@ def _since_the_backup(run: Run) -> TimelineRead:
 
 
 def _pages(run: Run, since_id: int, most: int) -> TimelineRead:
-    """Up to `most` pages as one read, newest first; healthy only if each is."""
+    """Read up to `most` pages as one read, newest first, which is healthy only if each page is."""
     page = read_timeline(run, since_id)
     tweets = page.tweets
     for _ in range(most - 1):

@@ -1,21 +1,22 @@
-"""What one run works with: settings, database, X, clock, and the way texts are composed. Built by `twitter_manager`."""
+"""What one run works with: settings, database, account, clock, and the way texts are composed."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 
 from src.config import Settings
 from src.db_manager import Database
 from src.domain.answers import Outcome, SendResult, TimelineRead
-from src.domain.errors import ConfigError
 from src.domain.logins import RenewableLogin
 from src.domain.slots import slot_of
 from src.domain.texts import Composition, History
+from src.system.clock import Clock
+
+NETWORK_SECONDS = 130.0  # kept back from the model: one exchange and three looks at the timeline
 
 
 class Account(Protocol):
@@ -27,28 +28,12 @@ class Account(Protocol):
     def delete(self, tweet_id: int) -> SendResult: ...
 
 
-class Clock:
-    """The real clock. Tests move their own."""
-
-    def now(self) -> datetime:
-        """The time, UTC-aware."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds from some moment on, for durations: setting the machine's clock does not change them."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-        time.sleep(seconds)
-
-
 Compose = Callable[[Settings, History, datetime, float], Composition]
 
 
 @dataclass(slots=True)
 class Run:
-    """One run. `slot` is fixed at the start; `preview` is a dry run, which does not ask whether a post is due."""
+    """One run. `slot` is fixed at its start; a `preview` (dry run) does not ask whether a post is due."""
 
     settings: Settings
     db: Database
@@ -68,7 +53,7 @@ class Run:
         self.slot = self.slot or slot_of(self.started, self.settings.post_interval_minutes)
 
     def phase(self, name: str) -> None:
-        """From here on time counts as this phase's (`NAME_seconds` in the metrics); an empty name ends the last one."""
+        """End the phase before, and start this one if it has a name; metric `NAME_seconds` measures it."""
         now = self.clock.monotonic()
         ended, since = self._phase
         if ended:
@@ -80,12 +65,12 @@ class Run:
         self.metrics[metric] = round(self.metrics.get(metric, 0.0) + amount, 6)
 
     def seconds_left(self) -> float:
-        """Seconds until this run's deadline."""
+        """Return the seconds until this run's deadline."""
         return self.settings.deadline_seconds - (self.clock.now() - self.started).total_seconds()
 
 
 class LazyAccount:
-    """The real account, built at its first use: importing tweepy takes longer than an idle tick."""
+    """The real account, built at its first use, because importing tweepy takes longer than an idle tick."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
@@ -97,7 +82,7 @@ class LazyAccount:
         return XClient(self._settings, self._clock.now)
 
     def ready(self) -> SendResult | None:
-        """See `XClient.ready`. Keys that do not expire are ready without a look."""
+        """See `XClient.ready`. Keys that do not expire are always ready."""
         return self._client.ready() if isinstance(self._settings.login, RenewableLogin) else None
 
     def send(self, text: str) -> SendResult:
@@ -114,50 +99,25 @@ class LazyAccount:
 
 
 class DryRunAccount:
-    """The account of a dry run: it posts nothing and knows nothing."""
+    """The account of a dry run, which makes no request."""
 
     def ready(self) -> SendResult | None:
-        """It pretends only, so it is."""
+        """Return None: there is no login to renew."""
         return None
 
     def send(self, text: str) -> SendResult:
-        """Pretend; the text is in the preview's database, which is thrown away."""
+        """Return the answer to a successful post; the dry run's copy of the database is discarded."""
         return SendResult(Outcome.POSTED, tweet_id=1)
 
     def timeline(self, since_id: int, count: int = 100, until_id: int = 0) -> TimelineRead:
-        """Nothing is read."""
+        """Return a read that shows nothing and proves nothing."""
         return TimelineRead()
 
     def delete(self, tweet_id: int) -> SendResult:
-        """Nothing is deleted."""
+        """Return NOT_SENT: nothing is deleted."""
         return SendResult(Outcome.NOT_SENT)
 
 
-def require_credentials(settings: Settings) -> None:
-    """Raise `ConfigError` that names every credential that is missing."""
-    missing = settings.missing_credentials
-    if not missing:
-        return
-    message = f"{', '.join(missing)}: not set"
-    if settings.login:
-        raise ConfigError(message, "fill it in in .env: the login was made with it")
-    raise ConfigError(
-        message,
-        "copy .env.example to .env, chmod 600 .env, and fill in the four keys of your X app;"
-        " `login` fetches the access token if you only have the app's two"
-        " (keys that systemd hands to its service are not seen from a shell)",
-    )
-
-
-def with_login(settings: Settings) -> Settings:
-    """The settings with the tokens that `login` fetched, if it did. Raises `ConfigError` for a file that cannot be used."""
-    if not settings.credentials_file.exists():
-        return settings
-    from src.x import credentials  # noqa: PLC0415 (a run on the keys of .env need not load it)
-
-    return credentials.applied(settings)
-
-
 def no_text(_settings: Settings, _history: History, _now: datetime, _seconds: float) -> Composition:
-    """The composer of commands that must not write."""
+    """Return no text: the composer of commands that must not write one."""
     return Composition(None)

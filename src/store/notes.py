@@ -37,21 +37,17 @@ class Notes:
             for key, value in notes.items():
                 put_note(db, key, value)
 
-    def hold(self, kind: str, reason: str, until: datetime | None, fix: str, now: datetime) -> Hold:
-        """Store a hold until a time (None: only count). The same kind again counts up: the breaker."""
-        current = self.current_hold()
-        again = current if current and current.kind == kind else None
-        hold = Hold(kind, reason, until, fix, again.count + 1 if again else 1, again.since if again else now)
+    def put_hold(self, hold: Hold) -> None:
+        """Store a reason not to post; `posting.breaker` counts and times it."""
         value = {
-            "kind": kind,
-            "reason": reason,
-            "until": until.timestamp() if until else None,
-            "fix": fix,
+            "kind": hold.kind,
+            "reason": hold.reason,
+            "until": hold.until.timestamp() if hold.until else None,
+            "fix": hold.fix,
             "count": hold.count,
             "since": hold.since.timestamp(),
         }
         self.put(hold=json.dumps(value))
-        return hold
 
     def current_hold(self) -> Hold | None:
         """Return the stored hold, also one whose time is over."""

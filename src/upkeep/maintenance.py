@@ -24,12 +24,12 @@ from src.db_manager import Database
 from src.domain.errors import BusyError, DamagedError, ProgramError, StorageError, UsageError
 from src.domain.runs import Exit
 from src.model import choose
-from src.posting.run import Clock
 from src.store import backup
 from src.store.backup import Backup
 from src.store.connection import settle_journal
 from src.store.damage import BACKUPS, mark_in_use, was_in_use
 from src.system import files, log_rotation
+from src.system.clock import Clock
 from src.system.failpoints import reach
 from src.system.lock import sole_writer
 from src.system.log import logger

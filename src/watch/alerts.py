@@ -17,6 +17,7 @@ from pathlib import Path
 from src.config import Settings
 from src.domain.errors import DeadlineError
 from src.domain.runs import Exit, TickResult
+from src.posting.breaker import CLOSED, BreakerState
 from src.posting.due import is_quiet
 from src.system.files import write_atomically
 from src.system.interrupts import hard_limit
@@ -39,8 +40,7 @@ class Health:
     """
 
     result: TickResult
-    blocked: str = ""
-    blocked_fix: str = ""
+    breaker: BreakerState = CLOSED
     oldest_unknown: datetime | None = None
     failures: int = 0
     model_failures: int = 0
@@ -74,9 +74,10 @@ def causes(health: Health, settings: Settings, now: datetime) -> list[Cause]:
     """Everything that is wrong now, by the rules."""
     found = []
     result = health.result
-    if health.blocked:
+    if health.breaker.count:
+        refused = f"{health.breaker.reason}, {health.breaker.count} in a row"
         found.append(
-            Cause("blocked", f"X refuses this account, app or payment: {health.blocked}", health.blocked_fix)
+            Cause("blocked", f"X refuses this account, app or payment: {refused}", health.breaker.fix)
         )
     if health.oldest_unknown and now - health.oldest_unknown > UNKNOWN_AFTER:
         found.append(

@@ -15,9 +15,10 @@ from src.config import Settings
 from src.content.freshness import Supply
 from src.domain.answers import RateLimit
 from src.domain.posts import Post
-from src.domain.runs import Exit, Hold, RunRecord, TickResult
+from src.domain.runs import Exit, RunRecord, TickResult
 from src.domain.slots import Usage
-from src.posting.due import BREAKER_AFTER, Wait
+from src.posting.breaker import BREAKER_AFTER, BreakerState
+from src.posting.due import Wait
 from src.watch import alerts
 from src.watch.slot_history import Rate
 
@@ -59,7 +60,7 @@ class Facts:
 
     usage: Usage
     wait: Wait | None
-    hold: Hold | None
+    breaker: BreakerState
     limits: tuple[RateLimit, ...]
     last_run: RunRecord | None
     last_tweet: Post | None
@@ -105,14 +106,13 @@ def _by_the_alerts(facts: Facts, settings: Settings, now: datetime) -> list[Reas
 
 
 def _as_seen_by_a_run(facts: Facts) -> alerts.Health:
-    run, hold = facts.last_run, facts.hold if facts.hold and facts.hold.kind == "blocked" else None
+    run = facts.last_run
     result = TickResult(Exit.OK, "", "")
     if run and run.finished:
         result = TickResult(_known(run.exit_code), run.outcome, run.message, _FIXES.get(run.outcome, ""))
     return alerts.Health(
         result,
-        blocked=f"{hold.reason}, {hold.count} in a row" if hold else "",
-        blocked_fix=hold.fix if hold else "",
+        breaker=facts.breaker,
         failures=facts.failures,
         model_failures=facts.model_failures,
         last_posted=facts.last_posted,
@@ -166,16 +166,24 @@ def _outside(facts: Facts, settings: Settings, now: datetime) -> list[Reason]:
     return found
 
 
-def breaker(hold: Hold | None, now: datetime) -> str:
-    """How the circuit breaker stands, in words."""
-    if hold is None or hold.kind != "blocked":
+def breaker_text(state: BreakerState) -> str:
+    """Return how the circuit breaker stands, in one line."""
+    if not state.count:
         return "closed"
-    held = f" until {hold.until:%F %R} UTC" if hold.until and hold.until > now else ""
-    if hold.count >= BREAKER_AFTER:
-        return f"open{held or ', one try is due'}: {hold.reason}, {hold.count} in a row since {hold.since:%F %R} UTC"
-    return f"closed, {hold.count} of {BREAKER_AFTER} refusals: {hold.reason}" + (
-        f"; waits{held}" if held else ""
-    )
+    word, comma = ("open", "" if state.until else ",") if state.open else ("closed", ",")
+    return f"{word}{comma} {breaker_detail(state)}"
+
+
+def breaker_detail(state: BreakerState) -> str:
+    """Return why the breaker is open, or what counts towards opening it; empty while X accepts posts."""
+    until = f"until {state.until:%F %R} UTC" if state.until else ""
+    if state.open:
+        since = f" since {state.since:%F %R} UTC" if state.since else ""
+        return f"{until or 'one try is due'}: {state.reason}, {state.count} in a row{since}"
+    if not state.count:
+        return ""
+    wait = f"; waits {until}" if until else ""
+    return f"{state.count} of {BREAKER_AFTER} refusals: {state.reason}{wait}"
 
 
 def forecast(month: float, week: float, watched_days: float, now: datetime) -> float:

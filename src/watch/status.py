@@ -15,6 +15,7 @@ from src.domain.answers import RateLimit, tweet_url
 from src.domain.posts import Status
 from src.domain.slots import Usage, slot_of
 from src.posting import due
+from src.posting.breaker import breaker_state
 from src.watch import health
 from src.watch.health import Facts, Reason, Spend
 from src.watch.slot_history import Rate, Slot, rate, slot_history
@@ -60,7 +61,7 @@ def read_facts(db: db_manager.Database, settings: Settings, slots: Sequence[Slot
     return Facts(
         usage=usage,
         wait=due.not_due(settings, usage, hold, limits, now),
-        hold=hold,
+        breaker=breaker_state(hold, now),
         limits=limits,
         last_run=db.journal.latest_run(),
         last_tweet=db.archive.last_tweet(),
@@ -125,7 +126,7 @@ def rows(facts: Facts, settings: Settings, now: datetime) -> list[tuple[str, str
             if run
             else "none",
         ),
-        ("breaker", health.breaker(facts.hold, now)),
+        ("breaker", health.breaker_text(facts.breaker)),
         ("rate limits", "; ".join(limit_words(limit, now) for limit in facts.limits) or "not told by X yet"),
         ("spend", spend_words(spend, settings)),
         ("success", " | ".join(f"{name}: {rate_words(found)}" for name, found in facts.rates.items())),
@@ -197,9 +198,7 @@ def ago(moment: datetime, now: datetime) -> str:
 # ---- for programs ----------------------------------------------------------------------------------------------
 
 
-def as_data(
-    facts: Facts | None, reasons: Sequence[Reason], settings: Settings, now: datetime
-) -> dict[str, Any]:
+def as_data(facts: Facts | None, reasons: Sequence[Reason], settings: Settings) -> dict[str, Any]:
     """The same for programs: times in ISO 8601, money in US dollars, shares from 0 to 1."""
     data: dict[str, Any] = {
         "healthy": not reasons,
@@ -233,7 +232,7 @@ def as_data(
         }
         if run
         else None,
-        "breaker": health.breaker(facts.hold, now),
+        "breaker": health.breaker_text(facts.breaker),
         "rate_limits": [
             {"name": w.name, "limit": w.limit, "remaining": w.remaining, "reset": _iso(w.reset)}
             for w in facts.limits

@@ -47,7 +47,7 @@ def shown_path(path: Path) -> str:
 
 
 def folders(settings: Settings) -> tuple[Path, ...]:
-    """The folders that this account's runs write to."""
+    """Return the folders that this account's runs write to."""
     own = (settings.data_dir, settings.log_dir)
     return (*own, settings.data_dir.parent / MARKS) if settings.profile else own
 
@@ -55,9 +55,10 @@ def folders(settings: Settings) -> tuple[Path, ...]:
 def claim_account(settings: Settings) -> None:
     """Hold the account for this profile, for good. Raises `ConfigError` if another profile holds it.
 
-    Two databases that post to one account cannot know of each other, so each would post in every slot. The mark is
-    a link to the profile's folder: making one is atomic, and that of a profile that is gone points to nothing. It is
-    named by a hash of the account's number, because that number begins the access token, which nothing may show.
+    Two databases that post to one account do not know of each other, so each would post in every slot. The
+    mark is a link to the profile's folder: making one is atomic, and the link of a deleted profile points to
+    nothing. Its name is a hash of the account's number, because the access token begins with that number and
+    must not be shown.
     """
     home = settings.data_dir
     profiles = home.parent if settings.profile else home / "profiles"

@@ -1,9 +1,9 @@
-"""The file of tokens that `login` writes, `credentials.json` in the data folder, and when its tokens have to be renewed.
+"""The credentials of the account: those in `.env`, and the file of tokens that `login` writes.
 
-An OAuth 2.0 refresh token is good for one renewal, and X may take a second use for theft and end the whole login. So
-the file is only written by the holder of the writer lock; room for the new tokens is taken on the disk before X is
-asked for them; they are on the disk before they are used. A file that was written whole before the process died, but
-not yet put in place, is put in place by the next run.
+An OAuth 2.0 refresh token is good for one renewal, and X may take a second use for theft and end the whole
+login. So only the holder of the writer lock writes the file; room for the new tokens is reserved on disk
+before X is asked for them; they are on disk before they are used. If the process dies after it wrote a file
+whole and before it renamed it, the next run renames it.
 """
 
 from __future__ import annotations
@@ -11,18 +11,15 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from src.config import Settings
 from src.domain.errors import ConfigError
-from src.domain.logins import PinLogin, RenewableLogin
+from src.domain.logins import Login, PinLogin, RenewableLogin
 from src.system import files
 from src.system.failpoints import reach
-
-Login = PinLogin | RenewableLogin
 
 RENEW_BEFORE = timedelta(minutes=10)
 REFRESH_LIFE = timedelta(days=180)  # X does not document it; half a year without use is what people report
@@ -31,16 +28,40 @@ SCOPES = ("tweet.read", "tweet.write", "users.read", "offline.access")
 FIX_LOGIN = "log in again: `login --oauth2`"
 _ROOM = 16_384
 _LONGEST_TOKEN = 4_096
-_LONGEST_LIFE = timedelta(days=366)
 
 
 def applied(settings: Settings) -> Settings:
-    """The settings with the tokens of the file, if there is one: a login is newer than `.env`. Raises `ConfigError`."""
+    """Return the settings with the tokens of the file, if there is one: a login is newer than `.env`.
+
+    Raises `ConfigError` for a file that cannot be used.
+    """
     return settings.with_login(load(settings.credentials_file))
 
 
+def require(settings: Settings) -> None:
+    """Raise `ConfigError` that names every credential that is missing."""
+    missing = settings.missing_credentials
+    if not missing:
+        return
+    message = f"{', '.join(missing)}: not set"
+    if settings.login:
+        raise ConfigError(message, "fill it in in .env: the login was made with it")
+    raise ConfigError(
+        message,
+        "copy .env.example to .env, chmod 600 .env, and fill in the four keys of your X app;"
+        " `login` fetches the access token if you only have the app's two"
+        " (keys that systemd hands to its service are not seen from a shell)",
+    )
+
+
+# ---- the file --------------------------------------------------------------------------------------------
+
+
 def load(file: Path) -> Login | None:
-    """What the file holds, None where there is none. Raises `ConfigError` for one that is open to others or not whole."""
+    """Return the login in the file, None if there is no file.
+
+    Raises `ConfigError` for a file that others can read or change, or that is not whole.
+    """
     try:
         return _from_json(json.loads(files.read_private(file)))
     except FileNotFoundError:
@@ -56,7 +77,7 @@ def load(file: Path) -> Login | None:
 
 
 def load_for_writing(file: Path) -> Login | None:
-    """The same, with the writer lock held: first finish what a run that died had written whole."""
+    """Return the same with the writer lock held: first finish the file that a dead run had written whole."""
     new = _new(file)
     with contextlib.suppress(ConfigError, OSError):
         written = load(new)
@@ -75,7 +96,7 @@ def reserve(file: Path) -> None:
 
 
 def save(file: Path, login: Login) -> None:
-    """Put tokens on the disk for good, in the room taken by `reserve`; the file before is kept. Raises `StorageError`."""
+    """Write tokens durably in the room from `reserve`; the file before is kept. Raises `StorageError`."""
     new = _new(file)
     with files.as_storage_error(
         f"new tokens cannot be kept in {file}",
@@ -87,7 +108,7 @@ def save(file: Path, login: Login) -> None:
 
 
 def release(file: Path) -> None:
-    """Give the room back that `reserve` took."""
+    """Free the room that `reserve` made."""
     with contextlib.suppress(OSError):
         _new(file).unlink(missing_ok=True)
 
@@ -139,7 +160,7 @@ def _from_json(data: Mapping[str, Any]) -> Login:
 
 
 def checked(value: object) -> str:
-    """A token that may be put into a header: printable ASCII without white space. Raises `ValueError`."""
+    """Return a token that is safe in a header: printable ASCII without white space. Raises `ValueError`."""
     if not (isinstance(value, str) and value and value.isascii() and len(value) <= _LONGEST_TOKEN):
         raise ValueError
     if not all("!" <= c <= "~" for c in value):
@@ -148,7 +169,7 @@ def checked(value: object) -> str:
 
 
 def account_number(value: object) -> str:
-    """The id of an account, which becomes part of an address: digits only. Raises `ValueError`."""
+    """Return the id of an account, which becomes part of an address: digits only. Raises `ValueError`."""
     if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20):
         raise ValueError
     return value
@@ -158,48 +179,31 @@ def _time(value: object) -> datetime:
     return datetime.fromtimestamp(float(value), UTC)  # type: ignore[arg-type]
 
 
+# ---- rules -----------------------------------------------------------------------------------------------
+
+
 def described(settings: Settings) -> str:
-    """Which tokens are used, in words; those of a login win over `.env`, and that must not be a riddle."""
+    """Return which tokens are used: those of a login win over `.env`, and the owner should see that."""
     login = settings.login
+    used = f"the access token of the login in {settings.credentials_file} is used"
     if isinstance(login, RenewableLogin):
-        words = f"the OAuth 2.0 login in {settings.credentials_file} is used, last renewed {login.issued_at:%F %R} UTC"
-    else:
-        words = f"the access token of the login in {settings.credentials_file} is used"
-    return f"{words}; access tokens in .env do not count while that file is there"
-
-
-# ---- pure rules ------------------------------------------------------------------------------------------------
-
-
-def from_answer(
-    data: Mapping[str, Any] | None, now: datetime, before: RenewableLogin
-) -> RenewableLogin | None:
-    """The tokens in X's answer to a renewal, None for one that does not hold both."""
-    try:
-        life = timedelta(seconds=int((data or {})["expires_in"]))
-        scopes = str((data or {}).get("scope", "")).split()
-        access, refresh = checked((data or {})["access_token"]), checked((data or {})["refresh_token"])
-    except (ValueError, TypeError, KeyError, OverflowError):
-        return None
-    if not timedelta(0) < life < _LONGEST_LIFE:
-        return None
-    return replace(
-        before,
-        access=access,
-        refresh=refresh,
-        expires_at=now + life,
-        issued_at=now,
-        scopes=tuple(scopes) or before.scopes,
-    )
+        used = (
+            f"the OAuth 2.0 login in {settings.credentials_file} is used,"
+            f" last renewed {login.issued_at:%F %R} UTC"
+        )
+    return f"{used}; access tokens in .env do not count while that file is there"
 
 
 def renewal_due(login: RenewableLogin, now: datetime, run: timedelta = timedelta(0)) -> bool:
-    """Whether the access token ends within ten minutes, or within `run`; also when the clock went back behind its issue."""
+    """Return whether the access token ends within ten minutes, or within `run`.
+
+    It is also due if the clock shows a time before the token was issued: then that clock was wrong once.
+    """
     return login.expires_at - now <= max(RENEW_BEFORE, run) or now < login.issued_at - RENEW_BEFORE
 
 
 def lapses_at(login: Login | None, now: datetime) -> datetime | None:
-    """When a login ends if nothing renews it, once that is near (UTC). OAuth 1.0a tokens do not expire."""
+    """Return when a login ends unless it is renewed (UTC), if that is near; None for OAuth 1.0a."""
     if not isinstance(login, RenewableLogin):
         return None
     end = login.issued_at + REFRESH_LIFE

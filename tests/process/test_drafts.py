@@ -83,7 +83,7 @@ def test_an_approved_text_survives_a_slot_without_x(world):
     from src import db_manager
     from src.domain.posts import Status
     from src.domain.texts import Draft
-    from src.posting.run import Clock
+    from src.system.clock import Clock
 
     world.tick()
     world.next_slot()

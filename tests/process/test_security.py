@@ -17,8 +17,8 @@ from src import config
 from src.db_manager import open_database
 from src.domain.answers import Outcome
 from src.model import client as model_process
-from src.posting.run import Clock
 from src.system import log
+from src.system.clock import Clock
 from src.twitter_handler import XClient
 from tests import fake_x
 from tests.fake_x import Credentials

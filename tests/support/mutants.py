@@ -46,7 +46,7 @@ MUTANTS = (
         "retry when the outcome is unknown",
         (
             (
-                "twitter_manager.py",
+                "posting/send.py",
                 "lambda r: r.outcome is Outcome.NOT_SENT and",
                 "lambda r: r.outcome in {Outcome.NOT_SENT, Outcome.UNKNOWN} and",
             ),
@@ -79,7 +79,7 @@ MUTANTS = (
         ),
         lock=False,
     ),
-    Mutant("redirects followed", (("twitter_handler.py", "allow_redirects=False", "allow_redirects=True"),)),
+    Mutant("redirects followed", (("x/session.py", "allow_redirects=False", "allow_redirects=True"),)),
     Mutant(
         "no reconcile",
         (
@@ -112,9 +112,9 @@ MUTANTS = (
         "posted without an id",
         (
             (
-                "twitter_handler.py",
-                '        return _unknown(status, "no-tweet-id", "success without a numeric tweet id")',
-                "        return SendResult(Outcome.POSTED, tweet_id=4711, http_status=status)",
+                "x/responses.py",
+                '    return _unknown(status, "no-tweet-id", "success without a numeric tweet id")',
+                "    return SendResult(Outcome.POSTED, tweet_id=4711, http_status=status)",
             ),
         ),
     ),
@@ -122,12 +122,12 @@ MUTANTS = (
         "the intent is recorded after the send",
         (
             (
-                "twitter_manager.py",
+                "posting/send.py",
                 "        attempt = run.db.begin_send(",
                 "        early = run.account.send(post.content)\n        attempt = run.db.begin_send(",
             ),
             (
-                "twitter_manager.py",
+                "posting/send.py",
                 "        result = run.account.send(post.content)\n        reach",
                 "        result = early\n        reach",
             ),

@@ -23,9 +23,10 @@ import time_machine
 from src import config
 from src.domain.runs import TickResult
 from src.domain.texts import Composition, Draft
-from src.posting.run import Clock, with_login
 from src.system import failpoints, log
+from src.system.clock import Clock
 from src.twitter_manager import run_tick
+from src.x import credentials
 from tests.fake_x import FakeX
 
 START = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
@@ -102,7 +103,7 @@ class World:
 
     @property
     def settings(self) -> config.Settings:
-        return with_login(config.load(self.env))
+        return credentials.applied(config.load(self.env))
 
     @property
     def database(self) -> Path:

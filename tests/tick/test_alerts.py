@@ -11,6 +11,7 @@ from aiosmtpd.controller import Controller
 
 from src import config
 from src.domain.runs import Exit, TickResult
+from src.posting.breaker import BreakerState
 from src.watch import alerts
 from src.watch.alerts import Cause, Health, causes, due
 from tests import fake_x
@@ -24,7 +25,10 @@ SETTINGS = config.load({})
 @pytest.mark.parametrize(
     ("health", "cause"),
     [
-        (Health(GOOD, blocked="no-credits, 3 in a row", blocked_fix="buy credits"), "blocked"),
+        (
+            Health(GOOD, breaker=BreakerState(open=True, count=3, reason="no-credits", fix="buy credits")),
+            "blocked",
+        ),
         (Health(GOOD, oldest_unknown=NOW - timedelta(minutes=61)), "unknown"),
         (Health(GOOD, failures=3), "failures"),
         (Health(GOOD, last_posted=NOW - timedelta(hours=7)), "silence"),

@@ -8,7 +8,7 @@ import pytest
 
 from src.content.freshness import days_left
 from src.domain.runs import Exit
-from src.posting.run import Clock
+from src.system.clock import Clock
 from src.upkeep.maintenance import maintain
 from src.watch import health, status
 from tests import fake_x
@@ -161,7 +161,7 @@ def test_last_backup(world):
     world.move(hours=5)
     assert re.search(r"^backup       2026-.* UTC \(5 hours ago\)$", screen(world), re.MULTILINE)
     facts, found = status.look(world.settings, now())
-    assert status.as_data(facts, found, world.settings, now())["last_backup"].startswith("2026-")
+    assert status.as_data(facts, found, world.settings)["last_backup"].startswith("2026-")
 
 
 def test_quiet_hours_are_no_silence(tmp_path):
@@ -195,7 +195,7 @@ def test_before_the_first_run(tmp_path):
         facts, found = status.look(world.settings, now())
         assert (facts, found) == (None, ())
         assert "nothing has run" in status.as_text(facts, found, world.settings, now())
-        assert status.as_data(facts, found, world.settings, now())["nothing_has_run"] is True
+        assert status.as_data(facts, found, world.settings)["nothing_has_run"] is True
         assert not world.database.exists()
 
 
@@ -204,7 +204,7 @@ def test_for_programs(world):
     world.x.on_post(fake_x.no_credits())
     world.tick()
     facts, found = status.look(world.settings, now())
-    data = json.loads(json.dumps(status.as_data(facts, found, world.settings, now())))
+    data = json.loads(json.dumps(status.as_data(facts, found, world.settings)))
     assert (data["healthy"], data["exit_code"], data["reasons"][0]["name"]) == (False, 77, "blocked")
     assert data["success"]["24h"] == {"share": 1.0, "posted": 1, "due": 1, "left_out": 0}
     assert data["last_post"]["tweet_id"] == str(world.x.accepted[-1].id)

@@ -19,13 +19,14 @@ from src.domain.answers import Outcome
 from src.domain.errors import ConfigError, ProgramError, StorageError
 from src.domain.logins import PinLogin, RenewableLogin
 from src.domain.runs import Exit
-from src.posting.run import Clock, with_login
 from src.system import log
+from src.system.clock import Clock
 from src.system.lock import writer_lock
 from src.twitter_handler import XClient
 from src.twitter_manager import run_tick
 from src.upkeep import login as x_login
 from src.x import credentials
+from src.x.responses import read_tokens
 from tests import fake_x
 from tests.fake_x import FakeX
 from tests.support.world import World
@@ -687,12 +688,9 @@ def test_a_login_about_to_end(world, hook):  # noqa: F811
 def test_answers_without_tokens(data):
     """Only an answer with two sound tokens and a life counts as renewed."""
     login = RenewableLogin("a", "b", NOW, NOW, "1")
-    assert credentials.from_answer(data, NOW, login) is None
+    assert read_tokens(data, NOW, login) is None
     assert (
-        credentials.from_answer(
-            {"access_token": "c", "refresh_token": "d", "expires_in": 7200}, NOW, login
-        ).access
-        == "c"
+        read_tokens({"access_token": "c", "refresh_token": "d", "expires_in": 7200}, NOW, login).access == "c"
     )
 
 
@@ -705,5 +703,5 @@ def test_secrets_do_not_show(world):
     redactor = log.Redactor(["one-secret"])
     redactor.learn(["another-secret"])
     assert redactor("one-secret another-secret") == "*** ***"
-    assert with_login(settings).account_id == world.x.credentials.user_id
+    assert credentials.applied(settings).account_id == world.x.credentials.user_id
     assert XClient(settings, Clock().now).send("A text.").outcome is Outcome.POSTED

@@ -12,7 +12,7 @@ from src import twitter_manager
 from src.db_manager import Database
 from src.domain.answers import Outcome
 from src.domain.runs import Exit
-from src.twitter_handler import read_failure
+from src.x.session import read_failure
 from tests import fake_x
 from tests.support.world import new_world
 

@@ -14,6 +14,7 @@ from src.db_manager import Database, empty_database, locked_database, open_datab
 from src.domain.answers import Outcome, RateLimit, SendResult, Tweet
 from src.domain.errors import BusyError, InjectedFault, StorageError
 from src.domain.posts import LEGAL_MOVES, MAY_BE_ON_X, Status
+from src.domain.runs import Hold
 from src.domain.texts import Candidate, Draft, Verdict
 from src.store.backup import newest_post_id
 from src.store.connection import PRAGMAS, prepare, readable_errors
@@ -331,7 +332,7 @@ def test_imports(db):
 
 
 def test_notes(db):
-    """Notes, holds, limits and runs survive to the next run; the same hold counts up, another kind starts anew."""
+    """Notes, holds, limits and runs survive to the next run."""
     assert db.notes.get("x") is None
     db.notes.put(x="1")
     db.notes.put(x="2", y=None)
@@ -340,10 +341,10 @@ def test_notes(db):
     assert db.notes.get("x") is None
     assert db.notes.current_hold() is None
     db.notes.clear_hold()
-    assert db.notes.hold("blocked", "no-credits", NOW, "buy", NOW).count == 1
-    again = db.notes.hold("blocked", "no-credits", None, "buy", NOW + timedelta(hours=1))
-    assert (again.count, again.since, db.notes.current_hold()) == (2, NOW, again)
-    assert db.notes.hold("wait", "rate-limited", NOW, "", NOW).count == 1
+    for until in (NOW, None):
+        hold = Hold("blocked", "no-credits", until, "buy", 2, NOW)
+        db.notes.put_hold(hold)
+        assert db.notes.current_hold() == hold
     db.notes.clear_hold()
     assert db.notes.current_hold() is None
     window = RateLimit("x-rate-limit", 100, 0, NOW)

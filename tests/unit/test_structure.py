@@ -69,12 +69,8 @@ ALLOWED = {
     ("posting.run", "twitter_handler"): "inside a function: an idle tick must not pay for tweepy",
     ("twitter_manager", "content_generator"): "inside a function: only a run that writes loads it",
     ("twitter_manager", "commands"): "inside a function: a tick imports no command",
-    ("posting.run", "x"): "to be split: the login",
     ("system.log_rotation", "config"): "to be split: its rules are settings",
     ("system.progress", "config"): "to be split: the environment of a child",
-    ("upkeep.login", "posting"): "to be split: the lazy account",
-    ("upkeep.login", "twitter_handler"): "to be split: OAuth belongs to x",
-    ("upkeep.maintenance", "posting"): "to be split: the clock",
     ("x.claim", "commands"): "to be split: fixes are values",
 }
 HEAVY = {
@@ -209,7 +205,7 @@ def check_acyclic(graph):
 def test_one_place_for_each_effect():
     """SQL only in db_manager and store, tweepy only in twitter_handler and x, the environment only in config, models only in model."""
     assert {layer(name) for name in users("sqlite3")} <= {"db_manager", "store"}
-    assert {layer(name) for name in users("tweepy") - {"upkeep.login"}} <= {"twitter_handler", "x"}
+    assert {layer(name) for name in users("tweepy")} <= {"twitter_handler", "x"}
     for library in MODEL_LIBRARIES:
         assert {layer(name) for name in users(library)} <= {"model"}, library
     environ = {
@@ -236,11 +232,7 @@ def test_heavy_libraries_are_imported_inside_functions():
     """torch and friends are never imported at the top of a module; tweepy and requests only where X is talked to, which is itself imported late."""
     for name, tree in TREES.items():
         heavy = {i.partition(".")[0] for i in imports(tree, top_only=True)} & HEAVY
-        allowed = (
-            {"tweepy", "requests"}
-            if layer(name) in {"twitter_handler", "x"} or name == "upkeep.login"
-            else set()
-        )
+        allowed = {"tweepy", "requests"} if layer(name) in {"twitter_handler", "x"} else set()
         assert heavy <= allowed, (name, heavy)
 
 
@@ -251,7 +243,7 @@ def test_no_module_is_too_long():
         for path in SOURCES
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST_MODULE
     }
-    assert set(long) <= {"db_manager", "twitter_handler", "twitter_manager", "config"}  # to be split
+    assert set(long) <= {"db_manager", "config"}  # to be split
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=dotted)

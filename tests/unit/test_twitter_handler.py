@@ -7,17 +7,21 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from src.domain.answers import Outcome
-from src.twitter_handler import (
-    MAX_BODY_BYTES,
+from src.domain.logins import RenewableLogin
+from src.x.responses import (
     clock_is_off,
     rate_limits,
     read_delete,
+    read_error,
+    read_renewal,
     read_send,
     read_timeline,
     retry_after,
 )
+from src.x.session import MAX_BODY_BYTES
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
+LOGIN = RenewableLogin("access", "refresh", NOW, NOW, "1")
 X = "https://api.twitter.com/2/problems/"
 
 
@@ -174,14 +178,15 @@ def test_timeline(status, text, healthy, complete, count):
     """A timeline is healthy only if it is whole, well-formed and free of errors."""
     read = read_timeline(status, {}, text, NOW, 100)
     assert (read.healthy, read.complete, len(read.tweets)) == (healthy, complete, count)
-    assert healthy or read.result.outcome is not Outcome.POSTED
+    assert healthy == (read.result.outcome is Outcome.DONE)
+    assert read.result.outcome is not Outcome.POSTED
 
 
 @pytest.mark.parametrize(
     ("status", "text", "outcome"),
     [
-        (200, body(data={"deleted": True}), Outcome.POSTED),
-        (404, body(title="Not Found"), Outcome.POSTED),
+        (200, body(data={"deleted": True}), Outcome.DONE),
+        (404, body(title="Not Found"), Outcome.DONE),
         (200, body(data={"deleted": False}), Outcome.UNKNOWN),
         (200, body(data={"id": "5"}), Outcome.UNKNOWN),
         (404, "<html>", Outcome.UNKNOWN),
@@ -309,6 +314,13 @@ def test_random_answers():
             result.outcome is Outcome.POSTED
         )
         assert result.until is None or NOW <= result.until <= NOW + timedelta(hours=24)
+        others = (
+            read_error(status, headers, text, NOW),
+            read_delete(7, status, headers, text, NOW),
+            read_timeline(status, headers, text, NOW, 100).result,
+            read_renewal(status, headers, text, NOW, LOGIN).result,
+        )
+        assert not {result.outcome for result in others} & {Outcome.POSTED}
         assert all(c.isprintable() for c in result.detail + result.reason)
         read = read_timeline(status, headers, text, NOW, 100)
         assert not read.healthy or status == 200
@@ -316,7 +328,7 @@ def test_random_answers():
 
 def test_every_exchange_has_a_connection_of_its_own(tmp_path, monkeypatch):
     """A post never goes over a connection left from a read: the server may have closed it without a word."""
-    from src.posting.run import Clock
+    from src.system.clock import Clock
     from src.twitter_handler import XClient
     from tests.fake_x import FakeX, _Handler
     from tests.support.world import World

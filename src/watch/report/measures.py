@@ -321,7 +321,7 @@ def gap_time(gap: Gap) -> str:
 
 def as_data(report: Report, settings: Settings) -> dict[str, Any]:
     """The whole report for programs."""
-    return status.as_data(report.facts, report.reasons, settings, report.now) | {
+    return status.as_data(report.facts, report.reasons, settings) | {
         "days": report.days,
         "measures": asdict(report.measures),
         "answers": report.answers,

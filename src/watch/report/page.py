@@ -151,13 +151,13 @@ def _tiles(report: Report, settings: Settings) -> list[Tile]:
             share=left.fresh / left.total if left.total else None,
         )
     )
-    breaker = health.breaker(facts.hold, now)
+    breaker = facts.breaker
     tiles.append(
         Tile(
             "Circuit breaker",
-            breaker.partition(",")[0].partition(" ")[0],
-            breaker.partition(" ")[2].strip() or "X takes posts",
-            "bad" if breaker.startswith("open") else "",
+            "open" if breaker.open else "closed",
+            health.breaker_detail(breaker) or "X takes posts",
+            "bad" if breaker.open else "",
         )
     )
     return tiles

@@ -66,7 +66,7 @@ def as_prometheus(report: Report, settings: Settings) -> str:
     gauge(
         "breaker_refusals_in_a_row",
         "refusals of account, app or money",
-        {one: float(facts.hold.count if facts.hold and facts.hold.kind == "blocked" else 0)},
+        {one: float(facts.breaker.count)},
     )
     gauge("unknown_posts", "posts whose outcome is not known", {one: float(len(facts.unknown))})
     gauge(

@@ -10,7 +10,7 @@ from src.domain.answers import RateLimit
 from src.domain.posts import Status
 from src.domain.runs import Exit, Hold
 from src.domain.slots import Usage
-from src.posting.due import hold_until, not_due
+from src.posting.due import not_due
 from tests.support.world import START
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
@@ -96,13 +96,6 @@ def test_quiet_hours(hours, hour, quiet):
         now = datetime(2026, month, 5, hour, 30, tzinfo=UTC) - timedelta(hours=offset)
         wait = decide(Usage(None, None, 0, 0, 0), settings=settings, now=now)
         assert (wait is not None) == quiet
-
-
-def test_breaker():
-    """The third refusal in a row opens the breaker for six slots; a 401 before that is probed at every tick."""
-    assert hold_until("unauthorized", 1, NOW, 60) is None
-    assert hold_until("no-credits", 1, NOW, 60) == datetime(2026, 11, 22, 15, tzinfo=UTC)
-    assert hold_until("unauthorized", 3, NOW, 60) == datetime(2026, 11, 22, 20, tzinfo=UTC)
 
 
 def test_a_day_of_hourly_posts_is_never_held_back_by_seconds(world):

@@ -1,0 +1,326 @@
+"""What an answer of X means: pure functions, total over any status, headers and body.
+
+Whatever is not provably posted, refused or unsent is UNKNOWN.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from src.domain.answers import MAX_TWEET_ID, Outcome, RateLimit, SendResult, TimelineRead, Tweet
+from src.domain.logins import Login, RenewableLogin
+from src.x.credentials import FIX_LOGIN, checked
+
+LONGEST_WAIT = timedelta(hours=24)
+CLOCK_TOLERANCE = timedelta(minutes=5)
+_LONGEST_LIFE = timedelta(days=366)
+_WINDOWS = ("x-rate-limit", "x-app-limit-24hour", "x-user-limit-24hour")
+
+FIX_KEYS = (
+    "make new keys at https://developer.x.com (your app, Keys and tokens) and put all four into .env;"
+    " if they are right, X may have an outage: the next runs try again by themselves"
+)
+FIX_CLOCK = "set the clock of this machine (timedatectl set-ntp true): OAuth signatures carry the time"
+FIX_CREDITS = "buy credits or raise the spending limit at https://developer.x.com (Billing)"
+FIX_WRITE = "set the app to Read and write at https://developer.x.com, then regenerate the access token"
+FIX_ENROL = "attach the app to a project with a pay-per-use package at https://developer.x.com"
+FIX_USER_AUTH = "use the access token of the account (OAuth 1.0a), not an app-only bearer token"
+FIX_CLIENT = (
+    "compare TWITTER_CLIENT_ID and TWITTER_CLIENT_SECRET in .env with https://developer.x.com"
+    " (your app, Keys and tokens)"
+)
+FIX_ACCOUNT = (
+    "log in to x.com with this account and clear what it shows (locked, suspended, not labelled Automated)"
+)
+FIX_LOOK = "nothing to do: the next run looks on the timeline"
+
+
+# ---- a POST ----------------------------------------------------------------------------------------------
+
+
+def read_send(status: int, headers: Mapping[str, str], body: str, now: datetime) -> SendResult:
+    """Return the outcome of a POST: only here can it be POSTED. `now` is UTC; waits are at most 24 hours."""
+    if not 200 <= status < 300:
+        return read_error(status, headers, body, now)
+    tweet_id = _tweet_id(json_object(body))
+    if tweet_id is not None:
+        return SendResult(Outcome.POSTED, tweet_id=tweet_id, http_status=status)
+    return _unknown(status, "no-tweet-id", "success without a numeric tweet id")
+
+
+def read_error(status: int, headers: Mapping[str, str], body: str, now: datetime) -> SendResult:
+    """Return the outcome of a request that X refused; UNKNOWN unless X says so in JSON with a 4xx status."""
+    data = json_object(body)
+    if data is None or not 400 <= status < 500:
+        return _unknown(status, f"http-{status}", "no trustworthy answer")
+    return _read_refusal(status, headers, data, now)
+
+
+def _read_refusal(status: int, headers: Mapping[str, str], data: dict[str, Any], now: datetime) -> SendResult:
+    problem, messages = _problem(data), _messages(data)
+
+    def answer(outcome: Outcome, reason: str, fix: str = "", until: datetime | None = None) -> SendResult:
+        return SendResult(
+            outcome, http_status=status, reason=reason, detail=clip(messages), fix=fix, until=until
+        )
+
+    match status:
+        case 400:
+            return answer(Outcome.REFUSED, problem or "invalid-request")
+        case 401 if 135 in _codes(data) or clock_is_off(headers, now):
+            return answer(Outcome.BLOCKED, "clock", FIX_CLOCK)
+        case 401:
+            return answer(Outcome.BLOCKED, "unauthorized", FIX_KEYS)
+        case 402:
+            return answer(Outcome.BLOCKED, "no-credits", FIX_CREDITS)
+        case 403:
+            return _read_forbidden(problem, messages.lower(), answer)
+        case 404:
+            return answer(Outcome.BLOCKED, problem or "not-found", FIX_ACCOUNT)
+        case 429:
+            capped = "usage-capped" in problem or "usagecap" in messages.lower().replace(" ", "")
+            return answer(
+                Outcome.LATER,
+                "usage-capped" if capped else "rate-limited",
+                FIX_CREDITS if capped else "",
+                retry_after(headers, now),
+            )
+        case _:
+            return answer(Outcome.UNKNOWN, f"http-{status}")
+
+
+def _read_forbidden(problem: str, messages: str, answer: Callable[..., SendResult]) -> SendResult:
+    if "duplicate" in messages or "already said that" in messages:
+        return answer(Outcome.DUPLICATE, "duplicate")
+    if any(hint in messages for hint in ("cashtag", "invalid url", "invalid-url", "too long", "hashtag")):
+        return answer(Outcome.REFUSED, "text-refused")
+    for hint, reason, fix in (
+        ("oauth1-permissions", "read-only-token", FIX_WRITE),
+        ("client-forbidden", "not-enrolled", FIX_ENROL),
+        ("client-not-enrolled", "not-enrolled", FIX_ENROL),
+        ("unsupported-authentication", "app-only-token", FIX_USER_AUTH),
+        ("automated", "looks-automated", FIX_ACCOUNT),
+        ("suspended", "suspended", FIX_ACCOUNT),
+    ):
+        if hint in problem or hint in messages:
+            return answer(Outcome.BLOCKED, reason, fix)
+    return answer(Outcome.BLOCKED, problem or "forbidden", FIX_ACCOUNT)
+
+
+# ---- other requests --------------------------------------------------------------------------------------
+
+
+def read_delete(
+    tweet_id: int, status: int, headers: Mapping[str, str], body: str, now: datetime
+) -> SendResult:
+    """Return the outcome of a DELETE: DONE if the tweet is deleted, now or before (404)."""
+    data = json_object(body)
+    inner = data.get("data") if data else None
+    if status == 200 and isinstance(inner, dict) and inner.get("deleted") is True:
+        return SendResult(Outcome.DONE, tweet_id=tweet_id, http_status=status)
+    if status == 404 and data is not None:
+        return SendResult(Outcome.DONE, tweet_id=tweet_id, http_status=status, reason="already-gone")
+    if 200 <= status < 300:
+        return _unknown(status, "not-deleted", "no trustworthy answer")
+    return read_error(status, headers, body, now)
+
+
+def read_timeline(
+    status: int, headers: Mapping[str, str], body: str, now: datetime, count: int
+) -> TimelineRead:
+    """Return what a timeline shows. Healthy: 200, as many tweets as it says, no `errors`, all ids numeric."""
+    data = json_object(body)
+    if status != 200 or data is None:
+        return TimelineRead(result=_read_no_timeline(status, headers, body, now))
+    meta, items = data.get("meta"), data.get("data", [])
+    shown = meta.get("result_count") if isinstance(meta, dict) else None
+    tweets = [_tweet(item) for item in items] if isinstance(items, list) else [None]
+    good = tuple(t for t in tweets if t is not None)
+    healthy = type(shown) is int and shown == len(tweets) == len(good) and not data.get("errors")
+    result = SendResult(Outcome.DONE, http_status=status)
+    if not healthy:
+        result = SendResult(Outcome.UNKNOWN, http_status=status, reason="malformed-timeline")
+    more = isinstance(meta, dict) and bool(meta.get("next_token"))
+    return TimelineRead(good, healthy, healthy and not more and len(good) < max(5, count), result)
+
+
+def _read_no_timeline(status: int, headers: Mapping[str, str], body: str, now: datetime) -> SendResult:
+    result = read_error(status, headers, body, now)
+    if result.outcome in {Outcome.DUPLICATE, Outcome.REFUSED}:  # these are about texts, and none was sent
+        return _unknown(status, f"http-{status}", "the timeline could not be read")
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """X's answer to an exchange of tokens; `login` holds the new ones, or is None."""
+
+    result: SendResult
+    login: RenewableLogin | None = None
+
+
+def read_renewal(
+    status: int, headers: Mapping[str, str], body: str, now: datetime, before: RenewableLogin
+) -> Renewal:
+    """Return new tokens (DONE) or why there are none; BLOCKED means that a person has to log in again."""
+    data = json_object(body)
+    login = read_tokens(data, now, before) if status == 200 else None
+    if login:
+        return Renewal(SendResult(Outcome.DONE, http_status=status), login)
+    if 200 <= status < 300 or data is None:
+        return Renewal(_unknown(status, f"http-{status}", "no usable tokens in the answer"))
+    if status not in {400, 401}:
+        return Renewal(read_error(status, headers, body, now))
+    # A tuple, because X's value may be one that a set cannot look up.
+    client = status == 401 or data.get("error") in ("unauthorized_client", "invalid_client")
+    return Renewal(
+        SendResult(
+            Outcome.BLOCKED,
+            http_status=status,
+            reason="client-refused" if client else "login-ended",
+            detail=clip(_messages(data)),
+            fix=FIX_CLIENT if client else FIX_LOGIN,
+        )
+    )
+
+
+def read_tokens(
+    data: Mapping[str, Any] | None, now: datetime, before: RenewableLogin
+) -> RenewableLogin | None:
+    """Return the login with the tokens of a renewal, or None if the answer does not hold two sound ones."""
+    try:
+        life = timedelta(seconds=int((data or {})["expires_in"]))
+        scopes = str((data or {}).get("scope", "")).split()
+        access, refresh = checked((data or {})["access_token"]), checked((data or {})["refresh_token"])
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return None
+    if not timedelta(0) < life < _LONGEST_LIFE:
+        return None
+    return replace(
+        before,
+        access=access,
+        refresh=refresh,
+        expires_at=now + life,
+        issued_at=now,
+        scopes=tuple(scopes) or before.scopes,
+    )
+
+
+def fix_for(result: SendResult, login: Login | None) -> str:
+    """Return the fix that suits how this account got its tokens: from `.env` (None) or by a login."""
+    refusal = (result.outcome, result.http_status, result.reason)
+    again = "`login --oauth2`" if isinstance(login, RenewableLogin) else "`login`"
+    if login is None:
+        return result.fix
+    if refusal == (Outcome.BLOCKED, 403, "read-only-token"):
+        return f"set the app to Read and write at https://developer.x.com, then log in again: {again}"
+    if refusal == (Outcome.BLOCKED, 401, "unauthorized"):
+        return (
+            f"log in again: {again}; if that was done just now, X may have an outage:"
+            " the next runs try again by themselves"
+        )
+    return result.fix
+
+
+# ---- parts of an answer ----------------------------------------------------------------------------------
+
+
+def _tweet(item: object) -> Tweet | None:
+    tweet_id = _tweet_id({"data": item})
+    text = item.get("text") if isinstance(item, dict) else None
+    return Tweet(tweet_id, text) if tweet_id is not None and isinstance(text, str) else None
+
+
+def rate_limits(headers: Mapping[str, str], now: datetime) -> tuple[RateLimit, ...]:
+    """Return the windows that X reported with usable numbers. Resets are at most 24 hours away."""
+    found = []
+    for name in _WINDOWS:
+        limit, remaining, reset = (
+            _number(headers.get(f"{name}-{part}")) for part in ("limit", "remaining", "reset")
+        )
+        if limit is not None and remaining is not None and reset is not None:
+            found.append(RateLimit(name, limit, remaining, _clamp(reset, now)))
+    return tuple(found)
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> datetime:
+    """Return when a 429 ends (UTC): at the latest reset of an exhausted window, else in 15 minutes."""
+    resets = [w.reset for w in rate_limits(headers, now) if w.remaining <= 0]
+    bare = _number(headers.get("x-rate-limit-reset"))
+    if not resets and bare is not None:
+        resets = [_clamp(bare, now)]
+    return max([*resets, now + timedelta(minutes=1)]) if resets else now + timedelta(minutes=15)
+
+
+def clock_is_off(headers: Mapping[str, str], now: datetime) -> bool:
+    """Return whether X's Date header is more than five minutes from our clock."""
+    try:
+        server = email.utils.parsedate_to_datetime(headers.get("Date", ""))
+        return abs(server.astimezone(UTC) - now) > CLOCK_TOLERANCE
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def _clamp(reset: int, now: datetime) -> datetime:
+    seconds = min(max(reset - now.timestamp(), 0), LONGEST_WAIT.total_seconds())
+    return now + timedelta(seconds=seconds)
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+def json_object(body: str) -> dict[str, Any] | None:
+    """Return a body as a JSON object, or None."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _tweet_id(data: dict[str, Any] | None) -> int | None:
+    inner = data.get("data") if data else None
+    value = inner.get("id") if isinstance(inner, dict) else None
+    number = _number(value) if isinstance(value, str) else None
+    return number if number is not None and 0 < number <= MAX_TWEET_ID else None
+
+
+def _problem(data: dict[str, Any]) -> str:
+    """Return the last part of the problem's type URI in lower case (the host in it has changed before)."""
+    kind = data.get("type")
+    return (
+        clip(kind.rstrip("/").rpartition("/")[2].lower(), 60) if isinstance(kind, str) and "/" in kind else ""
+    )
+
+
+def _messages(data: dict[str, Any]) -> str:
+    """Return every message of an error body, in one line."""
+    parts = [data.get(key) for key in ("title", "detail", "reason", "error", "error_description")]
+    errors = data.get("errors")
+    for item in errors if isinstance(errors, list) else []:
+        parts += [item.get("message"), item.get("detail")] if isinstance(item, dict) else [item]
+        parts += (
+            [f"code {item['code']}"] if isinstance(item, dict) and isinstance(item.get("code"), int) else []
+        )
+    return "; ".join(part for part in parts if isinstance(part, str) and part)
+
+
+def _codes(data: dict[str, Any]) -> set[object]:
+    errors = data.get("errors")
+    items = errors if isinstance(errors, list) else []
+    return {item["code"] for item in items if isinstance(item, dict) and isinstance(item.get("code"), int)}
+
+
+def _unknown(status: int, reason: str, detail: str) -> SendResult:
+    return SendResult(Outcome.UNKNOWN, http_status=status, reason=reason, detail=detail, fix=FIX_LOOK)
+
+
+def clip(text: str, limit: int = 200) -> str:
+    """Return the start of a text, with spaces for characters that cannot be printed."""
+    return "".join(c if c.isprintable() else " " for c in text[:limit])

@@ -1,0 +1,69 @@
+"""The circuit breaker: what is counted and timed, the value that others read, and its one sentence."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from src.domain.runs import Hold
+from src.domain.answers import Outcome, SendResult
+from src.posting.breaker import BreakerState, breaker_state, next_hold
+from src.watch.health import breaker_detail, breaker_text
+
+NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
+
+
+def refused(reason):
+    return SendResult(Outcome.BLOCKED, reason=reason, fix="a fix")
+
+
+def holds(reason, count):
+    """The holds of so many refusals in a row, an hour apart."""
+    made = []
+    for hour in range(count):
+        made.append(next_hold(made[-1] if made else None, refused(reason), NOW + timedelta(hours=hour), 60))
+    return made
+
+
+def test_breaker():
+    """The third refusal in a row opens the breaker for six slots; a 401 before that is probed at every tick."""
+    assert [h.until for h in holds("unauthorized", 2)] == [None, None]
+    assert holds("no-credits", 1)[0].until == datetime(2026, 11, 22, 15, tzinfo=UTC)
+    assert holds("unauthorized", 3)[2].until == datetime(
+        2026, 11, 22, 22, tzinfo=UTC
+    )  # the third came at 16:07
+    assert [h.until for h in holds("clock", 4)] == [None] * 4
+
+
+def test_the_same_hold_counts_up():
+    """Refusals count up since the first; another kind of hold starts anew."""
+    first, second = holds("no-credits", 2)
+    assert (first.kind, first.reason, first.fix) == ("blocked", "no-credits", "a fix")
+    assert [(h.count, h.since) for h in (first, second)] == [(1, NOW), (2, NOW)]
+    later = SendResult(Outcome.LATER, reason="rate-limited", until=NOW)
+    wait = next_hold(second, later, NOW, 60)
+    assert wait == Hold("wait", "rate-limited", NOW, "", 1, NOW)
+    assert next_hold(wait, refused("no-credits"), NOW, 60).count == 1
+
+
+def test_breaker_state():
+    """The value that all others read: closed, counting, open until a time, open with one try due."""
+    assert breaker_state(None, NOW) == BreakerState()
+    assert breaker_state(Hold("wait", "rate-limited", NOW, "", 4, NOW), NOW) == BreakerState()
+    counting, last = holds("no-credits", 2)[1], holds("no-credits", 3)[2]
+    at = NOW + timedelta(hours=1)
+    assert breaker_state(counting, at) == BreakerState(
+        open=False, until=counting.until, count=2, reason="no-credits", fix="a fix", since=NOW
+    )
+    assert breaker_state(last, NOW).open
+    assert (breaker_state(last, NOW).until, breaker_state(last, last.until).until) == (last.until, None)
+
+
+def test_the_breaker_in_one_line():
+    """The sentence of the screen, and the part of it that the page shows; commas in a reason change nothing."""
+    closed, reason = BreakerState(), "no credits, none at all"
+    assert (breaker_text(closed), breaker_detail(closed)) == ("closed", "")
+    counting = BreakerState(count=2, reason=reason, until=NOW, since=NOW)
+    assert breaker_detail(counting) == f"2 of 3 refusals: {reason}; waits until 2026-11-22 14:07 UTC"
+    assert breaker_text(replace(counting, until=None)) == f"closed, 2 of 3 refusals: {reason}"
+    open_ = BreakerState(open=True, count=3, reason=reason, since=NOW)
+    assert breaker_text(open_) == (f"open, one try is due: {reason}, 3 in a row since 2026-11-22 14:07 UTC")
+    assert breaker_text(replace(open_, until=NOW)).startswith("open until 2026-11-22 14:07 UTC: no credits")
