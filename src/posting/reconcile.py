@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from src.domain.answers import Outcome, SendResult, TimelineRead
 from src.domain.posts import Post, Status
-from src.domain.runs import Exit, TickResult
+from src.domain.runs import Exit, Metric, RunOutcome, TickResult
 from src.domain.slots import next_slot
 from src.domain.texts import same_text
 from src.posting.run import Run
@@ -86,7 +86,7 @@ def read_timeline(run: Run, since_id: int, until_id: int = 0) -> TimelineRead:
     if read.tweets:
         usd = len(read.tweets) * run.settings.price_read_usd
         run.db.journal.spend(run.clock.now(), "read", len(read.tweets), usd)
-        run.add("cost_usd", usd)
+        run.add(Metric.COST_USD, usd)
     logger.info(
         "timeline.read",
         extra={
@@ -201,7 +201,7 @@ def cold_start(run: Run) -> TickResult | None:
         what = result.reason or "it is empty, although this account has posted before"
         return TickResult(
             code,
-            "cold-start",
+            RunOutcome.COLD_START,
             f"the database is {'restored' if kind == 'restored' else 'new'} and the timeline could not be read first: {what}",
             result.fix or "the next run tries again; nothing is posted until then",
         )
