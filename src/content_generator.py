@@ -21,6 +21,9 @@ from src.content.freshness import Supply, is_fresh, joined, supply, unsent
 from src.content.library import Library, Statement
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
 from src.domain.errors import ModelError
+from src.domain.fixes import Fix, as_fix, command
+from src.domain.notes import Note, NoteCode
+from src.domain.runs import Metric
 from src.domain.texts import Candidate, Composition, Draft, History, Verdict
 from src.model import choose
 from src.model.choose import Model
@@ -58,11 +61,7 @@ def _compose_many(
     settings: Settings, history: History, now: datetime, count: int, writer: Writer | None
 ) -> list[Composition]:
     library = sources.load(settings.library_paths)
-    notes = (
-        [f"{len(library.problems)} broken records in the library: `sources check` lists them"]
-        if library.problems
-        else []
-    )
+    notes = _broken_records(library)
     picked: list[tuple[Statement, str]] = []
     before = history
     while len(picked) < count and (choice := choose_statement(settings, library, before, now)):
@@ -70,9 +69,9 @@ def _compose_many(
         before = before.with_draft(Draft(choice[1], "wording", choice[0].id, choice[0].topic), now)
     left = supply(settings, library.statements, history, now)
     written, story, metrics, model = _write(settings, picked, now, writer)
-    metrics["fresh_statements"] = float(left.fresh)
+    metrics[Metric.FRESH_STATEMENTS] = float(left.fresh)
     if left.days is not None:
-        metrics["library_days"] = round(left.days, 2)
+        metrics[Metric.LIBRARY_DAYS] = round(left.days, 2)
     compositions = []
     for statement, text in picked:
         composition = _compose_one(settings, statement, text, written.get(statement.id), history, model)
@@ -80,28 +79,34 @@ def _compose_many(
             history = history.with_draft(composition.draft, now)
         compositions.append(replace(composition, notes=(*notes, *story, *composition.notes), metrics=metrics))
     if len(picked) < count:
-        notes.append(_why_nothing(left))
-        compositions.append(Composition(None, notes=tuple(notes), metrics=metrics))
+        compositions.append(Composition(None, notes=(*notes, _why_nothing(left)), metrics=metrics))
     return compositions
 
 
-def _why_nothing(left: Supply) -> str:
+def _broken_records(library: Library) -> tuple[Note, ...]:
+    if not library.problems:
+        return ()
+    message = f"{len(library.problems)} broken records in the library"
+    return (Note(NoteCode.BROKEN_RECORDS, message, Fix(command("sources check"), " lists them")),)
+
+
+def _why_nothing(left: Supply) -> Note:
     """Return why no text could be chosen, and what the owner can do."""
+    message = "every text that could be sent now is too much like one of the last days"
+    fix = "add library files (SOURCES)"
     if not left.texts:
-        return (
-            f"every text of the {left.total} statements has been sent: add statements or wordings (SOURCES)"
-        )
-    if not left.fresh:
-        return "no fresh statement is left: add library files (SOURCES) or lower COOLDOWN_DAYS"
-    return (
-        "every text that could be sent now is too much like one of the last days: add library files (SOURCES)"
-    )
+        message = f"every text of the {left.total} statements has been sent"
+        fix = "add statements or wordings (SOURCES)"
+    elif not left.fresh:
+        message = "no fresh statement is left"
+        fix = "add library files (SOURCES) or lower COOLDOWN_DAYS"
+    return Note(NoteCode.NO_TEXT_LEFT, message, Fix(fix))
 
 
 def _write(
     settings: Settings, picked: Sequence[tuple[Statement, str]], now: datetime, writer: Writer | None
-) -> tuple[dict[str, Written], list[str], dict[str, float], Model | None]:
-    """Let the model write for all picked statements: what it wrote, what went wrong in words, and metrics."""
+) -> tuple[dict[str, Written], list[Note], dict[str, float], Model | None]:
+    """Let the model write for all picked statements: what it wrote, notes on what went wrong, metrics, the model."""
     if not picked or writer is None:
         return {}, [], {}, None
     started = time.monotonic()
@@ -111,18 +116,22 @@ def _write(
         items = [(s.id, s.topic if free else text) for s, text in picked]
         written = writer.write(model, items, seed=int(now.timestamp()))
     except ModelError as error:
-        fix = f"; {error.fix}" if error.fix else ""
-        metrics = {"model_failed": 1.0, "generate_seconds": round(time.monotonic() - started, 3)}
-        return {}, [f"the model wrote nothing ({error}); a vetted text goes out{fix}"], metrics, None
+        message = f"the model wrote nothing ({error}); a vetted text goes out"
+        note = Note(NoteCode.MODEL_FAILED, message, as_fix(error.fix))
+        metrics: dict[str, float] = {
+            Metric.MODEL_FAILED: 1.0,
+            Metric.MODEL_SECONDS: round(time.monotonic() - started, 3),
+        }
+        return {}, [note], metrics, None
     tokens = sum(w.tokens for w in written.values())
     speed = tokens / max(sum(w.seconds for w in written.values()), 0.001)
     metrics = {
-        "generate_seconds": round(time.monotonic() - started, 3),
+        Metric.MODEL_SECONDS: round(time.monotonic() - started, 3),
         "tokens": float(tokens),
-        "tokens_per_second": round(speed, 1),
-        "model_peak_mb": peak_of_children_mb(),
+        Metric.TOKENS_PER_SECOND: round(speed, 1),
+        Metric.MODEL_PEAK_MB: peak_of_children_mb(),
     }
-    return written, [model.note] if model.note else [], metrics, model
+    return written, [Note(NoteCode.MODEL_STANDS_IN, model.note)] if model.note else [], metrics, model
 
 
 def _compose_one(
@@ -142,7 +151,8 @@ def _compose_one(
     best = best_of(candidates, tuned=model.tuned)
     if best is None:
         leads = "the library's own opening leads" if vetted else "the vetted wording goes out alone"
-        note = f"none of {len(candidates)} candidates was good enough; {leads}"
+        message = f"none of {len(candidates)} candidates was good enough; {leads}"
+        note = Note(NoteCode.NO_GOOD_OPENING, message)
         return Composition(_vetted_draft(settings, statement, text, vetted), candidates, (note,))
     candidates = tuple(replace(c, chosen=True) if c is best else c for c in candidates)
     return Composition(_draft(settings, statement, text, best.opening, mode, origin="model"), candidates)

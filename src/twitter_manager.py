@@ -22,10 +22,10 @@ from src.config import Settings
 from src.domain.answers import UNSENT, Outcome, SendResult
 from src.domain.errors import BusyError, ConfigError, LockedError, ProgramError
 from src.domain.posts import Post, Status
-from src.domain.runs import Exit, Hold, TickResult
+from src.domain.runs import Exit, Hold, Metric, RunOutcome, TickResult
 from src.domain.texts import Composition, History
 from src.posting import due
-from src.posting.breaker import breaker_state, next_hold
+from src.posting.breaker import next_hold
 from src.posting.reconcile import audit, cold_start, reconcile, second_look
 from src.posting.run import NETWORK_SECONDS, Compose, DryRunAccount, LazyAccount, Run
 from src.posting.send import send
@@ -33,7 +33,8 @@ from src.system import failpoints, log, log_rotation
 from src.system.clock import Clock
 from src.system.failpoints import reach
 from src.system.log import logger
-from src.watch import alerts
+from src.watch import alerts, health
+from src.watch.health import Facts, Login, Stock
 from src.x.claim import claim_account, named, title
 
 MAX_TEXTS = 2  # a refused text may be followed by one other in the same run
@@ -59,7 +60,7 @@ def tick(run: Run) -> TickResult:
     audit(run)
     run.phase("due")
     if not run.preview and (wait := _wait(run)):
-        return TickResult(wait.exit_code, f"nothing-due:{wait.reason}", wait.message, wait.fix)
+        return wait.as_result()
     reach("tick.due")
     if refused := run.account.ready():
         return _cannot_sign(run, refused)
@@ -124,29 +125,36 @@ def _new_post(run: Run) -> Post | None:
 def _conclude(run: Run, post: Post, result: SendResult) -> TickResult:
     """Return the run's result from where its post stands, and set or clear the hold that follows from it."""
 
-    def ended(code: Exit, outcome: str, message: str, fix: str = "") -> TickResult:
+    def ended(code: Exit, outcome: RunOutcome, message: str, fix: str = "") -> TickResult:
         return TickResult(code, outcome, message, fix, post.id, post.tweet_id, tuple(run.notes))
 
     if post.status is Status.POSTED:
         run.db.notes.clear_hold()
-        return ended(Exit.OK, "posted", f"posted {post.tweet_id}")
+        return ended(Exit.OK, RunOutcome.POSTED, f"posted {post.tweet_id}")
     reason = _reason(result)
     if result.outcome is Outcome.BLOCKED:
         hold = _hold(run, result)
-        return ended(Exit.BLOCKED, "blocked", f"X refused ({reason}), {hold.count} in a row", result.fix)
+        return ended(
+            Exit.BLOCKED, RunOutcome.BLOCKED, f"X refused ({reason}), {hold.count} in a row", result.fix
+        )
     if result.outcome is Outcome.LATER:
         _hold(run, result)
         until = f"{result.until:%F %R} UTC" if result.until else "later"
-        return ended(Exit.TEMPORARY, "later", f"X's limit is used up until {until} ({reason})", result.fix)
+        return ended(
+            Exit.TEMPORARY, RunOutcome.LATER, f"X's limit is used up until {until} ({reason})", result.fix
+        )
     if result.outcome in UNSENT:
-        return ended(Exit.TEMPORARY, "not-sent", f"X could not be reached ({reason})", result.fix)
+        return ended(Exit.TEMPORARY, RunOutcome.NOT_SENT, f"X could not be reached ({reason})", result.fix)
     if post.status is Status.FAILED:
         return ended(
-            Exit.TEMPORARY, "refused", f"X refused the text ({reason})", "the next run writes another"
+            Exit.TEMPORARY,
+            RunOutcome.REFUSED,
+            f"X refused the text ({reason})",
+            "the next run writes another",
         )
     return ended(
         Exit.UNKNOWN,
-        "unknown",
+        RunOutcome.UNKNOWN,
         f"X gave no trustworthy answer ({reason}); post {post.id} is not sent again",
         "nothing to do: the next runs look for it on the timeline",
     )
@@ -158,12 +166,12 @@ def _cannot_sign(run: Run, result: SendResult) -> TickResult:
     if result.outcome is Outcome.BLOCKED:
         hold = _hold(run, result)
         message = f"X does not renew the login ({reason}), {hold.count} in a row"
-        return TickResult(Exit.BLOCKED, "blocked", message, result.fix)
+        return TickResult(Exit.BLOCKED, RunOutcome.BLOCKED, message, result.fix)
     if result.outcome is Outcome.LATER:
         _hold(run, result)
     return TickResult(
         Exit.TEMPORARY,
-        "not-sent",
+        RunOutcome.NOT_SENT,
         f"the login could not be renewed ({reason})",
         result.fix or "nothing to do: the next run tries again",
     )
@@ -186,15 +194,19 @@ def _no_content(run: Run) -> TickResult:
         waiting = len(run.db.with_status(Status.DRAFT))
         return TickResult(
             Exit.NO_CONTENT,
-            "waiting-for-approval",
+            RunOutcome.WAITING_FOR_APPROVAL,
             f"no approved draft; {waiting} wait for you",
             "`drafts list`, then `drafts approve ID`; `drafts generate -n 10` writes more",
         )
     if wait := None if run.preview else _wait(run):  # another process took the slot while the model wrote
-        return TickResult(wait.exit_code, f"nothing-due:{wait.reason}", wait.message, wait.fix)
-    said = "; ".join(run.notes) or "no text passed the gates"
+        return wait.as_result()
+    said = "; ".join(note.render() for note in run.notes) or "no text passed the gates"
     return TickResult(
-        Exit.NO_CONTENT, "no-content", said, "`sources check` shows the library", notes=tuple(run.notes)
+        Exit.NO_CONTENT,
+        RunOutcome.NO_CONTENT,
+        said,
+        "`sources check` shows the library",
+        notes=tuple(run.notes),
     )
 
 
@@ -216,25 +228,22 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
         opening = clock.monotonic()
         with db_manager.locked_database(settings.database, clock.now()) as db:
             run = Run(settings, db, LazyAccount(settings, clock), composer, run_id, clock)
-            run.metrics["open_seconds"] = round(clock.monotonic() - opening, 4)
+            run.metrics[Metric.OPEN_SECONDS] = round(clock.monotonic() - opening, 4)
             db.journal.begin_run(run_id, "tick", run.slot, __version__, run.started)
             alerts.ping(settings, "/start")
             result = _recorded(run)
-            health = _health(run, result)
+            facts = _facts(run, result)
         reach("tick.finished")
     except BusyError as busy:
         logger.info("tick.busy")
-        return TickResult(Exit.OK, "busy", str(busy))
+        return TickResult(Exit.OK, RunOutcome.BUSY, str(busy))
     except ProgramError as trouble:
-        locked = isinstance(trouble, LockedError)
-        result = TickResult(trouble.exit_code, "locked" if locked else "trouble", str(trouble), trouble.fix)
-        found = alerts.causes(alerts.Health(result), settings, clock.now())
-        # This run looked at nothing else.
-        seen = {"settings" if trouble.exit_code is Exit.CONFIG else "database"}
-        alerts.tell(found, settings, clock.now(), seen.__contains__)
+        outcome = RunOutcome.LOCKED if isinstance(trouble, LockedError) else RunOutcome.TROUBLE
+        result = TickResult(trouble.exit_code, outcome, str(trouble), trouble.fix)
+        alerts.watch(Facts(failure=result), settings, clock.now())
         _ping(settings, result)
         raise
-    alerts.watch(health, settings, clock.now())
+    alerts.watch(facts, settings, clock.now())
     _ping(settings, result)
     return result
 
@@ -252,29 +261,25 @@ def _ping(settings: Settings, result: TickResult) -> None:
     alerts.ping(settings, "" if result.exit_code is Exit.OK else "/fail", result.message)
 
 
-def _health(run: Run, result: TickResult) -> alerts.Health:
-    fresh = run.metrics.get("fresh_statements")
-    return alerts.Health(
-        result,
-        breaker=breaker_state(run.db.notes.current_hold(), run.clock.now()),
-        oldest_unknown=run.db.archive.oldest_unknown(),
-        failures=run.db.journal.failures_in_a_row(),
-        model_failures=run.db.journal.model_failures_in_a_row(),
-        last_posted=run.db.archive.last_posted(),
-        watched_since=run.db.notes.made_at(),
-        fresh_statements=None if fresh is None else int(fresh),
-        library_days=run.metrics.get("library_days"),
-        login_ends=_login_ends(run),
+def _facts(run: Run, result: TickResult) -> Facts:
+    """Return what this run knows of the health of the program."""
+    fresh, days = run.metrics.get(Metric.FRESH_STATEMENTS), run.metrics.get(Metric.LIBRARY_DAYS)
+    return replace(
+        health.look(run.db, run.clock.now()),
+        result=result,
+        library=None if fresh is None else Stock(int(fresh), days),
+        login=_login(run),
     )
 
 
-def _login_ends(run: Run) -> datetime | None:
+def _login(run: Run) -> Login | None:
+    """Return when the login ends, as it is after this run, which may have renewed it; None if its file is unreadable."""
     if run.settings.login is None:
-        return None
-    from src.x import credentials  # noqa: PLC0415 (a run on keys in .env never loads it)
+        return Login(ends=None)
+    from src.x import credentials  # noqa: PLC0415 (with keys from .env a run never loads it)
 
-    with contextlib.suppress(ConfigError):  # as it is after this run, which may have renewed it
-        return credentials.lapses_at(credentials.load(run.settings.credentials_file), run.clock.now())
+    with contextlib.suppress(ConfigError):
+        return Login(credentials.lapses_at(credentials.load(run.settings.credentials_file), run.clock.now()))
     return None
 
 
@@ -283,13 +288,13 @@ def _own_metrics() -> dict[str, float]:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     model_cpu = children.ru_utime + children.ru_stime
-    measured = {
-        "program_peak_mb": round(usage.ru_maxrss / 1024, 1),
-        "cpu_seconds": round(usage.ru_utime + usage.ru_stime + model_cpu, 3),
+    measured: dict[str, float] = {
+        Metric.PROGRAM_PEAK_MB: round(usage.ru_maxrss / 1024, 1),
+        Metric.CPU_SECONDS: round(usage.ru_utime + usage.ru_stime + model_cpu, 3),
     }
     if children.ru_maxrss:
         measured |= {
-            "model_peak_mb": round(children.ru_maxrss / 1024, 1),
+            Metric.MODEL_PEAK_MB: round(children.ru_maxrss / 1024, 1),
             "model_cpu_seconds": round(model_cpu, 3),
         }
     return measured
@@ -297,7 +302,7 @@ def _own_metrics() -> dict[str, float]:
 
 def _measured(run: Run) -> dict[str, float]:
     run.phase("")
-    run.metrics["seconds"] = (run.clock.now() - run.started).total_seconds()
+    run.metrics[Metric.SECONDS] = (run.clock.now() - run.started).total_seconds()
     run.metrics.update(_own_metrics())
     return run.metrics
 
@@ -308,11 +313,22 @@ def _recorded(run: Run) -> TickResult:
     except ProgramError as trouble:
         with contextlib.suppress(ProgramError):
             run.db.journal.finish_run(
-                run.run_id, trouble.exit_code, "trouble", str(trouble), _measured(run), run.clock.now()
+                run.run_id,
+                trouble.exit_code,
+                RunOutcome.TROUBLE,
+                str(trouble),
+                _measured(run),
+                run.clock.now(),
             )
         raise
     run.db.journal.finish_run(
-        run.run_id, result.exit_code, result.outcome, result.message, _measured(run), run.clock.now()
+        run.run_id,
+        result.exit_code,
+        result.outcome,
+        result.message,
+        _measured(run),
+        run.clock.now(),
+        reason=result.reason,
     )
     return result
 
@@ -342,20 +358,22 @@ def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run
     result = replace(
         result, message=named(result.message, settings.profile), fix=named(result.fix, settings.profile)
     )
+    notes = [named(note.render(), settings.profile) for note in result.notes]
     level = logger.info if result.exit_code is Exit.OK else logger.error
     level(
         "tick",
         extra={
             "outcome": result.outcome,
+            "reason": result.reason,
             "exit_code": int(result.exit_code),
             "detail": result.message,
             "fix": result.fix,
             "post_id": result.post_id,
-            "notes": list(result.notes),
+            "notes": notes,
         },
     )
     if options.json:
-        print(json.dumps({**asdict(result), "exit_code": int(result.exit_code)}))
+        print(json.dumps({**asdict(result), "exit_code": int(result.exit_code), "notes": notes}))
     elif result.exit_code is not Exit.OK:
         log.say(
             f"{title(settings.profile)}: {result.message}" + (f"\n  fix: {result.fix}" if result.fix else "")

@@ -26,6 +26,7 @@ def show(
         _print_failure(options, settings.profile, result)
         return int(result.exit_code)
     weight = weighted_length(post.content)
+    notes = [named(note.render(), settings.profile) for note in result.notes]
     price = price_of(post.content, settings)
     data = {
         "content": post.content,
@@ -37,7 +38,7 @@ def show(
         "topic": post.topic,
         "opening": post.opening,
         "checks": list(CHECKS),
-        "notes": list(result.notes),
+        "notes": notes,
         "metrics": metrics,
         "exit_code": int(result.exit_code),
     }
@@ -57,7 +58,7 @@ def show(
                 f"cost     ${price:.3f}",
                 f"source   {post.source_id} ({post.topic}); {written}",
                 f"checks   passed: {', '.join(CHECKS)}",
-                *(f"note     {log.sanitise(named(note, settings.profile))}" for note in result.notes),
+                *(f"note     {log.sanitise(note)}" for note in notes),
                 "Nothing was posted: this is a dry run.",
             ]
         )

@@ -26,11 +26,13 @@ from src.posting.reconcile import reconcile as reconcile_open
 from src.posting.run import LazyAccount, Run, no_text
 from src.system import log
 from src.system.clock import Clock
+from src.system.files import write_atomically
 from src.system.lock import sole_writer
 from src.watch.health import exit_code
 from src.x import credentials
 from src.x.claim import claim_account, folders, named
 
+NUMBERS_MODE = 0o644  # numbers only, and node_exporter is another user
 Command = Callable[[argparse.Namespace, Settings, Clock, str], int]
 
 
@@ -151,20 +153,36 @@ def status(options: argparse.Namespace, settings: Settings, clock: Clock, _run: 
     """One screen; the exit code says whether a person should look."""
     from src.watch import status as screen  # noqa: PLC0415
 
-    facts, reasons = screen.look(settings, clock.now())
+    overview, findings = screen.look(settings, clock.now())
     show(
-        screen.as_data(facts, reasons, settings),
-        screen.as_text(facts, reasons, settings, clock.now()),
+        screen.as_data(overview, findings, settings),
+        screen.as_text(overview, findings, settings, clock.now()),
         as_json=options.json,
     )
-    return int(exit_code(reasons))
+    return int(exit_code(findings))
 
 
 def report(options: argparse.Namespace, settings: Settings, clock: Clock, _run: str) -> int:
-    """What happened in the last days, as text, JSON, a page or numbers for Prometheus."""
-    from src.watch.report import measures as account  # noqa: PLC0415
+    """Write the files that were asked for; else print the report of the last days. Raises `StorageError`."""
+    from src.watch.report import measures, text  # noqa: PLC0415
 
-    return account.run(options, settings, clock.now())
+    counted = measures.read(settings, clock.now(), options.days)
+    if options.prometheus:
+        from src.watch.report.prometheus import as_prometheus  # noqa: PLC0415 (a library that only this needs)
+
+        write_atomically(Path(options.prometheus), as_prometheus(counted, settings), NUMBERS_MODE)
+    if options.html:
+        from src.watch.report.page import as_html  # noqa: PLC0415 (the same)
+
+        write_atomically(Path(options.html), as_html(counted, settings))
+    written = [file for file in (options.prometheus, options.html) if file]
+    if options.json:
+        print(json.dumps(measures.as_data(counted, settings), default=str))
+    elif not written:
+        print("\n".join(map(log.sanitise, text.as_text(counted, settings).splitlines())))
+    elif sys.stdout.isatty():
+        print(log.sanitise(f"wrote {' and '.join(written)}"))
+    return 0
 
 
 def history(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
@@ -276,7 +294,7 @@ def try_alerts(options: argparse.Namespace, settings: Settings, _clock: Clock, _
         raise ConfigError(message, "set one in .env; https://github.com/caronc/apprise lists the addresses")
     told = {}
     if settings.alert_urls:
-        alert = alerts.Alert("new", "test", "twitter_manager: test", "This is a test. All is well.")
+        alert = alerts.Alert("new", "test", "This is a test. All is well.")
         told["alerts"] = alerts.deliver(settings, alert)
     if settings.ping_url:
         told["ping"] = alerts.ping(settings, "", "test")

@@ -1,4 +1,4 @@
-"""The decision whether a post is due, from what was used, what is held and what was set. Pure."""
+"""The decision whether a post is due, from what was used, what is held and what is set. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from src.config import Settings
+from src.domain import money
 from src.domain.answers import RateLimit
 from src.domain.posts import Status
-from src.domain.runs import Exit, Hold
+from src.domain.runs import Exit, Hold, RunOutcome, TickResult
 from src.domain.slots import Usage, next_slot
 from src.posting.breaker import BREAKER_SLOTS
 
@@ -20,25 +21,33 @@ LONGEST_WAIT = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Why no post is due: a code, a message, the next time to look (UTC), the exit code and a fix."""
+    """The reason why nothing is due: the run's outcome, a message, and an exit code.
 
-    reason: str
+    `until` is the next time to look (UTC), `reason` is set for a hold.
+    """
+
+    outcome: RunOutcome
     message: str
     until: datetime | None = None
     exit_code: Exit = Exit.OK
     fix: str = ""
+    reason: str = ""
+
+    def as_result(self) -> TickResult:
+        """Return the result of a run that ends here."""
+        return TickResult(self.exit_code, self.outcome, self.message, self.fix, reason=self.reason)
 
 
 def not_due(
     settings: Settings, usage: Usage, hold: Hold | None, limits: Iterable[RateLimit], now: datetime
 ) -> Wait | None:
-    """Return the first reason not to post now, or None: a post is due."""
+    """Return the first reason not to post now; None if a post is due."""
     after = next_slot(now, settings.post_interval_minutes)
     if usage.slot_status not in {None, Status.PENDING}:
-        return Wait("slot-used", f"this slot has its post ({usage.slot_status})", after)
+        return Wait(RunOutcome.SLOT_USED, f"this slot has its post ({usage.slot_status})", after)
     if usage.last_sent and now < usage.last_sent - CLOCK_TOLERANCE:
         return Wait(
-            "clock-behind",
+            RunOutcome.CLOCK_BEHIND,
             f"the clock is behind the last post ({usage.last_sent:%F %R} UTC)",
             usage.last_sent,
             Exit.TEMPORARY,
@@ -50,10 +59,12 @@ def not_due(
         return _held(hold)
     gap = timedelta(minutes=settings.post_interval_minutes / 3)
     if usage.last_sent and now - usage.last_sent < gap:
-        return Wait("too-soon", f"the last post went out at {usage.last_sent:%R} UTC", usage.last_sent + gap)
+        return Wait(
+            RunOutcome.TOO_SOON, f"the last post went out at {usage.last_sent:%R} UTC", usage.last_sent + gap
+        )
     if usage.sent_24h >= settings.max_posts_per_day:
         return Wait(
-            "daily-cap",
+            RunOutcome.DAILY_CAP,
             f"{usage.sent_24h} posts in 24 hours, MAX_POSTS_PER_DAY is {settings.max_posts_per_day}",
         )
     return _over_budget(settings, usage) or _rate_limited(limits, now) or _quiet(settings, now)
@@ -63,11 +74,12 @@ def _held(hold: Hold) -> Wait:
     until = f" until {hold.until:%F %R} UTC" if hold.until else ""
     blocked = hold.kind == "blocked"
     return Wait(
-        f"hold-{hold.reason}",
+        RunOutcome.ON_HOLD,
         f"on hold{until}: {hold.reason}",
         hold.until,
         Exit.BLOCKED if blocked else Exit.OK,
         hold.fix,
+        hold.reason,
     )
 
 
@@ -79,8 +91,8 @@ def _over_budget(settings: Settings, usage: Usage) -> Wait | None:
     ):
         if spent + price > budget + 1e-9:
             return Wait(
-                "budget",
-                f"${spent:.3f} spent, a post costs ${price:.3f}, {name} is {budget:g}",
+                RunOutcome.BUDGET,
+                f"{money.price(spent)} spent, a post costs {money.price(price)}, {name} is {budget:g}",
                 fix=f"raise {name} if you want more",
             )
     return None
@@ -96,7 +108,7 @@ def price_of(text: str, settings: Settings) -> float:
 def _rate_limited(limits: Iterable[RateLimit], now: datetime) -> Wait | None:
     resets = [w.reset for w in limits if w.remaining <= 0 and now < w.reset <= now + LONGEST_WAIT]
     return (
-        Wait("rate-limited", f"X's limit is used up until {max(resets):%F %R} UTC", max(resets))
+        Wait(RunOutcome.RATE_LIMITED, f"X's limit is used up until {max(resets):%F %R} UTC", max(resets))
         if resets
         else None
     )
@@ -105,15 +117,14 @@ def _rate_limited(limits: Iterable[RateLimit], now: datetime) -> Wait | None:
 def _quiet(settings: Settings, now: datetime) -> Wait | None:
     quiet = is_quiet(settings, now)
     return (
-        Wait("quiet-hours", f"quiet hours {settings.quiet_hours} ({settings.time_zone})") if quiet else None
+        Wait(RunOutcome.QUIET_HOURS, f"quiet hours {settings.quiet_hours} ({settings.time_zone})")
+        if quiet
+        else None
     )
 
 
 def is_quiet(settings: Settings, now: datetime) -> bool:
-    """Return whether these are quiet hours, by the wall clock of their time zone.
-
-    A span that ends before it begins runs over midnight.
-    """
+    """Return whether the wall clock of TIME_ZONE is in the quiet hours; a span may run over midnight."""
     if not settings.quiet_hours:
         return False
     local = now.astimezone(ZoneInfo(settings.time_zone))

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from src.db_manager import Database
 from src.domain.answers import Outcome, SendResult, TimelineRead, Tweet
 from src.domain.posts import Post, Status
-from src.domain.runs import Exit, Hold, TickResult
+from src.domain.runs import Exit, Hold, Metric, RunOutcome, TickResult
 from src.domain.slots import next_slot
 from src.domain.texts import same_text
 from src.posting.run import Run
@@ -90,7 +90,7 @@ def read_timeline(run: Run, since_id: int, until_id: int = 0) -> TimelineRead:
     if read.tweets:
         usd = len(read.tweets) * run.settings.price_read_usd
         run.db.journal.spend(run.clock.now(), "read", len(read.tweets), usd)
-        run.add("cost_usd", usd)
+        run.add(Metric.COST_USD, usd)
     logger.info(
         "timeline.read",
         extra={
@@ -225,7 +225,7 @@ def _not_started(kind: str, result: SendResult) -> TickResult:
     database = "restored" if kind == "restored" else "new"
     return TickResult(
         Exit.BLOCKED if result.outcome is Outcome.BLOCKED else Exit.TEMPORARY,
-        "cold-start",
+        RunOutcome.COLD_START,
         f"the database is {database} and the timeline could not be read first: {reason}",
         result.fix or "the next run tries again; nothing is posted until then",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from src.domain.answers import UNSENT, Outcome, SendResult
 from src.domain.posts import Post, Status
+from src.domain.runs import Metric, limit_left_metric
 from src.posting.due import price_of
 from src.posting.reconcile import second_look, settle_now
 from src.posting.run import NETWORK_SECONDS, Run
@@ -107,8 +108,8 @@ def _measure(run: Run, result: SendResult, price: float) -> None:
     run.metrics["send_ms"] = result.latency_ms
     run.metrics["http_status"] = result.http_status or 0  # 0: no answer
     if result.outcome not in {*UNSENT, Outcome.REFUSED}:
-        run.add("cost_usd", price)
+        run.add(Metric.COST_USD, price)
     for window in result.limits:
         run.metrics[f"{window.name}-remaining"] = window.remaining
         if window.limit:
-            run.metrics[f"{window.name}-left-share"] = round(window.remaining / window.limit, 4)
+            run.metrics[limit_left_metric(window.name)] = round(window.remaining / window.limit, 4)

@@ -140,14 +140,13 @@ class Archive:
             )
         )
 
-    def oldest_unknown(self) -> datetime | None:
-        """Return when the oldest post with an unknown outcome was sent."""
-        return time_of(
-            self._db.value(
-                "SELECT min(sent_at) FROM posts WHERE status IN ('unknown', 'unconfirmed') AND origin <>"
-                " 'seed'"
-            )
+    def unsettled(self) -> list[Post]:
+        """Return the posts whose outcome nobody knows, the oldest first."""
+        rows = self._db.rows(
+            "SELECT * FROM posts WHERE status IN ('unknown', 'unconfirmed') AND origin <> 'seed'"
+            " ORDER BY sent_at"
         )
+        return [to_post(row) for row in rows]
 
     def count_posts(self) -> int:
         """Count the posts in any state."""

@@ -10,10 +10,10 @@ from datetime import datetime
 
 from src.domain.answers import Outcome
 from src.domain.posts import Post
-from src.domain.runs import Attempt, RunRecord
+from src.domain.runs import Attempt, ModelUse, RunOutcome, RunRecord, model_use
 from src.domain.texts import Candidate
 from src.store.connection import Connection
-from src.store.rows import numbers, to_attempt, to_run
+from src.store.rows import numbers, stored_outcome, to_attempt, to_run
 
 
 class Journal:
@@ -34,17 +34,19 @@ class Journal:
         self,
         run_id: str,
         exit_code: int,
-        outcome: str,
+        outcome: RunOutcome,
         message: str,
         metrics: Mapping[str, float],
         now: datetime,
+        reason: str = "",
     ) -> None:
-        """Record how a run ended and what it measured."""
+        """Record how a run ended and what it measured. `reason` belongs to a hold."""
+        stored = stored_outcome(outcome, reason)
         with self._db.transaction() as db:
             db.execute(
                 "UPDATE runs SET finished = ?, exit_code = ?, outcome = ?, message = ?, metrics = ? WHERE"
                 " run_id = ?",
-                (now.timestamp(), exit_code, outcome, message, json.dumps(dict(metrics)), run_id),
+                (now.timestamp(), exit_code, stored, message, json.dumps(dict(metrics)), run_id),
             )
 
     def latest_run(self) -> RunRecord | None:
@@ -63,7 +65,8 @@ class Journal:
         """Count the latest consecutive failures among the ticks that failed or posted."""
         rows = self._db.rows(
             "SELECT exit_code FROM runs WHERE finished IS NOT NULL AND command = 'tick'"
-            " AND (exit_code <> 0 OR outcome = 'posted') ORDER BY id DESC LIMIT ?",
+            " AND (exit_code <> 0 OR outcome = ?) ORDER BY id DESC LIMIT ?",
+            RunOutcome.POSTED,
             most,
         )
         return next((n for n, row in enumerate(rows) if row["exit_code"] == 0), len(rows))
@@ -75,10 +78,9 @@ class Journal:
             " ?",
             most,
         )
-        asked = (
-            metrics for row in rows if "generate_seconds" in (metrics := numbers(row["metrics"]))
-        )  # read no further than needed
-        return sum(1 for _ in itertools.takewhile(lambda metrics: "model_failed" in metrics, asked))
+        uses = (model_use(numbers(row["metrics"])) for row in rows)  # read no further than needed
+        asked = (use for use in uses if use is not ModelUse.NOT_ASKED)
+        return sum(1 for _ in itertools.takewhile(lambda use: use is ModelUse.FAILED, asked))
 
     def was_refused(self, post: Post) -> bool:
         """Tell whether X refused the last attempt but not its text (a limit, a block), to be sent again."""

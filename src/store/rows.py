@@ -7,7 +7,7 @@ import sqlite3
 from datetime import UTC, datetime
 
 from src.domain.posts import MAY_BE_ON_X, Post, Status
-from src.domain.runs import Attempt, RunRecord
+from src.domain.runs import Attempt, RunOutcome, RunRecord
 
 ON_X = "(" + ", ".join(f"'{status}'" for status in Status if status in MAY_BE_ON_X) + ")"  # for SQL
 
@@ -39,15 +39,32 @@ def to_post(row: sqlite3.Row) -> Post:
 
 def to_run(row: sqlite3.Row) -> RunRecord:
     """Return the run in a row of `runs`."""
+    outcome, reason = _outcome(row["outcome"])
     return RunRecord(
         row["slot"] or "",
         required_time(row["started"]),
         time_of(row["finished"]),
         row["exit_code"],
-        row["outcome"] or "",
+        outcome,
         row["message"] or "",
         numbers(row["metrics"]),
+        reason,
     )
+
+
+_HOLD = f"{RunOutcome.ON_HOLD}-"  # what the table puts before the reason of a hold
+
+
+def stored_outcome(outcome: RunOutcome, reason: str) -> str:
+    """Return the text that the `outcome` column holds: of a hold `nothing-due:hold-REASON`."""
+    return f"{_HOLD}{reason}" if outcome is RunOutcome.ON_HOLD else outcome
+
+
+def _outcome(stored: str | None) -> tuple[RunOutcome | None, str]:
+    """Return the outcome and the reason of a hold that a stored text stands for; None for an unknown one."""
+    if stored and stored.startswith(_HOLD):
+        return RunOutcome.ON_HOLD, stored.removeprefix(_HOLD)
+    return (RunOutcome(stored) if stored in set(RunOutcome) else None), ""
 
 
 def to_attempt(row: sqlite3.Row) -> Attempt:

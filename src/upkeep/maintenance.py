@@ -22,7 +22,7 @@ from src import __version__, db_manager
 from src.config import Settings
 from src.db_manager import Database
 from src.domain.errors import BusyError, DamagedError, ProgramError, StorageError, UsageError
-from src.domain.runs import Exit
+from src.domain.runs import Exit, RunOutcome
 from src.model import choose
 from src.store import backup
 from src.store.backup import Backup
@@ -34,6 +34,7 @@ from src.system.failpoints import reach
 from src.system.lock import sole_writer
 from src.system.log import logger
 from src.watch import alerts
+from src.watch.health import Facts, Maintenance
 
 WAIT_SECONDS = 60.0  # for a tick that is running; then leave it alone
 STALE_AFTER = timedelta(days=1)  # nothing here works on a temporary file or an unused model for so long
@@ -47,11 +48,15 @@ _SIDE_FILES = ("-journal", "-wal", "-shm")
 
 @dataclass(slots=True)
 class Report:
-    """The result of `maintain`: a sentence for each part, figures for programs, and the error, if any."""
+    """The result of `maintain`: a sentence for each part, figures for programs, and the error, if any.
+
+    `checked` tells that the database was checked and is sound, or that there is none yet.
+    """
 
     words: dict[str, str] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     trouble: ProgramError | None = None
+    checked: bool = False
 
     def as_data(self) -> dict[str, Any]:
         """For `--json`."""
@@ -96,24 +101,19 @@ def maintain(settings: Settings, clock: Clock, run_id: str) -> Report:
         report.trouble = trouble
     report.data["disk"] = use = disk_use(settings)
     report.words["disk"] = ", ".join(f"{name.replace('_', ' ')} {_size(used)}" for name, used in use.items())
-    alerts.tell(_causes(report.trouble), settings, clock.now(), alerts.MAINTENANCE.__contains__)
+    alerts.watch(Facts(maintenance=Maintenance(report.trouble, report.checked)), settings, clock.now())
     logger.info("maintain", extra={"detail": report.as_data()})
     return report
-
-
-def _causes(trouble: ProgramError | None) -> Iterator[alerts.Cause]:
-    if isinstance(trouble, DamagedError):
-        yield alerts.Cause("damage", str(trouble), trouble.fix)
-    elif trouble:
-        yield alerts.Cause("backup", f"maintenance could not finish: {trouble}", trouble.fix)
 
 
 def _look_after_database(settings: Settings, clock: Clock, run_id: str, report: Report) -> None:
     path, started = settings.database, clock.now()
     if not path.exists() and not was_in_use(path):
         report.words["database"] = "not made yet; the first run makes it"
+        report.checked = True
         return
     with contextlib.closing(_open_sound(path, started)) as db:
+        report.checked = True
         reach("maintain.checked")
         contents = backup.contents(db.connection)
         report.data |= {"posts": contents.posts, "check_seconds": _seconds(started, clock)}
@@ -123,10 +123,14 @@ def _look_after_database(settings: Settings, clock: Clock, run_id: str, report: 
             _back_up_and_prune(db, settings, clock, report)
         except ProgramError as trouble:
             with contextlib.suppress(ProgramError):
-                db.journal.finish_run(run_id, trouble.exit_code, "trouble", str(trouble), {}, clock.now())
+                db.journal.finish_run(
+                    run_id, trouble.exit_code, RunOutcome.TROUBLE, str(trouble), {}, clock.now()
+                )
             raise
         figures = {name: float(value) for name, value in report.data.items() if name.endswith("seconds")}
-        db.journal.finish_run(run_id, Exit.OK, "maintained", report.words["backup"], figures, clock.now())
+        db.journal.finish_run(
+            run_id, Exit.OK, RunOutcome.MAINTAINED, report.words["backup"], figures, clock.now()
+        )
     reach("maintain.finished")
 
 

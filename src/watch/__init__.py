@@ -1,1 +1,1 @@
-"""Whether all is well, and who is told: health, alerts, status, report."""
+"""Health of the program: its judgement, alerts, status and report."""

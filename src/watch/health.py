@@ -1,194 +1,379 @@
-"""Whether all is well, and if not, why and what to do: one judgement for `status` and `report`. Pure.
+"""The judgement of health: one set of facts, one rule for each thing that can be wrong.
 
-What an alert would say comes from the same rules (`alerts.causes`); added is what only shows from outside a run:
-that none ran, that keys are missing, that an outcome is open since a moment ago.
+Runs, `status`, `report` and alerts all judge by `find`. A fact that is None was not looked at: no rule finds
+anything in it, and no alert about it ends (`looked_at`).
 """
 
 from __future__ import annotations
 
-import calendar
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from src.config import Settings
-from src.content.freshness import Supply
-from src.domain.answers import RateLimit
+from src.db_manager import Database
+from src.domain.errors import DamagedError, ProgramError
+from src.domain.fixes import NO_FIX, Fix, as_fix, command, env_file
 from src.domain.posts import Post
-from src.domain.runs import Exit, RunRecord, TickResult
-from src.domain.slots import Usage
-from src.posting.breaker import BREAKER_AFTER, BreakerState
-from src.posting.due import Wait
-from src.watch import alerts
-from src.watch.slot_history import Rate
+from src.domain.runs import Exit, RunOutcome, RunRecord, TickResult
+from src.posting.breaker import BREAKER_AFTER, BreakerState, breaker_state
+from src.posting.due import is_quiet
+from src.x.claim import named
 
-FORECAST_DAYS = 7
-LOG_FIX = "the whole story is in error.log in the folder of the logs"
-_EXITS = {
-    "blocked": Exit.BLOCKED,
-    "unknown": Exit.UNKNOWN,
-    "database": Exit.IO,
-    "library": Exit.NO_CONTENT,
-    "settings": Exit.CONFIG,
+LOG_FIX = Fix("the details are in error.log in the folder of the logs")
+_FIXES = {  # the table of runs stores no fix
+    RunOutcome.NOT_SENT: "check the network and the name server of this machine",
+    RunOutcome.LATER: "nothing to do: the program waits until X's limit is over",
+    RunOutcome.NO_CONTENT: "`sources check` shows the library; add statements (SOURCES)",
+    RunOutcome.WAITING_FOR_APPROVAL: "`drafts list`, then `drafts approve ID`",
+    RunOutcome.BUDGET: "raise DAILY_BUDGET_USD or MONTHLY_BUDGET_USD if you want more",
+    RunOutcome.CLOCK_BEHIND: "set the clock of this machine (timedatectl set-ntp true)",
 }
-_FIXES = {
-    "not-sent": "check the network and the name server of this machine",
-    "later": "nothing to do: the program waits until X's limit is over",
-    "no-content": "`sources check` shows the library; add statements (SOURCES)",
-    "waiting-for-approval": "`drafts list`, then `drafts approve ID`",
-    "nothing-due:budget": "raise DAILY_BUDGET_USD or MONTHLY_BUDGET_USD if you want more",
-    "nothing-due:clock-behind": "set the clock of this machine (timedatectl set-ntp true)",
-}
+
+
+class Code(StrEnum):
+    """The names of everything that can be wrong. They never change: alerts, JSON and Prometheus show them."""
+
+    BLOCKED = "blocked"
+    UNKNOWN = "unknown"
+    FAILURES = "failures"
+    MODEL = "model"
+    SILENCE = "silence"
+    BUDGET = "budget"
+    DATABASE = "database"
+    SETTINGS = "settings"
+    LIBRARY = "library"
+    LOGIN = "login"
+    CREDENTIALS = "credentials"
+    NOT_RUNNING = "not-running"
+    DAMAGE = "damage"
+    BACKUP = "backup"
 
 
 @dataclass(frozen=True, slots=True)
-class Spend:
-    """US dollars: the last 24 hours, this calendar month so far, and the month as it will be at this pace."""
+class Stock:
+    """The library's fresh statements, and the days that its texts last (None: more than a year)."""
 
-    day: float
-    month: float
-    forecast: float
+    fresh: int
+    days: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The login at X: when it ends unless a run renews it (UTC), None where that is not soon."""
+
+    ends: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What only an observer outside a run sees: the start of the last run (UTC), and missing credentials."""
+
+    last_started: datetime | None
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """The end of `maintain`: the error that stopped it, or None, and whether it found the database sound."""
+
+    error: ProgramError | None
+    checked: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that the judgement and the one screen rest on. Times UTC; `rates` by window: 24 h, 7 d, 30 d.
+    """Everything that the judgement rests on; None is a fact that was not looked at. Times are UTC.
 
-    `wait` is why no post is due at this moment (None: one is); `unknown` are the ids of posts whose outcome is open;
-    `maintained` is when the last backup was made.
+    `result` is how the last run ended; `failure` takes its place where an error ended a run before it could
+    look at the rest. `unknown` are the posts whose outcome is open. `failures` and `model_failures` count
+    consecutive runs.
     """
 
-    usage: Usage
-    wait: Wait | None
-    breaker: BreakerState
-    limits: tuple[RateLimit, ...]
-    last_run: RunRecord | None
-    last_tweet: Post | None
-    unknown: tuple[int, ...]
-    failures: int
-    model_failures: int
-    last_posted: datetime | None
-    watched_since: datetime | None
-    maintained: datetime | None
-    rates: Mapping[str, Rate]
-    library: Supply
-    spend: Spend
+    result: TickResult | None = None
+    failure: TickResult | None = None
+    breaker: BreakerState | None = None
+    unknown: tuple[Post, ...] | None = None
+    failures: int | None = None
+    model_failures: int | None = None
+    last_posted: datetime | None = None
+    watched_since: datetime | None = None
+    library: Stock | None = None
+    login: Login | None = None
+    outside: Outside | None = None
+    maintenance: Maintenance | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """One thing that a person should look at: a stable name, a sentence, what to do, and the exit code it deserves."""
+class Finding:
+    """One thing that a person should look at: `exit_code` is for `status`, `since` is when it began (UTC)."""
 
-    name: str
+    code: Code
     message: str
-    fix: str
-    exit_code: Exit
+    fix: Fix
+    exit_code: Exit = Exit.TEMPORARY
+    since: datetime | None = None
 
 
-def judge(facts: Facts, settings: Settings, now: datetime) -> tuple[Reason, ...]:
-    """Everything that is wrong, the gravest first; empty when all is well."""
-    found = [*_outside(facts, settings, now), *_by_the_alerts(facts, settings, now)]
-    return tuple(sorted(found, key=lambda reason: -reason.exit_code))
-
-
-def exit_code(reasons: Iterable[Reason]) -> Exit:
-    """The gravest reason's exit code, 0 for none."""
-    return max((reason.exit_code for reason in reasons), default=Exit.OK)
-
-
-def _by_the_alerts(facts: Facts, settings: Settings, now: datetime) -> list[Reason]:
-    causes = alerts.causes(_as_seen_by_a_run(facts), settings, now)
-    return [
-        Reason(c.name, c.message, c.fix or LOG_FIX, _EXITS.get(c.name, Exit.TEMPORARY))
-        for c in causes
-        if c.name != "unknown"
-    ]
-
-
-def _as_seen_by_a_run(facts: Facts) -> alerts.Health:
-    run = facts.last_run
-    result = TickResult(Exit.OK, "", "")
-    if run and run.finished:
-        result = TickResult(_known(run.exit_code), run.outcome, run.message, _FIXES.get(run.outcome, ""))
-    return alerts.Health(
-        result,
-        breaker=facts.breaker,
-        failures=facts.failures,
-        model_failures=facts.model_failures,
-        last_posted=facts.last_posted,
-        watched_since=facts.watched_since,
-        fresh_statements=facts.library.fresh,
-        library_days=facts.library.days,
+def look(db: Database, now: datetime) -> Facts:
+    """Return the facts that the database alone tells."""
+    return Facts(
+        breaker=breaker_state(db.notes.current_hold(), now),
+        unknown=tuple(db.archive.unsettled()),
+        failures=db.journal.failures_in_a_row(),
+        model_failures=db.journal.model_failures_in_a_row(),
+        last_posted=db.archive.last_posted(),
+        watched_since=db.notes.made_at(),
     )
 
 
-def _known(code: int | None) -> Exit:
-    return Exit(code) if code in set(Exit) else Exit.BUG
+def result_of(run: RunRecord | None) -> TickResult | None:
+    """Return how a recorded run ended; None where it has not, or died."""
+    if run is None or run.finished is None:
+        return None
+    code = Exit(run.exit_code) if run.exit_code in set(Exit) else Exit.BUG
+    outcome = run.outcome or RunOutcome.TROUBLE
+    return TickResult(code, outcome, run.message, _FIXES.get(outcome, ""), reason=run.reason)
 
 
-def _outside(facts: Facts, settings: Settings, now: datetime) -> list[Reason]:
-    """What a run cannot see of itself."""
-    found = []
-    last = facts.last_run.started if facts.last_run else facts.watched_since
-    silent = last is not None and now - last > timedelta(minutes=2 * settings.post_interval_minutes)
-    missing = settings.missing_credentials
-    if missing and (
-        silent or not facts.last_run
-    ):  # runs that are on record had keys: systemd may hand them to the service alone
-        found.append(
-            Reason(
-                "credentials",
-                f"{', '.join(missing)}: not set",
-                "fill them in in .env; .env.example explains each",
-                Exit.CONFIG,
-            )
-        )
-    if facts.unknown:
-        which = ", ".join(map(str, facts.unknown))
-        found.append(
-            Reason(
-                "unknown",
-                f"outcome unknown of post {which}",
-                "the next runs look on the timeline; or look at your account and settle it with"
-                f" `reconcile {facts.unknown[0]} --posted TWEET_ID` or `--not-posted`",
-                Exit.UNKNOWN,
-            )
-        )
-    if silent:
-        found.append(
-            Reason(
-                "not-running",
-                f"no run since {last:%F %R} UTC",
-                "look at `crontab -l` and at what cron mailed; was the machine off or asleep?",
-                Exit.TEMPORARY,
-            )
-        )
-    return found
+def find(facts: Facts, settings: Settings, now: datetime) -> tuple[Finding, ...]:
+    """Return everything that is wrong, the most severe first; empty when all is well."""
+    findings = (rule.judge(facts, settings, now) for rule in _RULES)
+    return tuple(sorted(filter(None, findings), key=lambda finding: -finding.exit_code))
+
+
+def looked_at(facts: Facts) -> frozenset[Code]:
+    """Return what these facts can tell to be over."""
+    return frozenset(rule.code for rule in _RULES if rule.fact(facts) is not None)
+
+
+def exit_code(findings: Iterable[Finding]) -> Exit:
+    """Return the exit code of the most severe finding, 0 for none."""
+    return max((finding.exit_code for finding in findings), default=Exit.OK)
+
+
+def message_text(finding: Finding, settings: Settings) -> str:
+    """Return the message for the owner of this profile."""
+    return named(finding.message, settings.profile)
+
+
+def fix_text(finding: Finding, settings: Settings) -> str:
+    """Return the fix for the owner of this profile."""
+    return named(finding.fix.render(), settings.profile)
 
 
 def breaker_text(state: BreakerState) -> str:
     """Return how the circuit breaker stands, in one line."""
+    word = "open" if state.open else "closed"
     if not state.count:
-        return "closed"
-    word, comma = ("open", "" if state.until else ",") if state.open else ("closed", ",")
-    return f"{word}{comma} {breaker_detail(state)}"
+        return word
+    return f"{word}{' ' if state.open and state.until else ', '}{breaker_detail(state)}"
 
 
 def breaker_detail(state: BreakerState) -> str:
-    """Return why the breaker is open, or what counts towards opening it; empty while X accepts posts."""
+    """Return until when the circuit breaker waits, and why; empty where X refused nothing."""
+    if not state.count:
+        return ""
     until = f"until {state.until:%F %R} UTC" if state.until else ""
     if state.open:
         since = f" since {state.since:%F %R} UTC" if state.since else ""
         return f"{until or 'one try is due'}: {state.reason}, {state.count} in a row{since}"
-    if not state.count:
-        return ""
-    wait = f"; waits {until}" if until else ""
-    return f"{state.count} of {BREAKER_AFTER} refusals: {state.reason}{wait}"
+    refusals = f"{state.count} of {BREAKER_AFTER} refusals: {state.reason}"
+    return refusals + (f"; waits {until}" if until else "")
 
 
-def forecast(month: float, week: float, watched_days: float, now: datetime) -> float:
-    """What the calendar month (UTC) will have cost at the pace of the last seven days (`week`, US dollars)."""
-    days = calendar.monthrange(now.year, now.month)[1]
-    month_start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    left = days - (now - month_start) / timedelta(days=1)
-    return month + week / max(min(FORECAST_DAYS, watched_days), 1.0) * left
+# ---- the rules ---------------------------------------------------------------------------------------------
+
+
+def _blocked(facts: Facts, _settings: Settings, _now: datetime) -> Finding | None:
+    state = facts.breaker
+    if state is None or not state.count:
+        return None
+    message = f"X refuses this account, app or payment: {state.reason}, {state.count} in a row"
+    return Finding(Code.BLOCKED, message, as_fix(state.fix) or LOG_FIX, Exit.BLOCKED, state.since)
+
+
+def _unknown(facts: Facts, _settings: Settings, _now: datetime) -> Finding | None:
+    posts = facts.unknown
+    if not posts:
+        return None
+    since = min((post.sent_at for post in posts if post.sent_at), default=None)
+    message = f"outcome unknown of post {', '.join(str(post.id) for post in posts)}"
+    return Finding(
+        Code.UNKNOWN,
+        message + (f", sent {since:%F %R} UTC" if since else ""),
+        Fix(
+            "the next runs look on the timeline; or look at your account and settle it with ",
+            command(f"reconcile {posts[0].id} --posted TWEET_ID"),
+            " or ",
+            command(f"reconcile {posts[0].id} --not-posted"),
+        ),
+        Exit.UNKNOWN,
+        since,
+    )
+
+
+def _failures(facts: Facts, settings: Settings, _now: datetime) -> Finding | None:
+    if facts.failures is None or facts.failures < settings.alert_after_failures:
+        return None
+    last = facts.result
+    message = f"{facts.failures} runs in a row failed" + (f", the last one: {last.message}" if last else "")
+    return Finding(Code.FAILURES, message, _fix_of(last))
+
+
+def _model(facts: Facts, settings: Settings, _now: datetime) -> Finding | None:
+    if facts.model_failures is None or facts.model_failures < settings.alert_after_failures:
+        return None
+    return Finding(
+        Code.MODEL,
+        f"the model failed in {facts.model_failures} consecutive runs; only vetted text was posted",
+        Fix(command("check"), " tests it; twitter_manager.log in the folder of the logs has the reason"),
+    )
+
+
+def _silence(facts: Facts, settings: Settings, now: datetime) -> Finding | None:
+    since = facts.last_posted or facts.watched_since
+    if since is None or _loud_time(since, settings, now) <= _longest_silence(settings):
+        return None
+    fix = Fix(command("status"), " shows what holds it back")
+    return Finding(Code.SILENCE, f"no post since {since:%F %R} UTC", fix, since=since)
+
+
+def _budget(facts: Facts, _settings: Settings, _now: datetime) -> Finding | None:
+    if facts.result is None or facts.result.outcome is not RunOutcome.BUDGET:
+        return None
+    return Finding(Code.BUDGET, facts.result.message, _fix_of(facts.result))
+
+
+def _database(facts: Facts, _settings: Settings, _now: datetime) -> Finding | None:
+    end = facts.failure or facts.result
+    if end is None or not (end.exit_code is Exit.IO or end.outcome is RunOutcome.LOCKED):
+        return None
+    return Finding(Code.DATABASE, end.message, _fix_of(end), Exit.IO)
+
+
+def _settings_wrong(facts: Facts, _settings: Settings, _now: datetime) -> Finding | None:
+    end = facts.failure or facts.result
+    if end is None or end.exit_code is not Exit.CONFIG:
+        return None
+    return Finding(Code.SETTINGS, end.message, _fix_of(end), Exit.CONFIG)
+
+
+def _library(facts: Facts, settings: Settings, _now: datetime) -> Finding | None:
+    stock = facts.library
+    if stock is None or stock.days is None or stock.days >= settings.alert_low_library_days:
+        return None
+    return Finding(
+        Code.LIBRARY,
+        f"the library lasts {stock.days:.1f} days: {stock.fresh} fresh statements are left",
+        Fix("add statements or wordings (SOURCES), or lower COOLDOWN_DAYS"),
+        Exit.NO_CONTENT,
+    )
+
+
+def _login(facts: Facts, _settings: Settings, _now: datetime) -> Finding | None:
+    if facts.login is None or facts.login.ends is None:
+        return None
+    return Finding(
+        Code.LOGIN,
+        f"the login at X ends on {facts.login.ends:%F} unless a run renews it",
+        Fix(command("login --oauth2"), " makes a new one, or let a tweet go out: that renews it"),
+    )
+
+
+def _credentials(facts: Facts, settings: Settings, now: datetime) -> Finding | None:
+    outside = facts.outside
+    if outside is None or not outside.missing:
+        return None
+    if outside.last_started and not _overdue_since(facts, settings, now):
+        return None  # the runs have keys: systemd may hand them to its service alone
+    fix = Fix("fill them in in ", env_file(), "; .env.example explains each")
+    return Finding(Code.CREDENTIALS, f"{', '.join(outside.missing)}: not set", fix, Exit.CONFIG)
+
+
+def _not_running(facts: Facts, settings: Settings, now: datetime) -> Finding | None:
+    since = _overdue_since(facts, settings, now)
+    if since is None:
+        return None
+    fix = Fix("look at `crontab -l` and at what cron mailed; was the machine off or asleep?")
+    return Finding(Code.NOT_RUNNING, f"no run since {since:%F %R} UTC", fix, since=since)
+
+
+def _damage(facts: Facts, _settings: Settings, _now: datetime) -> Finding | None:
+    error = facts.maintenance.error if facts.maintenance else None
+    if not isinstance(error, DamagedError):
+        return None
+    return Finding(Code.DAMAGE, str(error), as_fix(error.fix), Exit.IO)
+
+
+def _backup(facts: Facts, _settings: Settings, _now: datetime) -> Finding | None:
+    error = facts.maintenance.error if facts.maintenance else None
+    if error is None or isinstance(error, DamagedError):
+        return None
+    return Finding(Code.BACKUP, f"maintenance could not finish: {error}", as_fix(error.fix), error.exit_code)
+
+
+def _maintenance_that_checked(facts: Facts) -> Maintenance | None:
+    """Return the end of `maintain` if it got past the check; before that it says nothing of either."""
+    return facts.maintenance if facts.maintenance and facts.maintenance.checked else None
+
+
+def _fix_of(end: TickResult | None) -> Fix:
+    return (as_fix(end.fix) if end else NO_FIX) or LOG_FIX
+
+
+def _overdue_since(facts: Facts, settings: Settings, now: datetime) -> datetime | None:
+    """Return when the last run started, or watching began, where that is more than two slots ago."""
+    if facts.outside is None:
+        return None
+    last = facts.outside.last_started or facts.watched_since
+    overdue = last is not None and now - last > timedelta(minutes=2 * settings.post_interval_minutes)
+    return last if overdue else None
+
+
+def _longest_silence(settings: Settings) -> timedelta:
+    """Return ALERT_NO_POST_HOURS, or two slots where slots are longer than that."""
+    two_slots = timedelta(minutes=2 * settings.post_interval_minutes)
+    return max(timedelta(hours=settings.alert_no_post_hours), two_slots)
+
+
+def _loud_time(since: datetime, settings: Settings, now: datetime) -> timedelta:
+    """Return the time since then without the quiet hours, in quarters of an hour.
+
+    It is counted no further than the longest silence.
+    """
+    if not settings.quiet_hours or now - since <= _longest_silence(settings):
+        return now - since
+    loud, step = timedelta(0), timedelta(minutes=15)
+    while since < now and loud <= _longest_silence(settings):
+        loud += timedelta(0) if is_quiet(settings, since) else step
+        since += step
+    return loud
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One rule: its code, the fact that it needs (None: not looked at), and its judgement."""
+
+    code: Code
+    fact: Callable[[Facts], object]
+    judge: Callable[[Facts, Settings, datetime], Finding | None]
+
+
+_RULES = (
+    _Rule(Code.BLOCKED, lambda facts: facts.breaker, _blocked),
+    _Rule(Code.UNKNOWN, lambda facts: facts.unknown, _unknown),
+    _Rule(Code.FAILURES, lambda facts: facts.failures, _failures),
+    _Rule(Code.MODEL, lambda facts: facts.model_failures, _model),
+    _Rule(Code.SILENCE, lambda facts: facts.last_posted or facts.watched_since, _silence),
+    _Rule(Code.BUDGET, lambda facts: facts.result, _budget),
+    _Rule(Code.DATABASE, lambda facts: facts.result, _database),
+    _Rule(Code.SETTINGS, lambda facts: facts.result, _settings_wrong),
+    _Rule(Code.LIBRARY, lambda facts: facts.library, _library),
+    _Rule(Code.LOGIN, lambda facts: facts.login, _login),
+    _Rule(Code.CREDENTIALS, lambda facts: facts.outside, _credentials),
+    _Rule(Code.NOT_RUNNING, lambda facts: facts.outside, _not_running),
+    _Rule(Code.DAMAGE, _maintenance_that_checked, _damage),
+    _Rule(Code.BACKUP, _maintenance_that_checked, _backup),
+)

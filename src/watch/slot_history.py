@@ -1,24 +1,25 @@
-"""What became of each slot: posted, missed or left out by the owner's own settings, and why. Pure."""
+"""The fate of each slot: posted, missed or left out by the owner's own settings, and why. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
 from src.domain.answers import Outcome
 from src.domain.posts import Status
-from src.domain.runs import Attempt, RunRecord
+from src.domain.runs import Attempt, RunOutcome, RunRecord
 from src.domain.slots import slot_start
 
 T = TypeVar("T")
+LONGEST_CAUSE = 160  # characters
 NO_RUN = "no run on record: the machine was off, cron stopped, or the disk was full"
 
 
 class Fate(StrEnum):
-    """What became of a slot."""
+    """The fate of a slot."""
 
     POSTED = "posted"
     MISSED = "missed"
@@ -28,7 +29,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One slot that is over (or has its post): its start (UTC), its fate, and the cause where it has no post."""
+    """One slot that is over or has its post: its start (UTC), its fate, and the cause if it has no post."""
 
     start: datetime
     fate: Fate
@@ -37,7 +38,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Slots in a row without a post for one cause: the first one's start, the last one's end (UTC), how many."""
+    """Consecutive slots without a post for one cause: start of the first, end of the last (UTC), count."""
 
     begin: datetime
     end: datetime
@@ -48,7 +49,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How many slots got their post of those that should have. Slots left out by the owner's settings are apart."""
+    """Slots that got their post, of those that were due. Slots left out by the owner's settings are apart."""
 
     posted: int
     due: int
@@ -56,7 +57,7 @@ class Rate:
 
     @property
     def share(self) -> float | None:
-        """0 to 1; None where nothing was due."""
+        """The share that got their post, 0 to 1; None where nothing was due."""
         return self.posted / self.due if self.due else None
 
 
@@ -70,17 +71,17 @@ _ATTEMPT_CAUSES = {
     Outcome.POSTED: "the tweet was deleted or belongs to another slot",
 }
 _RUN_CAUSES = {
-    "nothing-due:quiet-hours": (Fate.LEFT_OUT, "quiet hours"),
-    "nothing-due:daily-cap": (Fate.LEFT_OUT, "MAX_POSTS_PER_DAY was reached"),
-    "nothing-due:budget": (Fate.LEFT_OUT, "the budget was used up"),
-    "waiting-for-approval": (Fate.LEFT_OUT, "no approved draft"),
-    "nothing-due:too-soon": (Fate.MISSED, "too soon after the post before"),
-    "nothing-due:clock-behind": (Fate.MISSED, "the clock of the machine was behind"),
-    "nothing-due:rate-limited": (Fate.MISSED, "X's limit was used up"),
-    "no-content": (Fate.MISSED, "no text was fit to post"),
-    "cold-start": (Fate.MISSED, "the timeline could not be read first"),
+    RunOutcome.QUIET_HOURS: (Fate.LEFT_OUT, "quiet hours"),
+    RunOutcome.DAILY_CAP: (Fate.LEFT_OUT, "MAX_POSTS_PER_DAY was reached"),
+    RunOutcome.BUDGET: (Fate.LEFT_OUT, "the budget was used up"),
+    RunOutcome.WAITING_FOR_APPROVAL: (Fate.LEFT_OUT, "no approved draft"),
+    RunOutcome.TOO_SOON: (Fate.MISSED, "too soon after the post before"),
+    RunOutcome.CLOCK_BEHIND: (Fate.MISSED, "the clock of the machine was behind"),
+    RunOutcome.RATE_LIMITED: (Fate.MISSED, "X's limit was used up"),
+    RunOutcome.NO_CONTENT: (Fate.MISSED, "no text was fit to post"),
+    RunOutcome.COLD_START: (Fate.MISSED, "the timeline could not be read first"),
 }
-_SAYS_NOTHING = {"nothing-due:slot-used", "nothing-due:too-soon"}
+_SAYS_NOTHING = {RunOutcome.SLOT_USED, RunOutcome.TOO_SOON}
 
 
 def slot_history(
@@ -92,7 +93,7 @@ def slot_history(
     now: datetime,
     minutes: int,
 ) -> list[Slot]:
-    """Every slot from `since` to `now`, oldest first; the one that goes on only if it has its post.
+    """Return every slot from `since` to `now`, oldest first; the one that goes on only if it has its post.
 
     `posts` maps slot names to the state of their post; `minutes` is the length of a slot.
     """
@@ -100,16 +101,16 @@ def slot_history(
     held = _by_slot(((slot_start(name), status) for name, status in posts.items()), minutes)
     tried = _by_slot(((a.started, a) for a in attempts), minutes)
     ran = _by_slot(((r.started, r) for r in runs), minutes)
-    found = []
+    slots = []
     start = _slot(since, minutes)
     if start < since and Status.POSTED not in held.get(start, ()):  # it had begun before anybody watched
         start += length
     while start <= now:
         slot = _judge(start, held.get(start, []), tried.get(start, []), ran.get(start, []))
         if start + length <= now or slot.fate is Fate.POSTED:
-            found.append(slot)
+            slots.append(slot)
         start += length
-    return found
+    return slots
 
 
 def _slot(moment: datetime, minutes: int) -> datetime:
@@ -118,10 +119,10 @@ def _slot(moment: datetime, minutes: int) -> datetime:
 
 
 def _by_slot(items: Iterable[tuple[datetime, T]], minutes: int) -> dict[datetime, list[T]]:
-    found: dict[datetime, list[T]] = {}
+    by_slot: dict[datetime, list[T]] = {}
     for moment, item in items:
-        found.setdefault(_slot(moment, minutes), []).append(item)
-    return found
+        by_slot.setdefault(_slot(moment, minutes), []).append(item)
+    return by_slot
 
 
 def _judge(
@@ -148,30 +149,30 @@ def _from_runs(ran: Sequence[RunRecord]) -> tuple[Fate, str]:
     run = next((r for r in reversed(ran) if r.outcome not in _SAYS_NOTHING), ran[-1])
     if run.finished is None:
         return Fate.MISSED, "the run was killed before its end"
+    if run.outcome is RunOutcome.ON_HOLD:
+        return Fate.MISSED, f"on hold: {run.reason}"
     if run.outcome in _RUN_CAUSES:
         return _RUN_CAUSES[run.outcome]
-    if run.outcome.startswith("nothing-due:hold-"):
-        return Fate.MISSED, f"on hold: {run.outcome.removeprefix('nothing-due:hold-')}"
-    return Fate.MISSED, run.message[:160] or run.outcome
+    return Fate.MISSED, run.message[:LONGEST_CAUSE] or run.outcome or "the run left no message"
 
 
 def gaps(slots: Iterable[Slot], minutes: int) -> list[Gap]:
-    """Slots without a post, those next to each other with the same cause taken together; newest first."""
+    """Return the slots without a post, neighbours with the same cause taken together, newest first."""
     length = timedelta(minutes=minutes)
-    found: list[Gap] = []
+    merged: list[Gap] = []
     for slot in slots:
         if slot.fate is Fate.POSTED:
             continue
-        end = slot.start + length
-        if found and (found[-1].end, found[-1].fate, found[-1].cause) == (slot.start, slot.fate, slot.cause):
-            found[-1] = Gap(found[-1].begin, end, found[-1].slots + 1, slot.fate, slot.cause)
+        end, last = slot.start + length, merged[-1] if merged else None
+        if last and (last.end, last.fate, last.cause) == (slot.start, slot.fate, slot.cause):
+            merged[-1] = replace(last, end=end, slots=last.slots + 1)
         else:
-            found.append(Gap(slot.start, end, 1, slot.fate, slot.cause))
-    return found[::-1]
+            merged.append(Gap(slot.start, end, 1, slot.fate, slot.cause))
+    return merged[::-1]
 
 
 def rate(slots: Iterable[Slot], since: datetime) -> Rate:
-    """The success rate over the slots that begin at `since` or later."""
+    """Return the success rate over the slots that begin at `since` or later."""
     fates = [slot.fate for slot in slots if slot.start >= since]
     posted, left_out = fates.count(Fate.POSTED), fates.count(Fate.LEFT_OUT)
     return Rate(posted, len(fates) - left_out, left_out)

@@ -15,13 +15,14 @@ from src import config
 from src.commands.parser import build_parser, parse
 from src.config import ROOT
 from src.domain.errors import ConfigError, ModelError, UsageError
-from src.domain.runs import Exit, TickResult
+from src.domain.posts import Post, Status
 from src.model import client
 from src.model.choose import Model
 from src.system import log
 from src.system.lock import model_turn, writer_lock
 from src.twitter_manager import run_tick
 from src.watch import alerts
+from src.watch.health import Facts
 from src.x.claim import claim_account, named
 from tests import fake_x
 from tests.fake_x import Credentials, FakeX
@@ -409,7 +410,7 @@ def test_a_turn_that_does_not_come_costs_the_opening_only(machine):
         ),
         (
             "`reconcile ID --posted TWEET_ID` or `--not-posted` settles it",
-            "`reconcile ID --posted TWEET_ID --profile a` or `--not-posted` settles it",
+            "`reconcile 7 --posted TWEET_ID --profile a` or `--not-posted` settles it",
         ),
         ("copy .env.example to .env, chmod 600 .env", "copy .env.example to {env}, chmod 600 {env}"),
         ("put all four into .env.", "put all four into {env}."),
@@ -488,13 +489,10 @@ def test_alerts_name_the_profile(machine, hook):  # noqa: F811
     machine.add("a", ALERT_URLS=url)
     machine.add("b", ALERT_URLS=url)
     settings = machine.settings("a")
-    alerts.watch(
-        alerts.Health(TickResult(Exit.UNKNOWN, "unknown", "x"), oldest_unknown=START),
-        settings,
-        START.replace(hour=23),
-    )
+    lost = Post(7, "A text.", Status.UNKNOWN, sent_at=START)
+    alerts.watch(Facts(unknown=(lost,)), settings, START.replace(hour=23))
     ((_, body),) = hook.seen
     assert json.loads(body)["title"] == "twitter_manager (a): unknown"
-    assert "`reconcile ID --posted TWEET_ID --profile a`" in json.loads(body)["message"]
+    assert "`reconcile 7 --posted TWEET_ID --profile a`" in json.loads(body)["message"]
     assert (settings.data_dir / "alerts.json").exists()
     assert not (machine.settings("b").data_dir / "alerts.json").exists()

@@ -31,7 +31,8 @@ from src.store import connection
 from src.system import failpoints
 from src.system.lock import writer_lock
 from src.upkeep import maintenance
-from src.watch import alerts
+from src.watch import alerts, health
+from src.watch.health import BreakerState, Facts, Maintenance
 from tests import fake_x
 from tests.conftest import need
 from tests.support.scenarios import Plan, die, judge
@@ -392,9 +393,11 @@ def test_a_run_judges_only_what_it_looked_for():
     """A cause that a run did not look for is not called over by it."""
     now = datetime(2026, 11, 22, tzinfo=UTC)
     told = {"damage": now.timestamp(), "blocked": now.timestamp()}
-    assert [a.cause for a in alerts.due([], told, now)[0]] == ["blocked"]
-    assert alerts.due([], told, now)[1] == {"damage": now.timestamp()}
-    assert [a.cause for a in alerts.due([], told, now, alerts.MAINTENANCE.__contains__)[0]] == ["damage"]
+    tick = health.looked_at(Facts(breaker=BreakerState(), failures=0))
+    assert [a.cause for a in alerts.due({}, told, now, tick)[0]] == ["blocked"]
+    assert alerts.due({}, told, now, tick)[1] == {"damage": now.timestamp()}
+    maintenance = health.looked_at(Facts(maintenance=Maintenance(None, checked=True)))
+    assert [a.cause for a in alerts.due({}, told, now, maintenance)[0]] == ["damage"]
 
 
 def test_a_full_disk_keeps_the_old_backups(world):
@@ -413,7 +416,7 @@ def test_a_full_disk_keeps_the_old_backups(world):
         report = maintain(world)
         assert "older ones stay" in str(report.trouble), report.trouble
         assert "df -h" in report.trouble.fix
-        assert [cause.name for cause in noted] == ["backup"]
+        assert [finding.code for finding in noted] == ["backup"]
         return report
 
     assert forked(Plan("maintain.backup_begun", no_room), work) == 74

@@ -274,7 +274,7 @@ def test_one_at_a_time_and_ticks_meanwhile(server, make, writer):
     with pytest.raises(UsageError, match="at work"):
         update(make(second))
     composition = content_generator.compose(make(second), History(), START, seconds=30)
-    assert any(old.name in note and "model update" in note for note in composition.notes)
+    assert any(old.name in (told := note.render()) and "model update" in told for note in composition.notes)
     assert len(composition.candidates) == len(OPENINGS)
     assert len(server.seen) == asked
     until.set()

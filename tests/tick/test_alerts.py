@@ -10,68 +10,117 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from src import config
-from src.domain.runs import Exit, TickResult
-from src.posting.breaker import BreakerState
-from src.watch import alerts
-from src.watch.alerts import Cause, Health, causes, due
+from src.domain.errors import DamagedError, StorageError
+from src.domain.posts import Post, Status
+from src.domain.runs import Exit, RunOutcome, TickResult
+from src.watch import alerts, health
+from src.watch.alerts import due
+from src.watch.health import BreakerState, Code, Facts, Login, Maintenance, Outside, Stock
 from tests import fake_x
 from tests.support.world import World
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
-GOOD = TickResult(Exit.OK, "posted", "posted 1")
+GOOD = TickResult(Exit.OK, RunOutcome.POSTED, "posted 1")
 SETTINGS = config.load({})
 
 
+def sent(**ago):
+    """A post whose outcome is open, sent that long ago."""
+    return Post(7, "A text.", Status.UNKNOWN, sent_at=NOW - timedelta(**ago))
+
+
 @pytest.mark.parametrize(
-    ("health", "cause"),
+    ("facts", "code"),
     [
-        (
-            Health(GOOD, breaker=BreakerState(open=True, count=3, reason="no-credits", fix="buy credits")),
-            "blocked",
-        ),
-        (Health(GOOD, oldest_unknown=NOW - timedelta(minutes=61)), "unknown"),
-        (Health(GOOD, failures=3), "failures"),
-        (Health(GOOD, last_posted=NOW - timedelta(hours=7)), "silence"),
-        (Health(GOOD, watched_since=NOW - timedelta(hours=7)), "silence"),
-        (Health(TickResult(Exit.OK, "nothing-due:budget", "spent", "raise it")), "budget"),
-        (Health(GOOD, model_failures=3), "model"),
-        (Health(TickResult(Exit.CONFIG, "trouble", "BLOCKLIST_FILE: ...", "name a text file")), "settings"),
-        (Health(TickResult(Exit.IO, "trouble", "disk full", "make room")), "database"),
-        (Health(GOOD, fresh_statements=100, library_days=4.2), "library"),
+        (Facts(breaker=BreakerState(True, NOW, 3, "no-credits", "buy credits", NOW)), "blocked"),
+        (Facts(unknown=(sent(minutes=61),)), "unknown"),
+        (Facts(result=GOOD, failures=3), "failures"),
+        (Facts(last_posted=NOW - timedelta(hours=7)), "silence"),
+        (Facts(watched_since=NOW - timedelta(hours=7)), "silence"),
+        (Facts(result=TickResult(Exit.OK, RunOutcome.BUDGET, "spent", "raise it")), "budget"),
+        (Facts(model_failures=3), "model"),
+        (Facts(failure=TickResult(Exit.CONFIG, RunOutcome.TROUBLE, "no file", "name one")), "settings"),
+        (Facts(failure=TickResult(Exit.IO, RunOutcome.TROUBLE, "disk full", "make room")), "database"),
+        (Facts(failure=TickResult(Exit.TEMPORARY, RunOutcome.LOCKED, "held")), "database"),
+        (Facts(library=Stock(100, 4.2)), "library"),
+        (Facts(login=Login(NOW)), "login"),
+        (Facts(outside=Outside(NOW, ()), failures=3), "failures"),
+        (Facts(outside=Outside(NOW - timedelta(hours=3), ())), "not-running"),
+        (Facts(outside=Outside(None, ("TWITTER_API_KEY",))), "credentials"),
+        (Facts(maintenance=Maintenance(DamagedError("torn", "restore it"), checked=False)), "damage"),
+        (Facts(maintenance=Maintenance(StorageError("no room", "make room"), checked=True)), "backup"),
     ],
 )
-def test_rules(health, cause):
-    """Each rule names its cause, in words."""
-    (found,) = causes(health, SETTINGS, NOW)
-    assert found.name == cause
-    assert found.message
+def test_rules(facts, code):
+    """Each rule finds what is wrong, says it, and names what to do."""
+    (finding,) = health.find(facts, SETTINGS, NOW)
+    assert finding.code == code
+    assert finding.message
+    assert finding.fix
 
 
 def test_all_is_well():
     """A healthy run has no cause, whatever is merely close to a limit."""
-    health = Health(
-        GOOD,
-        oldest_unknown=NOW - timedelta(minutes=59),
+    facts = Facts(
+        result=GOOD,
+        breaker=BreakerState(),
+        unknown=(),
         failures=2,
+        model_failures=2,
         last_posted=NOW - timedelta(hours=5),
-        fresh_statements=50,
-        library_days=5.0,
+        library=Stock(50, 5.0),
+        login=Login(None),
     )
-    assert causes(health, SETTINGS, NOW) == []
+    assert health.find(facts, SETTINGS, NOW) == ()
 
 
 def test_once_then_daily_then_recovered():
     """A cause is told at once, again after a day, and its end is told once."""
-    wrong = [Cause("blocked", "no credits", "buy")]
-    first, told = due(wrong, {}, NOW)
+    wrong, judged = {Code.BLOCKED: "no credits\nfix: buy"}, {Code.BLOCKED}
+    first, told = due(wrong, {}, NOW, judged)
     assert [(a.kind, a.cause) for a in first] == [("new", "blocked")]
     assert "fix: buy" in first[0].body
-    assert due(wrong, told, NOW + timedelta(hours=23))[0] == []
-    again, told = due(wrong, told, NOW + timedelta(hours=24))
+    assert due(wrong, told, NOW + timedelta(hours=23), judged)[0] == []
+    again, told = due(wrong, told, NOW + timedelta(hours=24), judged)
     assert [a.kind for a in again] == ["reminder"]
-    over, told = due([], told, NOW + timedelta(hours=25))
+    over, told = due({}, told, NOW + timedelta(hours=25), judged)
     assert [a.kind for a in over] == ["recovered"]
-    assert due([], told, NOW + timedelta(hours=26)) == ([], {})
+    assert due({}, told, NOW + timedelta(hours=26), judged) == ([], {})
+
+
+def test_an_open_outcome_disturbs_nobody_for_an_hour(tmp_path, hook):
+    """The next runs may settle it: `status` says it at once, the alert waits; then it names the command that settles it."""
+    settings = config.load(
+        {"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook", "DATA_DIR": str(tmp_path)}
+    )
+    for minutes in (0, 59, 60):
+        facts = Facts(unknown=(sent(minutes=minutes),))
+        assert [f.code for f in health.find(facts, settings, NOW)] == ["unknown"]
+        alerts.watch(facts, settings, NOW)
+    assert hook.seen == []
+    alerts.watch(Facts(unknown=(sent(minutes=61),)), settings, NOW)
+    (told,) = (json.loads(body) for _, body in hook.seen)
+    assert told["title"] == "twitter_manager: unknown"
+    assert "`reconcile 7 --posted TWEET_ID`" in told["message"]
+
+
+def test_what_was_not_looked_at_is_not_over(tmp_path, hook):
+    """A run that an error ended saw nothing of the rest: it ends no alert, not even that of another error."""
+    settings = config.load(
+        {"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook", "DATA_DIR": str(tmp_path)}
+    )
+    wrong = Facts(
+        result=GOOD, breaker=BreakerState(True, NOW, 3, "no-credits", "buy credits", NOW), failures=3
+    )
+    alerts.watch(wrong, settings, NOW)
+    for code in (Exit.IO, Exit.CONFIG):
+        alerts.watch(Facts(failure=TickResult(code, RunOutcome.TROUBLE, "no", "do")), settings, NOW)
+    alerts.watch(Facts(maintenance=Maintenance(None, checked=True)), settings, NOW)
+    names = [json.loads(body)["title"].removeprefix("twitter_manager: ") for _, body in hook.seen]
+    assert names == ["blocked", "failures", "database", "settings"]
+    alerts.watch(Facts(result=GOOD, failures=0), settings, NOW)
+    names = [json.loads(body)["title"].removeprefix("twitter_manager: ") for _, body in hook.seen[4:]]
+    assert sorted(names) == ["database is over", "failures is over", "settings is over"]
 
 
 class Hook(BaseHTTPRequestHandler):
@@ -178,10 +227,10 @@ def test_a_library_that_runs_low(tmp_path, hook):
     settings = config.load(
         {"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook", "DATA_DIR": str(tmp_path)}
     )
-    alerts.watch(Health(GOOD, fresh_statements=4, library_days=4.0), settings, NOW)
-    alerts.watch(Health(GOOD), settings, NOW)
+    alerts.watch(Facts(result=GOOD, library=Stock(4, 4.0)), settings, NOW)
+    alerts.watch(Facts(result=GOOD), settings, NOW)
     assert [json.loads(body)["title"] for _, body in hook.seen] == ["twitter_manager: library"]
-    alerts.watch(Health(GOOD, fresh_statements=800), settings, NOW)
+    alerts.watch(Facts(result=GOOD, library=Stock(800, None)), settings, NOW)
     assert json.loads(hook.seen[-1][1])["title"] == "twitter_manager: library is over"
 
 
@@ -233,9 +282,7 @@ def test_email(tmp_path):
                 "DATA_DIR": str(tmp_path),
             }
         )
-        assert alerts.deliver(
-            settings, alerts.Alert("new", "blocked", "twitter_manager: blocked", "no credits\nfix: buy")
-        )
+        assert alerts.deliver(settings, alerts.Alert("new", "blocked", "no credits\nfix: buy"))
     finally:
         controller.stop()
     assert "fix: buy" in got[0].replace("=\r\n", "")
@@ -247,7 +294,7 @@ def test_delivery_is_bounded(monkeypatch, hook):
     monkeypatch.setattr(alerts, "DELIVERY_SECONDS", 0.5)
     hook.answers.clear()
     settings = config.load({"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/slow?rto=100&cto=100"})
-    assert not alerts.deliver(settings, alerts.Alert("new", "x", "t", "b"))
+    assert not alerts.deliver(settings, alerts.Alert("new", "x", "b"))
     assert not hook.answers.is_set()
 
 

@@ -2,15 +2,20 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
+from src import config
 from src.content.freshness import days_left
-from src.domain.runs import Exit
-from src.system.clock import Clock
+from src.domain.errors import StorageError
+from src.domain.runs import Exit, Hold, RunOutcome, RunRecord, TickResult
+from src.posting.run import Clock
 from src.upkeep.maintenance import maintain
 from src.watch import health, status
+from src.watch.health import Facts, Maintenance, Outside
 from tests import fake_x
 from tests.support.world import new_world
 
@@ -51,14 +56,16 @@ def now():
 
 
 def reasons(world):
-    found = status.look(world.settings, now())[1]
-    assert all(reason.message and reason.fix for reason in found)
-    return {reason.name: reason for reason in found}
+    """What `status` finds, by its code, in the words that the owner reads."""
+    overview, findings = status.look(world.settings, now())
+    told = status.as_data(overview, findings, world.settings)["reasons"]
+    assert all(reason["message"] and reason["fix"] for reason in told)
+    return {reason["name"]: SimpleNamespace(**reason) for reason in told}
 
 
 def screen(world):
-    facts, found = status.look(world.settings, now())
-    return status.as_text(facts, found, world.settings, now())
+    overview, findings = status.look(world.settings, now())
+    return status.as_text(overview, findings, world.settings, now())
 
 
 def test_all_is_well(world):
@@ -90,7 +97,7 @@ def test_refused(world):
         assert (reason.exit_code, "buy credits" in reason.fix) == (Exit.BLOCKED, True)
         assert ("breaker      open until" in screen(world)) is opened
         world.next_slot()
-    assert health.exit_code(reasons(world).values()) is Exit.BLOCKED
+    assert health.exit_code(status.look(world.settings, now())[1]) is Exit.BLOCKED
 
 
 def test_unknown(world):
@@ -115,7 +122,7 @@ def test_nothing_runs(world):
     assert "crontab" in reasons(world)["not-running"].fix
     world.move(hours=5)
     assert set(reasons(world)) == {"not-running", "silence"}
-    assert health.exit_code(reasons(world).values()) is Exit.TEMPORARY
+    assert health.exit_code(status.look(world.settings, now())[1]) is Exit.TEMPORARY
     assert "24h: 25.0 % (2 of 8)" in screen(world)
 
 
@@ -151,7 +158,7 @@ def test_library_and_keys(world, tmp_path):
     assert "credentials" not in reasons(world)  # the run had them: systemd may show them to the service alone
     world.move(hours=3)
     assert "TWITTER_API_KEY" in reasons(world)["credentials"].message
-    assert health.exit_code(reasons(world).values()) is Exit.CONFIG
+    assert health.exit_code(status.look(world.settings, now())[1]) is Exit.CONFIG
 
 
 def test_last_backup(world):
@@ -238,15 +245,92 @@ def test_days_left(stock, per_day, cooldown, days):
 def test_forecast():
     """The month so far, and the last week's pace for the rest of it; a young account is not stretched to a week."""
     at = datetime(2026, 11, 16, tzinfo=UTC)
-    assert health.forecast(5.4, 2.52, 30, at) == pytest.approx(5.4 + 0.36 * 15)
-    assert health.forecast(0.72, 0.72, 2, at) == pytest.approx(0.72 + 0.36 * 15)
-    assert health.forecast(0.1, 0.1, 0, at) == pytest.approx(0.1 + 0.1 * 15)
+    assert status.forecast(5.4, 2.52, 30, at) == pytest.approx(5.4 + 0.36 * 15)
+    assert status.forecast(0.72, 0.72, 2, at) == pytest.approx(0.72 + 0.36 * 15)
+    assert status.forecast(0.1, 0.1, 0, at) == pytest.approx(0.1 + 0.1 * 15)
 
 
 def test_words():
     """Times and shares as people say them; 100 % is said only of all."""
     assert status.percent(1.0) == "100 %"
     assert status.percent(0.9999) == "99.9 %"
-    assert status.ago(NOW - timedelta(hours=3, minutes=5), NOW).endswith("(3 hours ago)")
-    assert status.ago(NOW - timedelta(minutes=1), NOW).endswith("(1 minute ago)")
-    assert status.ago(NOW - timedelta(days=3), NOW).endswith("(3 days ago)")
+    assert status.when_text(NOW - timedelta(hours=3, minutes=5), NOW).endswith("(3 hours ago)")
+    assert status.when_text(NOW - timedelta(minutes=1), NOW).endswith("(1 minute ago)")
+    assert status.when_text(NOW - timedelta(days=3), NOW).endswith("(3 days ago)")
+    assert status.when_text(NOW, NOW).endswith("(just now)")
+    assert status.when_text(NOW + timedelta(hours=1), NOW) == "2026-11-22 15:07 UTC"
+
+
+SETTINGS = config.load({})
+HOLD = Hold("blocked", "no-credits", NOW + timedelta(hours=6), "buy credits", 3, NOW - timedelta(hours=2))
+
+
+@pytest.mark.parametrize(
+    ("hold", "text"),
+    [
+        (None, "closed"),
+        (replace(HOLD, kind="wait"), "closed"),
+        (
+            HOLD,
+            "open until 2026-11-22 20:07 UTC: no-credits, 3 in a row since 2026-11-22 12:07 UTC",
+        ),
+        (replace(HOLD, until=NOW), "open, one try is due: no-credits, 3 in a row since 2026-11-22 12:07 UTC"),
+        (replace(HOLD, count=1), "closed, 1 of 3 refusals: no-credits; waits until 2026-11-22 20:07 UTC"),
+        (replace(HOLD, count=2, until=None), "closed, 2 of 3 refusals: no-credits"),
+    ],
+)
+def test_breaker(hold, text):
+    """The state of the breaker has fields, and one line for people is made of them."""
+    state = health.breaker_state(hold, NOW)
+    assert health.breaker_text(state) == text
+    assert state.open is text.startswith("open")
+
+
+def test_the_most_severe_comes_first():
+    """Findings are ordered by exit code, whatever order the rules have; each says since when where that is known."""
+    facts = Facts(
+        breaker=health.breaker_state(HOLD, NOW),
+        failures=3,
+        outside=Outside(NOW - timedelta(hours=3), ("TWITTER_API_KEY",)),
+    )
+    findings = health.find(facts, SETTINGS, NOW)
+    assert [f.code for f in findings] == ["credentials", "blocked", "failures", "not-running"]
+    assert [f.since for f in findings] == [None, HOLD.since, None, NOW - timedelta(hours=3)]
+
+
+def test_nothing_is_found_where_nobody_looked():
+    """Facts that were not looked at are neither wrong nor over."""
+    assert health.find(Facts(), SETTINGS, NOW) == ()
+    assert health.looked_at(Facts()) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("facts", "codes"),
+    [
+        (Facts(breaker=health.breaker_state(None, NOW)), {"blocked"}),
+        (Facts(unknown=()), {"unknown"}),
+        (Facts(failures=0), {"failures"}),
+        (Facts(model_failures=0), {"model"}),
+        (Facts(watched_since=NOW), {"silence"}),
+        (Facts(result=TickResult(Exit.OK, RunOutcome.POSTED, "")), {"budget", "database", "settings"}),
+        (Facts(failure=TickResult(Exit.IO, RunOutcome.TROUBLE, "")), set()),
+        (Facts(library=health.Stock(9, None)), {"library"}),
+        (Facts(login=health.Login(None)), {"login"}),
+        (Facts(outside=Outside(NOW, ())), {"credentials", "not-running"}),
+        (Facts(maintenance=Maintenance(None, checked=True)), {"damage", "backup"}),
+        (Facts(maintenance=Maintenance(StorageError("no room"), checked=False)), set()),
+    ],
+)
+def test_what_was_looked_at(facts, codes):
+    """Each fact decides about its own codes alone."""
+    assert health.looked_at(facts) == codes
+
+
+def test_how_a_recorded_run_ended():
+    """A run that died or goes on has no result; an exit code or an outcome of another version is a bug's and an error's."""
+    record = RunRecord("", NOW, NOW, 75, RunOutcome.NOT_SENT, "no network", {})
+    assert health.result_of(None) is None
+    assert health.result_of(replace(record, finished=None)) is None
+    assert "network" in health.result_of(record).fix
+    strange = health.result_of(replace(record, exit_code=3, outcome=None))
+    assert (strange.exit_code, strange.outcome) == (Exit.BUG, RunOutcome.TROUBLE)

@@ -22,6 +22,7 @@ from src.system.log import sanitise
 from src.watch.report import measures as report
 from src.watch.report.page import as_html
 from src.watch.report.prometheus import as_prometheus
+from src.watch.report.text import as_text
 from tests import fake_x
 from tests.conftest import need, need_module
 from tests.support.browser import new_browser
@@ -49,7 +50,7 @@ def make(world, days=30):
     found = report.read(world.settings, datetime.now(UTC), days)
     return Made(
         found,
-        report.as_text(found, world.settings),
+        as_text(found, world.settings),
         json.loads(json.dumps(report.as_data(found, world.settings), default=str)),
         as_prometheus(found, world.settings),
         as_html(found, world.settings),
@@ -133,7 +134,7 @@ def test_a_run_that_fails_measures_itself_too(world):
 def test_counts_are_those_of_x(stretch):
     """What the report says was posted is what X holds; every slot is accounted for, every gap has its cause."""
     posted = sum(t.via == "api" for t in stretch.tweets)
-    rate = stretch.report.facts.rates["30d"]
+    rate = stretch.report.overview.rates["30d"]
     assert rate.posted == posted == sum(day.fates["posted"] for day in stretch.report.by_day)
     assert rate.due == HOURS == len(stretch.report.slots)
     assert sum(gap.slots for gap in stretch.report.gaps) == HOURS - posted
@@ -168,7 +169,7 @@ def test_text_tells_all(stretch):
     newest = max(t.id for t in stretch.tweets)
     assert f"https://x.com/i/web/status/{newest}" in stretch.text
     assert stretch.data["posts"][0]["tweet_id"] == str(newest)
-    assert stretch.data["success"]["30d"]["posted"] == stretch.report.facts.rates["30d"].posted
+    assert stretch.data["success"]["30d"]["posted"] == stretch.report.overview.rates["30d"].posted
 
 
 def test_spread():
@@ -198,10 +199,10 @@ def test_prometheus_reads_what_was_counted(stretch):
         for family in text_string_to_metric_families(stretch.numbers)
     )
     assert all(name.startswith("twitter_manager_") for name, _ in found)
-    rate, measures = stretch.report.facts.rates["24h"], stretch.report.measures
+    rate, measures = stretch.report.overview.rates["24h"], stretch.report.measures
     assert found["twitter_manager_slots_posted", (("window", "24h"),)] == rate.posted
     assert found["twitter_manager_success_ratio", (("window", "24h"),)] == rate.share
-    assert found["twitter_manager_healthy", ()] == float(not stretch.report.reasons)
+    assert found["twitter_manager_healthy", ()] == float(not stretch.report.findings)
     assert found["twitter_manager_answer_seconds", (("quantile", "0.5"),)] == pytest.approx(
         measures.latency_ms.middle / 1000
     )
@@ -314,7 +315,7 @@ def test_ten_thousand_posts(world):
         )
         db.commit()
     made = make(world)
-    assert made.report.facts.rates["30d"].posted >= 700
+    assert made.report.overview.rates["30d"].posted >= 700
     assert len(made.report.by_day) == 31
     assert len(made.html) < 200_000
     assert len(make(world, days=365).report.by_day) == 366

@@ -18,6 +18,7 @@ from src.content_generator import assemble, choose_statement, compose, judge_all
 from src.db_manager import empty_database
 from src.domain.answers import TWITTER_EPOCH_MS, Outcome, SendResult
 from src.domain.errors import ModelError
+from src.domain.notes import NoteCode
 from src.domain.slots import slot_of
 from src.domain.texts import History
 from src.model import choose, client
@@ -74,7 +75,7 @@ def test_whatever_happens_to_the_model_the_wording_goes_out(monkeypatch, setting
     child(monkeypatch, code)
     composition = compose(settings, History(), NOW, seconds=2)
     assert composition.draft.origin == "wording"
-    assert any(words in note for note in composition.notes)
+    assert any(words in note.render() for note in composition.notes)
 
 
 def test_a_hanging_child_leaves_nothing_behind(monkeypatch, settings, tmp_path):
@@ -142,7 +143,10 @@ def test_a_process_that_cannot_be_started(monkeypatch, settings):
     monkeypatch.setattr(client, "mode_for", lambda *_: "hook")
     composition = compose(settings, History(), NOW, seconds=10)
     assert composition.draft.origin == "wording"
-    assert any("could not be started" in note and "/nowhere/python" in note for note in composition.notes)
+    assert any(
+        "could not be started" in note.render() and "/nowhere/python" in note.render()
+        for note in composition.notes
+    )
 
 
 @pytest.mark.parametrize("broken", ["MANIFEST.json", "config.json"])
@@ -157,7 +161,7 @@ def test_model_files_that_cannot_be_read(settings, broken):
     (folder / "config.json").mkdir()
     composition = compose(settings, History(), NOW, seconds=10)
     assert composition.draft.origin == "wording"
-    assert any("cannot be read" in note for note in composition.notes)
+    assert any("cannot be read" in note.render() for note in composition.notes)
 
 
 def test_memory_limit(monkeypatch, tmp_path):
@@ -166,7 +170,7 @@ def test_memory_limit(monkeypatch, tmp_path):
     child(monkeypatch, "x = bytearray(600 << 20)")
     composition = compose(limited, History(), NOW, seconds=10)
     assert composition.draft.origin == "wording"
-    assert any("MemoryError" in note for note in composition.notes)
+    assert any("MemoryError" in note.render() for note in composition.notes)
 
 
 def test_best_opening_that_passes_is_taken(monkeypatch, settings):
@@ -197,7 +201,7 @@ def test_not_good_enough(monkeypatch, settings):
     child(monkeypatch, good_answer([["What should a developer know?", -5.0, 0]]))
     draft = (composition := compose(settings, History(), NOW, seconds=10)).draft
     assert draft.origin == "wording"
-    assert "good enough; the library's own opening leads" in composition.notes[-1]
+    assert "good enough; the library's own opening leads" in composition.notes[-1].render()
     statement = next(s for s in LIBRARY.statements if s.id == draft.source_id)
     assert draft.opening in statement.openings
     assert draft.content.startswith(f"{draft.opening}\n\n")
@@ -262,7 +266,7 @@ def test_missing_model(settings):
     """Without an installed model the vetted wording goes out and the note names the command."""
     composition = compose(settings, History(), NOW, seconds=10)
     assert composition.draft.origin == "wording"
-    assert "make model" in composition.notes[-1]
+    assert "make model" in composition.notes[-1].render()
 
 
 def test_nothing_fresh_is_said(tmp_path):
@@ -270,7 +274,7 @@ def test_nothing_fresh_is_said(tmp_path):
     bare = config.load({"DATA_DIR": str(tmp_path), "BUILTIN_LIBRARY": "false"})
     composition = compose(bare, History(), NOW, seconds=1)
     assert composition.draft is None
-    assert "SOURCES" in composition.notes[-1]
+    assert "SOURCES" in composition.notes[-1].render()
 
 
 def test_owner_sources(tmp_path):
@@ -292,7 +296,7 @@ def test_owner_sources(tmp_path):
     )
     composition = compose(own, History(), NOW, seconds=1)
     assert composition.draft.content == "Our release train leaves on Tuesday."
-    assert "1 broken records" in composition.notes[0]
+    assert "1 broken records" in composition.notes[0].render()
 
 
 def test_a_month_of_ticks():
@@ -390,7 +394,7 @@ def test_every_text_is_sent_before_the_library_falls_silent(monkeypatch, tmp_pat
     assert len({draft.content for _, draft in posted}) == len(posted)
     assert expected.texts * 0.9 <= len(posted) <= expected.texts == len(some.statements) * 6
     assert expected.days == pytest.approx(len(posted) / 24, rel=0.1)
-    assert "has been sent" in end.notes[-1] or "too much like" in end.notes[-1]
+    assert "has been sent" in end.notes[-1].render() or "too much like" in end.notes[-1].render()
 
 
 def test_a_tiny_library_says_that_it_is_used_up(monkeypatch, tmp_path):
@@ -415,8 +419,10 @@ def test_a_tiny_library_says_that_it_is_used_up(monkeypatch, tmp_path):
     assert supply(quick, library.statements, History(), NOW).days == 6 / 24
     posted, end = post_hourly(quick, library, 10, monkeypatch)
     assert len(posted) == 6
-    assert end.notes == (
-        "every text of the 6 statements has been sent: add statements or wordings (SOURCES)",
+    (note,) = end.notes
+    assert note.code is NoteCode.NO_TEXT_LEFT
+    assert (
+        note.render() == "every text of the 6 statements has been sent; add statements or wordings (SOURCES)"
     )
 
 

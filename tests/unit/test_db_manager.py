@@ -14,7 +14,7 @@ from src.db_manager import Database, empty_database, locked_database, open_datab
 from src.domain.answers import Outcome, RateLimit, SendResult, Tweet
 from src.domain.errors import BusyError, InjectedFault, StorageError
 from src.domain.posts import LEGAL_MOVES, MAY_BE_ON_X, Status
-from src.domain.runs import Hold
+from src.domain.runs import Hold, RunOutcome
 from src.domain.texts import Candidate, Draft, Verdict
 from src.store.backup import newest_post_id
 from src.store.connection import PRAGMAS, prepare, readable_errors
@@ -153,7 +153,7 @@ def test_settling_by_looking(db):
     assert db.record_absence(second, NOW + timedelta(minutes=9)).absent_at == NOW
     db.give_up(second)
     assert db.post(second.id).status is Status.UNCONFIRMED
-    assert db.archive.oldest_unknown() == NOW
+    assert [p.sent_at for p in db.archive.unsettled()] == [NOW]
     db.prove_absent(second, "operator", free_slot=True)
     assert (db.post(second.id).status, db.post(second.id).slot) == (Status.FAILED, None)
 
@@ -379,6 +379,28 @@ def test_model_failures_in_a_row(db):
         db.journal.begin_run(name, "tick", SLOT, "0", NOW)
         db.journal.finish_run(name, 0, "posted", "m", metrics, NOW)
         assert db.journal.model_failures_in_a_row() == expected
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "stored"),
+    [
+        *((outcome, "", str(outcome)) for outcome in RunOutcome if outcome is not RunOutcome.ON_HOLD),
+        (RunOutcome.ON_HOLD, "no-credits", "nothing-due:hold-no-credits"),
+    ],
+)
+def test_outcomes_as_stored(db, outcome, reason, stored):
+    """Every outcome comes back as it was written; only the table joins a hold and its reason."""
+    db.journal.begin_run("r", "tick", SLOT, "0", NOW)
+    db.journal.finish_run("r", 0, outcome, "m", {}, NOW, reason=reason)
+    assert raw(db, "SELECT outcome FROM runs").fetchone()[0] == stored
+    assert (db.journal.latest_run().outcome, db.journal.latest_run().reason) == (outcome, reason)
+
+
+def test_an_outcome_of_another_version(db):
+    """A word that this version does not know is no outcome, and stops nothing."""
+    db.journal.begin_run("r", "tick", SLOT, "0", NOW)
+    raw(db, "UPDATE runs SET outcome = 'of tomorrow', finished = started, exit_code = 0")
+    assert (db.journal.latest_run().outcome, db.journal.latest_run().reason) == (None, "")
 
 
 def test_notes_that_cannot_be_read(db):

@@ -1,7 +1,7 @@
-"""Charts as inline SVG: drawn by pygal, stripped of its scripts and styles, coloured by the page's own CSS.
+"""Charts as inline SVG: drawn by pygal, stripped of scripts and styles, coloured by the page's own CSS.
 
-pygal, because it is pure Python and names every part by a class: 3 to 9 kB a chart, where matplotlib writes paths with
-inline styles that a strict policy forbids, and Vega brings a JavaScript engine.
+pygal is pure Python and names every part by a class (3 to 9 kB a chart); matplotlib writes paths with inline
+styles that a strict policy forbids, and Vega needs a JavaScript engine.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Values = Sequence[float | None]
 def stacked_bars(
     name: str, labels: Sequence[str], series: Mapping[str, Values], show: Callable[[float], str]
 ) -> str:
-    """Bars over days, one colour for each series. `name` tells screen readers what is drawn."""
+    """Return bars over days, one colour for each series. `name` tells screen readers what is drawn."""
     import pygal  # noqa: PLC0415
 
     return _draw(pygal.StackedBar, name, labels, series, show)
@@ -28,7 +28,7 @@ def stacked_bars(
 def lines(
     name: str, labels: Sequence[str], series: Mapping[str, Values], show: Callable[[float], str]
 ) -> str:
-    """Lines over days; a day without a value interrupts its line."""
+    """Return lines over days; a day without a value interrupts its line."""
     import pygal  # noqa: PLC0415
 
     return _draw(
@@ -75,13 +75,13 @@ def _draw(
 
 
 def _spaced(labels: Sequence[str]) -> list[str]:
-    """A few labels at even distances, the last one included."""
+    """Return a few labels at even distances, the last one included."""
     step = max(-(-len(labels) // LABELS), 1)
     return list(labels[::-step])[::-1]
 
 
 def _tidy(root: Any, name: str, series: Sequence[str]) -> Any:
-    """Leave what is drawn: no scripts, styles, ids or empty layers; what pygal's script would show becomes tooltips."""
+    """Remove scripts, styles, ids and empty layers; turn what pygal's script would show into tooltips."""
     root.attrib.pop("id", None)
     root.set("role", "img")
     root.set("aria-label", name)
@@ -100,12 +100,12 @@ def _tidy(root: Any, name: str, series: Sequence[str]) -> Any:
 
 
 def slug(title: str) -> str:
-    """The class under which the page's CSS colours a series: `left out` as `is-left-out`."""
+    """Return the class under which the page's CSS colours a series: `left out` as `is-left-out`."""
     return "is-" + "-".join(re.findall(r"[a-z0-9]+", title.lower()))
 
 
 def _is_idle(element: Any) -> bool:
-    """Comments, scripts, styles, names of the axis' lines, backgrounds, bars of nothing, empty groups."""
+    """Return whether an element draws nothing: comments, scripts, styles, names of lines, empty groups."""
     tag, kind = element.tag, str(element.get("class"))
     if not isinstance(tag, str):
         return True
@@ -133,7 +133,7 @@ def _shorten(element: Any) -> None:
 
 
 def _name_points(series: Any, title: str) -> None:
-    """`<desc>` elements that pygal's script would read -> one `<title>`, which browsers show and read out."""
+    """Turn the `<desc>` elements that pygal's script would read into one `<title>`, which browsers show."""
     for group in list(series.iter("g")):
         notes = {str(child.get("class")): child for child in group if child.tag == "desc"}
         if "value" not in notes:

@@ -1,44 +1,38 @@
-"""What happened in the last days, counted: for people as text, for programs as JSON, and for the page and Prometheus."""
+"""The numbers of the last days: what the text, the page, JSON and Prometheus show of them."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, TypeVar
 
 from src import db_manager
 from src.config import Settings
-from src.domain.answers import Outcome, tweet_url
+from src.domain.answers import Outcome
 from src.domain.posts import Post
-from src.domain.runs import Attempt, RunRecord
-from src.system import log
-from src.system.files import as_storage_error, write_atomically
+from src.domain.runs import Attempt, Metric, ModelUse, RunOutcome, RunRecord, limits_left
 from src.watch import health, status
-from src.watch.health import Facts, Reason
+from src.watch.health import Finding
 from src.watch.slot_history import Fate, Gap, Slot, gaps
+from src.watch.status import Overview
 
 T = TypeVar("T")
 LAST_POSTS = 20
-NUMBERS_MODE = 0o644  # numbers only, and node_exporter is another user
 # The parts of a run: their names for people, and the metrics that they sum up.
 PHASES = {
-    "look around": ("open_seconds", "settle_seconds", "due_seconds"),
-    "write": ("compose_seconds",),
-    "send": ("send_seconds",),
+    "look around": (Metric.OPEN_SECONDS, Metric.SETTLE_SECONDS, Metric.DUE_SECONDS),
+    "write": (Metric.COMPOSE_SECONDS,),
+    "send": (Metric.SEND_SECONDS,),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How a measure is distributed."""
+    """The distribution of a measure."""
 
     count: int
     middle: float
@@ -48,7 +42,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """What runs measured: `phases` and `processor` in seconds of those that posted, memory of all."""
+    """The measures of runs: `phases` and `processor` in seconds of those that posted, memory of all."""
 
     phases: dict[str, Spread | None]
     latency_ms: Spread | None
@@ -60,7 +54,10 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day (UTC). None where nothing was measured. `limits_left`: the least share left of each window of X's limits."""
+    """One day (UTC). None where nothing was measured.
+
+    `limits_left` is the smallest share left (0 to 1) of each window of X's limits.
+    """
 
     date: date
     fates: dict[Fate, int]
@@ -78,8 +75,8 @@ class Report:
 
     now: datetime
     days: int
-    facts: Facts
-    reasons: tuple[Reason, ...]
+    overview: Overview
+    findings: tuple[Finding, ...]
     slots: list[Slot]
     gaps: list[Gap]
     by_day: list[Day]
@@ -93,58 +90,29 @@ class Report:
     posts_by_status: dict[str, int]
 
 
-def run(options: argparse.Namespace, settings: Settings, now: datetime) -> int:
-    """The command: write the files asked for, print what else was asked for. Raises `StorageError`, `StorageError`."""
-    found = read(settings, now, options.days)
-    written = []
-    if options.prometheus:
-        from src.watch.report.prometheus import as_prometheus  # noqa: PLC0415 (a library that only this needs)
-
-        _write(Path(options.prometheus), as_prometheus(found, settings), NUMBERS_MODE)
-        written.append(options.prometheus)
-    if options.html:
-        from src.watch.report.page import as_html  # noqa: PLC0415 (the same)
-
-        _write(Path(options.html), as_html(found, settings))
-        written.append(options.html)
-    if options.json:
-        print(json.dumps(as_data(found, settings), default=str))
-    elif not written:
-        print("\n".join(map(log.sanitise, as_text(found, settings).splitlines())))
-    elif sys.stdout.isatty():
-        print(log.sanitise(f"wrote {' and '.join(written)}"))
-    return 0
-
-
-# ---- counting --------------------------------------------------------------------------------------------------
-
-
-def _write(path: Path, text: str, mode: int = 0o600) -> None:
-    fix = f"name a file in a folder that exists and is writable: mkdir -p {path.absolute().parent}"
-    with as_storage_error(f"cannot write {path.absolute()}", fix):
-        write_atomically(path, text, mode)
+# ---- counting ----------------------------------------------------------------------------------------------
 
 
 def read(settings: Settings, now: datetime, days: int) -> Report:
-    """Count the last `days` days. Without a database: all of nothing. Raises `StorageError`."""
+    """Return the numbers of the last `days` days, all empty without a database. Raises `StorageError`."""
     db = db_manager.open_for_reading(settings.database) or db_manager.empty_database(now)
     with contextlib.closing(db):
         return count(db, settings, now, days)
 
 
 def count(db: db_manager.Database, settings: Settings, now: datetime, days: int) -> Report:
-    """Count what an open database holds."""
+    """Return the numbers of an open database."""
     window = timedelta(days=days)
     slots = status.read_slots(db, settings, now, max(window, *status.WINDOWS.values()))
-    facts = status.read_facts(db, settings, slots, now)
+    overview = status.read_overview(db, settings, slots, now)
     slots = [slot for slot in slots if slot.start >= now - window]
     runs, attempts = db.journal.runs_since(now - window), db.journal.attempts_since(now - window)
     judged, taken, refused = db.journal.candidates_since(now - window)
     return Report(
         now=now,
         days=days,
-        facts=facts,
-        reasons=health.judge(facts, settings, now),
+        overview=overview,
+        findings=health.find(overview.facts, settings, now),
         slots=slots,
         gaps=gaps(slots, settings.post_interval_minutes),
         by_day=_by_day(slots, runs, attempts, db.journal.spending_by_day(now - window)),
@@ -153,19 +121,19 @@ def count(db: db_manager.Database, settings: Settings, now: datetime, days: int)
         judged=judged,
         taken=taken,
         refused=dict(Counter(refused).most_common()),
-        model_failures=sum("model_failed" in r.metrics for r in runs),
+        model_failures=sum(r.model_use is ModelUse.FAILED for r in runs),
         posts=db.archive.sent_posts(LAST_POSTS),
         posts_by_status=db.archive.count_by_status(),
     )
 
 
 def spread(values: Iterable[float]) -> Spread | None:
-    """Middle, 95th percentile and maximum; None of nothing."""
-    found = sorted(values)
-    if not found:
+    """Return middle, 95th percentile and maximum; None of nothing."""
+    ordered = sorted(values)
+    if not ordered:
         return None
-    high = quantiles(found, n=20, method="inclusive")[-1] if len(found) > 1 else found[0]
-    return Spread(len(found), float(median(found)), float(high), float(found[-1]))
+    high = quantiles(ordered, n=20, method="inclusive")[-1] if len(ordered) > 1 else ordered[0]
+    return Spread(len(ordered), float(median(ordered)), float(high), float(ordered[-1]))
 
 
 def _answer(attempt: Attempt) -> str:
@@ -180,7 +148,7 @@ def _phase(run: RunRecord, names: Iterable[str]) -> float:
 
 
 def _measures(runs: Sequence[RunRecord], attempts: Sequence[Attempt]) -> Measures:
-    posted = [r for r in runs if r.outcome == "posted"]
+    posted = [r for r in runs if r.outcome is RunOutcome.POSTED]
     phases = {
         name: spread(_phase(r, metrics) for r in posted if metrics[-1] in r.metrics)
         for name, metrics in PHASES.items()
@@ -190,12 +158,12 @@ def _measures(runs: Sequence[RunRecord], attempts: Sequence[Attempt]) -> Measure
         return spread(r.metrics[metric] for r in among if metric in r.metrics)
 
     return Measures(
-        phases={**phases, "whole run": of("seconds", posted)},
+        phases={**phases, "whole run": of(Metric.SECONDS, posted)},
         latency_ms=spread(a.latency_ms for a in attempts if a.http_status),
-        processor=of("cpu_seconds", posted),
-        tokens_per_second=of("tokens_per_second", runs),
-        program_mb=of("program_peak_mb", runs),
-        model_mb=of("model_peak_mb", runs),
+        processor=of(Metric.CPU_SECONDS, posted),
+        tokens_per_second=of(Metric.TOKENS_PER_SECOND, runs),
+        program_mb=of(Metric.PROGRAM_PEAK_MB, runs),
+        model_mb=of(Metric.MODEL_PEAK_MB, runs),
     )
 
 
@@ -205,7 +173,7 @@ def _by_day(
     attempts: Sequence[Attempt],
     spending: Sequence[tuple[str, str, int, float]],
 ) -> list[Day]:
-    """One entry for each day from the first slot to the last, whether anything happened or not."""
+    """Return one entry for each day from the first slot to the last, whether anything happened or not."""
     if not slots:
         return []
     fates = _grouped(slots, lambda s: s.start.date())
@@ -218,10 +186,10 @@ def _by_day(
 
 
 def _grouped(items: Iterable[T], day: Callable[[T], date]) -> dict[date, list[T]]:
-    found: dict[date, list[T]] = {}
+    by_day: dict[date, list[T]] = {}
     for item in items:
-        found.setdefault(day(item), []).append(item)
-    return found
+        by_day.setdefault(day(item), []).append(item)
+    return by_day
 
 
 def _day(
@@ -231,13 +199,11 @@ def _day(
     sent: Sequence[Attempt],
     spending: Sequence[tuple[str, str, int, float]],
 ) -> Day:
-    posted = [r for r in runs if r.outcome == "posted"]
+    posted = [r for r in runs if r.outcome is RunOutcome.POSTED]
     limits: dict[str, float] = {}
     for run in runs:
-        for metric, left in run.metrics.items():
-            name, found, _ = metric.partition("-left-share")
-            if found:
-                limits[name] = min(limits.get(name, 1.0), left)
+        for window, left in limits_left(run.metrics).items():
+            limits[window] = min(limits.get(window, 1.0), left)
     return Day(
         day,
         {fate: sum(s.fate is fate for s in slots) for fate in Fate},
@@ -246,82 +212,28 @@ def _day(
             name: _middle(_phase(r, metrics) for r in posted if metrics[-1] in r.metrics)
             for name, metrics in PHASES.items()
         },
-        max((r.metrics["program_peak_mb"] for r in runs if "program_peak_mb" in r.metrics), default=None),
-        max((r.metrics["model_peak_mb"] for r in runs if "model_peak_mb" in r.metrics), default=None),
+        _highest(Metric.PROGRAM_PEAK_MB, runs),
+        _highest(Metric.MODEL_PEAK_MB, runs),
         {kind: usd for _, kind, _, usd in spending},
         limits,
     )
 
 
+def _highest(metric: str, runs: Sequence[RunRecord]) -> float | None:
+    return max((r.metrics[metric] for r in runs if metric in r.metrics), default=None)
+
+
 def _middle(values: Iterable[float]) -> float | None:
-    found = spread(values)
-    return found.middle if found else None
+    whole = spread(values)
+    return whole.middle if whole else None
 
 
-# ---- in words, and for programs -----------------------------------------------------------------------------------
-
-
-def as_text(report: Report, settings: Settings) -> str:
-    """The whole report for a terminal."""
-    facts, width = report.facts, 26
-    lines = [status.as_text(facts, report.reasons, settings, report.now), "", f"in {report.days} days"]
-    lines += [
-        f"  {name:<{width}} {_spread_words(found)}" for name, found in named(report.measures).items() if found
-    ]
-    lines += [
-        f"  {'X answered':<{width}} {', '.join(f'{count} × {answer}' for answer, count in report.answers.items()) or 'nothing yet'}"
-    ]
-    lines += [
-        f"  {'openings by the model':<{width}} {report.judged} judged, {report.taken} taken, {report.model_failures} runs without"
-    ]
-    lines += [
-        f"  {'refused by the gates':<{width}} {', '.join(f'{count} × {reason}' for reason, count in report.refused.items()) or 'none'}"
-    ]
-    lines += ["", "slots without a post" if report.gaps else "every slot has its post"]
-    lines += [f"  {gap_words(gap)}" for gap in report.gaps[:30]]
-    lines += ["", "last posts"]
-    for post in report.posts[:10]:
-        lines += [
-            f"  {post.sent_at:%F %R}  {tweet_url(post.tweet_id)}  {post.status}",
-            f"    {' '.join(post.content.split())}",
-        ]
-    return "\n".join(lines if report.posts else lines[:-2])
-
-
-def named(measures: Measures) -> dict[str, Spread | None]:
-    """The measures under names for people, with units."""
-    return {
-        **{f"{name}, seconds": found for name, found in measures.phases.items()},
-        "answer of X, milliseconds": measures.latency_ms,
-        "processor, seconds": measures.processor,
-        "model, tokens a second": measures.tokens_per_second,
-        "peak of the program, MB": measures.program_mb,
-        "peak of the model, MB": measures.model_mb,
-    }
-
-
-def _spread_words(found: Spread) -> str:
-    return f"{_short(found.middle)} in the middle, {_short(found.high)} for 95 of 100, {_short(found.top)} at most"
-
-
-def _short(value: float) -> str:
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def gap_words(gap: Gap) -> str:
-    """One gap in a line."""
-    return f"{gap_time(gap)}  {gap.slots} {'slot' if gap.slots == 1 else 'slots'}  {gap.cause}"
-
-
-def gap_time(gap: Gap) -> str:
-    """From when to when, the second date only where it differs."""
-    end = f"{gap.end:%R}" if gap.end.date() == gap.begin.date() else f"{gap.end:%F %R}"
-    return f"{gap.begin:%F %R} to {end}"
+# ---- for programs ------------------------------------------------------------------------------------------
 
 
 def as_data(report: Report, settings: Settings) -> dict[str, Any]:
-    """The whole report for programs."""
-    return status.as_data(report.facts, report.reasons, settings) | {
+    """Return the whole report for programs."""
+    return status.as_data(report.overview, report.findings, settings) | {
         "days": report.days,
         "measures": asdict(report.measures),
         "answers": report.answers,
@@ -331,22 +243,22 @@ def as_data(report: Report, settings: Settings) -> dict[str, Any]:
             "refused": report.refused,
             "runs_without": report.model_failures,
         },
-        "by_day": [
-            {**asdict(day), "fates": {str(fate): n for fate, n in day.fates.items()}} for day in report.by_day
-        ],
-        "gaps": [
-            {"begin": gap.begin, "end": gap.end, "slots": gap.slots, "fate": gap.fate, "cause": gap.cause}
-            for gap in report.gaps
-        ],
-        "posts": [
-            {
-                "id": p.id,
-                "status": p.status,
-                "at": p.sent_at,
-                "tweet_id": str(p.tweet_id or ""),
-                "content": p.content,
-            }
-            for p in report.posts
-        ],
+        "by_day": [_day_data(day) for day in report.by_day],
+        "gaps": [asdict(gap) for gap in report.gaps],
+        "posts": [_post_data(post) for post in report.posts],
         "posts_by_status": report.posts_by_status,
+    }
+
+
+def _day_data(day: Day) -> dict[str, Any]:
+    return {**asdict(day), "fates": {str(fate): count for fate, count in day.fates.items()}}
+
+
+def _post_data(post: Post) -> dict[str, Any]:
+    return {
+        "id": post.id,
+        "status": post.status,
+        "at": post.sent_at,
+        "tweet_id": str(post.tweet_id or ""),
+        "content": post.content,
     }

@@ -6,22 +6,34 @@ import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from src import __version__
 from src.config import Settings
+from src.content.freshness import Supply
+from src.domain import money
 from src.domain.answers import tweet_url
+from src.domain.posts import Post
+from src.posting.breaker import BreakerState
+from src.posting.due import Wait
 from src.system.log import sanitise
 from src.watch import health, status
 from src.watch.report import charts
-from src.watch.report.measures import Day, Report, Spread, gap_time, named
-from src.watch.slot_history import Fate, Slot
+from src.watch.report.measures import Day, Report, Spread
+from src.watch.report.text import gap_time, measure_names
+from src.watch.slot_history import Fate, Rate, Slot
+from src.watch.status import UNITS, Spend, Unit
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAP_DAYS = 31
 GAPS = 60
+GOOD_SHARE, FAIR_SHARE = 0.99, 0.9  # of the slots that were due
+SHORT_UNITS = (*UNITS[:-1], Unit("min", "min", 1, 1))
+_PERIODS = {"24h": "24 hours", "7d": "7 days", "30d": "30 days"}
+# From good to bad: a cell of the map shows the worst of its slots.
+_WORSE = (Fate.POSTED, Fate.LEFT_OUT, Fate.UNKNOWN, Fate.MISSED)
 _WINDOWS = {
     "x-rate-limit": "15 minutes",
     "x-app-limit-24hour": "app, 24 hours",
@@ -31,7 +43,7 @@ _WINDOWS = {
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One figure: what it shows, its figure in words, the drawing (empty: nothing measured), and the names of its colours."""
+    """One chart: its title, its main figure in words, the drawing (empty: nothing measured), its legend."""
 
     title: str
     says: str
@@ -41,7 +53,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One of the large figures on top. `tone` is good, bad, warn or nothing; `share` (0 to 1) draws a bar."""
+    """One of the large figures on top. `tone` is good, bad, warn or empty; `share` (0 to 1) draws a bar."""
 
     name: str
     value: str
@@ -52,7 +64,7 @@ class Tile:
 
 
 def as_html(report: Report, settings: Settings) -> str:
-    """The whole page."""
+    """Return the whole page."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
     from markupsafe import Markup  # noqa: PLC0415
 
@@ -71,13 +83,14 @@ def as_html(report: Report, settings: Settings) -> str:
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         style=safe(style),
         report=report,
+        findings=[(health.message_text(f, settings), health.fix_text(f, settings)) for f in report.findings],
         version=__version__,
         tiles=_tiles(report, settings),
         charts=[(c, safe(c.svg)) for c in _charts(report)],
         map=_map(report.slots, settings.post_interval_minutes),
         gaps=[(gap_time(gap), gap) for gap in report.gaps[:GAPS]],
         more_gaps=max(len(report.gaps) - GAPS, 0),
-        measures=[(name, found) for name, found in named(report.measures).items() if found],
+        measures=[(name, spread) for name, spread in measure_names(report.measures).items() if spread],
         number=_number,
         refused=_refused(report.refused),
         tweet_url=tweet_url,
@@ -85,159 +98,167 @@ def as_html(report: Report, settings: Settings) -> str:
     )
 
 
-# ---- the figures on top ----------------------------------------------------------------------------------------
+# ---- the figures on top ------------------------------------------------------------------------------------
 
 
 def _tiles(report: Report, settings: Settings) -> list[Tile]:
-    facts, now = report.facts, report.now
-    names = {"24h": "24 hours", "7d": "7 days", "30d": "30 days"}
-    tiles = []
-    for window, found in facts.rates.items():
-        tone = (
-            ""
-            if found.share is None
-            else "good"
-            if found.share >= 0.99
-            else "warn"
-            if found.share >= 0.9
-            else "bad"
-        )
-        left_out = f", {found.left_out} left out by your settings" if found.left_out else ""
-        value = "–" if found.share is None else status.percent(found.share)
-        tiles.append(
-            Tile(
-                f"Success, {names[window]}",
-                value,
-                f"{found.posted} of {found.due} slots{left_out}",
-                tone,
-                share=found.share,
-            )
-        )
-    tweet = facts.last_tweet
-    tiles.append(
-        Tile(
-            "Last post",
-            _ago(tweet.sent_at, now) if tweet and tweet.sent_at else "none yet",
-            f"{tweet.sent_at:%F %R} UTC" if tweet and tweet.sent_at else "",
-            link=tweet_url(tweet.tweet_id) if tweet and tweet.tweet_id else "",
-        )
-    )
-    until = facts.wait.until if facts.wait else None
-    tiles.append(
-        Tile(
-            "Next post",
-            f"from {until:%R}" if until else "held back" if facts.wait else "next run",
-            facts.wait.message if facts.wait else "a post is due now",
-        )
-    )
-    spend = facts.spend
-    budget = settings.monthly_budget_usd
-    tiles.append(
-        Tile(
-            "Spend this month",
-            f"${spend.month:.2f}",
-            f"of ${budget:g}; forecast ${spend.forecast:.2f}",
-            "bad" if spend.forecast > budget else "",
-            share=min(spend.month / budget, 1.0) if budget else None,
-        )
-    )
-    left = facts.library
-    tiles.append(
-        Tile(
-            "Library",
-            f"{left.fresh:,} fresh",
-            "lasts more than a year" if left.days is None else f"lasts {left.days:.0f} days",
-            "warn" if left.days is not None and left.days < settings.alert_low_library_days else "",
-            share=left.fresh / left.total if left.total else None,
-        )
-    )
-    breaker = facts.breaker
-    tiles.append(
-        Tile(
-            "Circuit breaker",
-            "open" if breaker.open else "closed",
-            health.breaker_detail(breaker) or "X takes posts",
-            "bad" if breaker.open else "",
-        )
-    )
-    return tiles
+    overview, now = report.overview, report.now
+    return [
+        *(_success_tile(_PERIODS[window], share) for window, share in overview.rates.items()),
+        _last_post_tile(overview.last_tweet, now),
+        _next_post_tile(overview.wait),
+        _spend_tile(overview.spend, settings.monthly_budget_usd),
+        _library_tile(overview.library, settings),
+        _breaker_tile(overview.facts.breaker or BreakerState()),
+    ]
 
 
-def _ago(moment: datetime, now: datetime) -> str:
-    words = status.ago(moment, now)
-    return (words.partition("(")[2].rstrip(")") or words).replace("minute", "min").replace("mins", "min")
+def _success_tile(period: str, rate: Rate) -> Tile:
+    share = rate.share
+    value = "–" if share is None else status.percent(share)
+    more = f"{rate.posted} of {rate.due} slots{status.left_out_text(rate)}"
+    return Tile(f"Success, {period}", value, more, _tone(share), share=share)
 
 
-# ---- charts ----------------------------------------------------------------------------------------------------
+def _tone(share: float | None) -> str:
+    if share is None:
+        return ""
+    if share >= GOOD_SHARE:
+        return "good"
+    return "warn" if share >= FAIR_SHARE else "bad"
+
+
+def _last_post_tile(tweet: Post | None, now: datetime) -> Tile:
+    if tweet is None or tweet.sent_at is None:
+        return Tile("Last post", "none yet", "")
+    when = f"{tweet.sent_at:%F %R} UTC"
+    age = status.age_text(tweet.sent_at, now, SHORT_UNITS)
+    return Tile("Last post", age or when, when, link=tweet_url(tweet.tweet_id) if tweet.tweet_id else "")
+
+
+def _next_post_tile(wait: Wait | None) -> Tile:
+    if wait is None:
+        return Tile("Next post", "next run", "a post is due now")
+    return Tile("Next post", f"from {wait.until:%R}" if wait.until else "held back", wait.message)
+
+
+def _spend_tile(spend: Spend, budget: float) -> Tile:
+    return Tile(
+        "Spend this month",
+        money.total(spend.month),
+        f"of {money.budget(budget)}; forecast {money.total(spend.forecast)}",
+        "bad" if spend.forecast > budget else "",
+        share=min(spend.month / budget, 1.0) if budget else None,
+    )
+
+
+def _library_tile(left: Supply, settings: Settings) -> Tile:
+    low = left.days is not None and left.days < settings.alert_low_library_days
+    return Tile(
+        "Library",
+        f"{left.fresh:,} fresh",
+        "lasts more than a year" if left.days is None else f"lasts {left.days:.0f} days",
+        "warn" if low else "",
+        share=left.fresh / left.total if left.total else None,
+    )
+
+
+def _breaker_tile(state: BreakerState) -> Tile:
+    return Tile(
+        "Circuit breaker",
+        "open" if state.open else "closed",
+        health.breaker_detail(state) or "X accepts posts",
+        "bad" if state.open else "",
+    )
+
+
+# ---- the charts --------------------------------------------------------------------------------------------
 
 
 def _charts(report: Report) -> list[Chart]:
-    days, found = report.by_day, report.measures
-    answered = found.latency_ms
+    return [
+        _posts_chart(report.by_day),
+        _time_chart(report),
+        _answer_chart(report),
+        _memory_chart(report),
+        _spend_chart(report.by_day),
+        _limits_chart(report),
+    ]
+
+
+def _posts_chart(days: Sequence[Day]) -> Chart:
     fates = [fate for fate in Fate if fate is Fate.POSTED or any(day.fates[fate] for day in days)]
-    windows = sorted({name for day in days for name in day.limits_left})
+    posted = sum(day.fates[Fate.POSTED] for day in days)
+    series = {str(fate): [day.fates[fate] or None for day in days] for fate in fates}
+    return _chart("Posts a day", f"{posted} in {len(days)} days", days, charts.stacked_bars, series, _number)
+
+
+def _time_chart(report: Report) -> Chart:
+    days, whole = report.by_day, report.measures.phases["whole run"]
+    phases = days[0].phases if days else ()
+    return _chart(
+        "Time of a run",
+        _middle_and_top(whole, "s") if whole else "no run yet",
+        days,
+        charts.stacked_bars,
+        {name: [day.phases[name] for day in days] for name in phases},
+        lambda value: f"{_number(value)} s",
+    )
+
+
+def _answer_chart(report: Report) -> Chart:
+    days, latency = report.by_day, report.measures.latency_ms
+    return _chart(
+        "Answer of X",
+        _middle_and_top(latency, "ms") if latency else "no answer yet",
+        days,
+        charts.lines,
+        {
+            "middle": [day.latency_ms.middle if day.latency_ms else None for day in days],
+            "95 of 100": [day.latency_ms.high if day.latency_ms else None for day in days],
+        },
+        lambda value: f"{_number(value)} ms",
+    )
+
+
+def _memory_chart(report: Report) -> Chart:
+    days, measures = report.by_day, report.measures
+    processes = (("program", measures.program_mb), ("model", measures.model_mb))
+    peaks = [f"{name} {_number(spread.top)} MB" for name, spread in processes if spread]
+    return _chart(
+        "Peak memory",
+        ", ".join(peaks) + " at most" if peaks else "nothing measured yet",
+        days,
+        charts.lines,
+        {"program": [day.program_mb for day in days], "model": [day.model_mb for day in days]},
+        lambda value: f"{_number(value)} MB",
+    )
+
+
+def _spend_chart(days: Sequence[Day]) -> Chart:
     kinds = sorted({kind for day in days for kind in day.usd}, key=lambda kind: kind != "post")
     spent = sum(usd for day in days for usd in day.usd.values())
-    return [
-        _chart(
-            "Posts a day",
-            f"{sum(d.fates[Fate.POSTED] for d in days)} in {len(days)} days",
-            days,
-            charts.stacked_bars,
-            {str(fate): [day.fates[fate] or None for day in days] for fate in fates},
-            _number,
-        ),
-        _chart(
-            "Time of a run",
-            _seconds(found.phases["whole run"]),
-            days,
-            charts.stacked_bars,
-            {name: [day.phases[name] for day in days] for name in (days[0].phases if days else ())},
-            lambda v: f"{_number(v)} s",
-        ),
-        _chart(
-            "Answer of X",
-            f"{_number(answered.middle)} ms in the middle, {_number(answered.top)} ms at most"
-            if answered
-            else "no answer yet",
-            days,
-            charts.lines,
-            {
-                "middle": [d.latency_ms.middle if d.latency_ms else None for d in days],
-                "95 of 100": [d.latency_ms.high if d.latency_ms else None for d in days],
-            },
-            lambda v: f"{_number(v)} ms",
-        ),
-        _chart(
-            "Peak memory",
-            _memory(found.program_mb, found.model_mb),
-            days,
-            charts.lines,
-            {"program": [day.program_mb for day in days], "model": [day.model_mb for day in days]},
-            lambda v: f"{_number(v)} MB",
-        ),
-        _chart(
-            "Spend a day",
-            f"${spent:.2f} in {len(days)} days",
-            days,
-            charts.stacked_bars,
-            {f"{kind}s": [day.usd.get(kind) for day in days] for kind in kinds},
-            lambda v: f"${v:.2f}",
-        ),
-        _chart(
-            "Rate limits left",
-            _limits(report),
-            days,
-            charts.lines,
-            {
-                _WINDOWS.get(name, name): [
-                    100 * day.limits_left[name] if name in day.limits_left else None for day in days
-                ]
-                for name in windows
-            },
-            lambda v: f"{v:.0f} %",
-        ),
-    ]
+    series = {f"{kind}s": [day.usd.get(kind) for day in days] for kind in kinds}
+    says = f"{money.total(spent)} in {len(days)} days"
+    return _chart("Spend a day", says, days, charts.stacked_bars, series, money.total)
+
+
+def _limits_chart(report: Report) -> Chart:
+    days = report.by_day
+    windows = sorted({name for day in days for name in day.limits_left})
+    now = [f"{w.remaining} of {w.limit} ({_WINDOWS.get(w.name, w.name)})" for w in report.overview.limits]
+
+    def percentages(window: str) -> list[float | None]:
+        return [100 * day.limits_left[window] if window in day.limits_left else None for day in days]
+
+    return _chart(
+        "Rate limits left",
+        f"now {', '.join(now)}" if now else "not reported by X yet",
+        days,
+        charts.lines,
+        {_WINDOWS.get(window, window): percentages(window) for window in windows},
+        lambda value: f"{value:.0f} %",
+    )
 
 
 def _chart(
@@ -253,47 +274,28 @@ def _chart(
     return Chart(title, says, draw(f"{title}: {says}", labels, kept, show) if kept else "", tuple(kept))
 
 
-def _seconds(found: Spread | None) -> str:
-    return (
-        f"{_number(found.middle)} s in the middle, {_number(found.top)} s at most" if found else "no run yet"
-    )
-
-
-def _memory(program: Spread | None, model: Spread | None) -> str:
-    parts = [
-        f"{name} {_number(found.top)} MB" for name, found in (("program", program), ("model", model)) if found
-    ]
-    return ", ".join(parts) + " at most" if parts else "nothing measured yet"
-
-
-def _limits(report: Report) -> str:
-    words = [
-        f"{limit.remaining} of {limit.limit} ({_WINDOWS.get(limit.name, limit.name)})"
-        for limit in report.facts.limits
-    ]
-    return "now " + ", ".join(words) if words else "not told by X yet"
+def _middle_and_top(spread: Spread, unit: str) -> str:
+    return f"{_number(spread.middle)} {unit} in the middle, {_number(spread.top)} {unit} at most"
 
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-# ---- the map of slots, the bars of refusals ----------------------------------------------------------------------
+# ---- the map of slots, the bars of refusals ----------------------------------------------------------------
 
 
 def _map(slots: Sequence[Slot], minutes: int) -> dict[str, Any] | None:
-    """Days as columns, hours as rows: one path of all that is posted, one cell with a tooltip for each that is not."""
+    """Return the map with days as columns and hours as rows.
+
+    All that is posted is one path; each other slot is a cell with a tooltip.
+    """
     if not slots:
         return None
     last = slots[-1].start.date()
     first = max(slots[0].start.date(), last - timedelta(days=MAP_DAYS - 1))
     rows = min(24, 1440 // minutes)
-    grave = (Fate.POSTED, Fate.LEFT_OUT, Fate.UNKNOWN, Fate.MISSED)
-    cells: dict[tuple[int, int], Slot] = {}
-    for slot in slots:
-        place = ((slot.start.date() - first).days, (slot.start.hour * 60 + slot.start.minute) * rows // 1440)
-        if place[0] >= 0 and (place not in cells or grave.index(slot.fate) > grave.index(cells[place].fate)):
-            cells[place] = slot
+    cells = _cells(slots, first, rows)
     columns = (last - first).days + 1
     return {
         "columns": columns,
@@ -316,7 +318,18 @@ def _map(slots: Sequence[Slot], minutes: int) -> dict[str, Any] | None:
     }
 
 
+def _cells(slots: Sequence[Slot], first: date, rows: int) -> dict[tuple[int, int], Slot]:
+    """Return the slot to show at each (column, row): the worst of those that share a cell."""
+    cells: dict[tuple[int, int], Slot] = {}
+    for slot in slots:
+        place = ((slot.start.date() - first).days, (slot.start.hour * 60 + slot.start.minute) * rows // 1440)
+        shown = cells.get(place)
+        if place[0] >= 0 and (shown is None or _WORSE.index(slot.fate) > _WORSE.index(shown.fate)):
+            cells[place] = slot
+    return cells
+
+
 def _refused(refused: Mapping[str, int]) -> list[tuple[str, int, float]]:
-    """(gate, how many openings it refused, length of its bar of 100)."""
+    """Return (gate, how many openings it refused, length of its bar of 100)."""
     most = max(refused.values(), default=1)
     return [(reason, n, round(100 * n / most, 1)) for reason, n in refused.items()]

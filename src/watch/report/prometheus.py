@@ -2,168 +2,133 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from src.config import Settings
+from src.domain.runs import Metric
+from src.posting.breaker import BreakerState
 from src.watch.health import exit_code
 from src.watch.report.measures import Report, Spread
+from src.watch.status import Overview
 
 PREFIX = "twitter_manager"
+Values = Mapping[tuple[str, ...], float | None]
+Add = Callable[[str, str, Values, tuple[str, ...]], None]
+_ONE: tuple[str, ...] = ()  # the key of a number without labels
 
 
 def as_prometheus(report: Report, settings: Settings) -> str:
-    """Prometheus' text format. Every series is a gauge: the file says how things stand when it is written."""
+    """Return Prometheus' text format. Every series is a gauge: it holds the value at the time of writing."""
     from prometheus_client import CollectorRegistry, Gauge, generate_latest  # noqa: PLC0415
 
     registry = CollectorRegistry()
 
-    def gauge(
-        name: str, words: str, values: dict[tuple[str, ...], float | None], labels: tuple[str, ...] = ()
-    ) -> None:
-        family = Gauge(f"{PREFIX}_{name}", words, labels, registry=registry)
+    def add(name: str, help_text: str, values: Values, labels: tuple[str, ...]) -> None:
+        family = Gauge(f"{PREFIX}_{name}", help_text, labels, registry=registry)
         for key, value in values.items():
             if value is not None:
                 (family.labels(*key) if labels else family).set(value)
 
-    facts, run = report.facts, report.facts.last_run
-    one: tuple[str, ...] = ()
-    gauge("healthy", "1 if nothing needs a person, else 0", {one: float(not report.reasons)})
-    gauge("exit_code", "what `status` would exit with", {one: float(exit_code(report.reasons))})
-    gauge(
-        "reason", "1 for each thing that needs a person", {(r.name,): 1.0 for r in report.reasons}, ("name",)
-    )
-    gauge("written_timestamp_seconds", "when this was written", {one: report.now.timestamp()})
-    for name, moment in (("last_post", facts.last_posted), ("last_run", run.started if run else None)):
-        if moment:
-            gauge(
-                f"{name}_timestamp_seconds",
-                f"start of the {name.replace('_', ' ')}",
-                {one: moment.timestamp()},
-            )
-    gauge(
-        "posts",
-        "posts on record by state",
-        {(s,): float(n) for s, n in report.posts_by_status.items()},
-        ("status",),
-    )
-    gauge(
-        "slots_posted",
-        "slots with their post",
-        {(w,): float(r.posted) for w, r in facts.rates.items()},
-        ("window",),
-    )
-    gauge(
-        "slots_due",
-        "slots that should have a post",
-        {(w,): float(r.due) for w, r in facts.rates.items()},
-        ("window",),
-    )
-    gauge(
-        "success_ratio",
-        "slots posted of those due",
-        {(w,): r.share for w, r in facts.rates.items()},
-        ("window",),
-    )
-    gauge("failures_in_a_row", "latest runs that ended badly", {one: float(facts.failures)})
-    gauge(
-        "breaker_refusals_in_a_row",
-        "refusals of account, app or money",
-        {one: float(facts.breaker.count)},
-    )
-    gauge("unknown_posts", "posts whose outcome is not known", {one: float(len(facts.unknown))})
-    gauge(
-        "rate_limit_remaining",
-        "requests left as X last told",
-        {(w.name,): float(w.remaining) for w in facts.limits},
-        ("window",),
-    )
-    gauge(
-        "rate_limit_limit",
-        "requests of the whole window",
-        {(w.name,): float(w.limit) for w in facts.limits},
-        ("window",),
-    )
-    gauge(
-        "rate_limit_reset_timestamp_seconds",
-        "when the window begins anew",
-        {(w.name,): w.reset.timestamp() for w in facts.limits},
-        ("window",),
-    )
-    gauge(
-        "spend_usd",
-        "spent at X, and this month's forecast",
-        {("24h",): facts.spend.day, ("month",): facts.spend.month, ("month_forecast",): facts.spend.forecast},
-        ("window",),
-    )
-    gauge(
-        "budget_usd",
-        "most to spend",
-        {("24h",): settings.daily_budget_usd, ("month",): settings.monthly_budget_usd},
-        ("window",),
-    )
-    gauge(
-        "library_statements",
-        "statements",
-        {("all",): float(facts.library.total), ("fresh",): float(facts.library.fresh)},
-        ("kind",),
-    )
-    gauge(
-        "library_days_left",
-        "days until no statement is fresh",
-        {one: float("inf") if facts.library.days is None else facts.library.days},
-    )
-    gauge(
-        "openings",
-        "openings by the model",
-        {("judged",): float(report.judged), ("taken",): float(report.taken)},
-        ("kind",),
-    )
-    gauge(
-        "openings_refused",
-        "openings refused, by gate",
-        {(reason,): float(n) for reason, n in report.refused.items()},
-        ("gate",),
-    )
-    measures, at = report.measures, ("quantile",)
-    gauge(
-        "phase_seconds",
-        "time of the parts of runs that posted",
-        {
-            (phase, *key): value
-            for phase, found in measures.phases.items()
-            for key, value in _quantiles(found).items()
-        },
-        ("phase", *at),
-    )
-    gauge("answer_seconds", "time of X's answer to a post", _quantiles(measures.latency_ms, 0.001), at)
-    gauge(
-        "processor_seconds",
-        "processor time of runs that posted, the model's included",
-        _quantiles(measures.processor),
-        at,
-    )
-    gauge("tokens_per_second", "speed of the model", _quantiles(measures.tokens_per_second), at)
-    gauge(
-        "peak_memory_bytes",
-        "largest resident memory",
-        {
-            (process,): found.top * 2**20
-            for process, found in (("program", measures.program_mb), ("model", measures.model_mb))
-            if found
-        },
-        ("process",),
-    )
-    if run:
-        gauge("last_run_cost_usd", "what the last run spent at X", {one: run.metrics.get("cost_usd", 0.0)})
-        gauge(
-            "last_run_exit_code",
-            "how the last run ended",
-            {one: None if run.exit_code is None else float(run.exit_code)},
-        )
+    _add_health(add, report)
+    _add_times(add, report)
+    _add_posts(add, report)
+    _add_limits(add, report.overview)
+    _add_money_and_library(add, report.overview, settings)
+    _add_openings(add, report)
+    _add_measures(add, report)
+    _add_last_run(add, report.overview)
     return generate_latest(registry).decode()
 
 
-def _quantiles(found: Spread | None, unit: float = 1.0) -> dict[tuple[str, ...], float | None]:
-    return (
-        {("0.5",): found.middle * unit, ("0.95",): found.high * unit, ("1",): found.top * unit}
-        if found
-        else {}
-    )
+def _add_health(add: Add, report: Report) -> None:
+    facts, findings = report.overview.facts, report.findings
+    breaker = facts.breaker or BreakerState()
+    add("healthy", "1 if nothing needs a person, else 0", {_ONE: float(not findings)}, ())
+    add("exit_code", "what `status` would exit with", {_ONE: float(exit_code(findings))}, ())
+    add("reason", "1 for each thing that needs a person", {(f.code,): 1.0 for f in findings}, ("name",))
+    add("failures_in_a_row", "latest runs that ended badly", {_ONE: float(facts.failures or 0)}, ())
+    add("breaker_refusals_in_a_row", "refusals of account, app or money", {_ONE: float(breaker.count)}, ())
+    add("unknown_posts", "posts whose outcome is not known", {_ONE: float(len(facts.unknown or ()))}, ())
+
+
+def _add_times(add: Add, report: Report) -> None:
+    last_posted, run = report.overview.facts.last_posted, report.overview.last_run
+    add("written_timestamp_seconds", "when this was written", {_ONE: report.now.timestamp()}, ())
+    if last_posted:
+        add("last_post_timestamp_seconds", "start of the last post", {_ONE: last_posted.timestamp()}, ())
+    if run:
+        add("last_run_timestamp_seconds", "start of the last run", {_ONE: run.started.timestamp()}, ())
+
+
+def _add_posts(add: Add, report: Report) -> None:
+    by_status: Values = {(status,): float(count) for status, count in report.posts_by_status.items()}
+    add("posts", "posts on record by state", by_status, ("status",))
+    rates, window = report.overview.rates, ("window",)
+    add("slots_posted", "slots with their post", {(w,): float(r.posted) for w, r in rates.items()}, window)
+    add("slots_due", "slots that should have a post", {(w,): float(r.due) for w, r in rates.items()}, window)
+    add("success_ratio", "slots posted of those due", {(w,): r.share for w, r in rates.items()}, window)
+
+
+def _add_limits(add: Add, overview: Overview) -> None:
+    limits, window = overview.limits, ("window",)
+    left: Values = {(limit.name,): float(limit.remaining) for limit in limits}
+    add("rate_limit_remaining", "requests left as X last reported", left, window)
+    whole: Values = {(limit.name,): float(limit.limit) for limit in limits}
+    add("rate_limit_limit", "requests of the whole window", whole, window)
+    resets: Values = {(limit.name,): limit.reset.timestamp() for limit in limits}
+    add("rate_limit_reset_timestamp_seconds", "when the window begins anew", resets, window)
+
+
+def _add_money_and_library(add: Add, overview: Overview, settings: Settings) -> None:
+    spend, left = overview.spend, overview.library
+    spent: Values = {("24h",): spend.day, ("month",): spend.month, ("month_forecast",): spend.forecast}
+    add("spend_usd", "spent at X, and this month's forecast", spent, ("window",))
+    budgets: Values = {("24h",): settings.daily_budget_usd, ("month",): settings.monthly_budget_usd}
+    add("budget_usd", "most to spend", budgets, ("window",))
+    statements: Values = {("all",): float(left.total), ("fresh",): float(left.fresh)}
+    add("library_statements", "statements", statements, ("kind",))
+    days = float("inf") if left.days is None else left.days
+    add("library_days_left", "days until no statement is fresh", {_ONE: days}, ())
+
+
+def _add_openings(add: Add, report: Report) -> None:
+    openings: Values = {("judged",): float(report.judged), ("taken",): float(report.taken)}
+    add("openings", "openings by the model", openings, ("kind",))
+    refused: Values = {(gate,): float(count) for gate, count in report.refused.items()}
+    add("openings_refused", "openings refused, by gate", refused, ("gate",))
+
+
+def _add_measures(add: Add, report: Report) -> None:
+    measures, at = report.measures, ("quantile",)
+    phases: Values = {
+        (phase, *key): value
+        for phase, spread in measures.phases.items()
+        for key, value in _quantiles(spread).items()
+    }
+    add("phase_seconds", "time of the parts of runs that posted", phases, ("phase", *at))
+    add("answer_seconds", "time of X's answer to a post", _quantiles(measures.latency_ms, 0.001), at)
+    processor = _quantiles(measures.processor)
+    add("processor_seconds", "processor time of runs that posted, the model's included", processor, at)
+    add("tokens_per_second", "speed of the model", _quantiles(measures.tokens_per_second), at)
+    peaks: Values = {
+        (process,): spread.top * 2**20
+        for process, spread in (("program", measures.program_mb), ("model", measures.model_mb))
+        if spread
+    }
+    add("peak_memory_bytes", "largest resident memory", peaks, ("process",))
+
+
+def _add_last_run(add: Add, overview: Overview) -> None:
+    run = overview.last_run
+    if run is None:
+        return
+    cost = run.metrics.get(Metric.COST_USD, 0.0)
+    add("last_run_cost_usd", "what the last run spent at X", {_ONE: cost}, ())
+    code = None if run.exit_code is None else float(run.exit_code)
+    add("last_run_exit_code", "how the last run ended", {_ONE: code}, ())
+
+
+def _quantiles(spread: Spread | None, unit: float = 1.0) -> dict[tuple[str, ...], float | None]:
+    if spread is None:
+        return {}
+    return {("0.5",): spread.middle * unit, ("0.95",): spread.high * unit, ("1",): spread.top * unit}

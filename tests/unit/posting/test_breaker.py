@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from src.domain.runs import Hold
 from src.domain.answers import Outcome, SendResult
+from src.domain.runs import Hold
 from src.posting.breaker import BreakerState, breaker_state, next_hold
 from src.watch.health import breaker_detail, breaker_text
 

@@ -33,27 +33,27 @@ def test_due():
 def test_a_used_slot(status):
     """Whatever became of the slot's post, a second one is not due in it."""
     wait = decide(replace(FREE, slot_status=status))
-    assert (wait.reason, wait.exit_code) == ("slot-used", Exit.OK)
+    assert (wait.outcome, wait.exit_code) == ("nothing-due:slot-used", Exit.OK)
     assert wait.until == datetime(2026, 11, 22, 15, tzinfo=UTC)
 
 
 def test_clock_behind():
     """A clock that is behind the last post waits and tells."""
     wait = decide(replace(FREE, last_sent=NOW + timedelta(minutes=6)))
-    assert (wait.reason, wait.exit_code) == ("clock-behind", Exit.TEMPORARY)
-    assert decide(replace(FREE, last_sent=NOW + timedelta(minutes=4))).reason == "too-soon"
+    assert (wait.outcome, wait.exit_code) == ("nothing-due:clock-behind", Exit.TEMPORARY)
+    assert decide(replace(FREE, last_sent=NOW + timedelta(minutes=4))).outcome == "nothing-due:too-soon"
 
 
 def test_spacing_and_cap():
     """Two posts keep a third of a slot apart; the cap of 24 hours holds."""
-    assert decide(replace(FREE, last_sent=NOW - timedelta(minutes=19))).reason == "too-soon"
+    assert decide(replace(FREE, last_sent=NOW - timedelta(minutes=19))).outcome == "nothing-due:too-soon"
     assert decide(replace(FREE, last_sent=NOW - timedelta(minutes=21))) is None
-    assert decide(replace(FREE, sent_24h=24)).reason == "daily-cap"
+    assert decide(replace(FREE, sent_24h=24)).outcome == "nothing-due:daily-cap"
 
 
 def test_budgets():
     """The next post must fit both budgets; an exact fit is fine."""
-    assert decide(replace(FREE, spent_24h=0.99)).reason == "budget"
+    assert decide(replace(FREE, spent_24h=0.99)).outcome == "nothing-due:budget"
     assert decide(replace(FREE, spent_24h=0.985)) is None
     assert "MONTHLY_BUDGET_USD" in decide(replace(FREE, spent_month=19.99)).message
 

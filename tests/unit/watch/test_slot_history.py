@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from src.domain.posts import Status
-from src.domain.runs import Attempt, RunRecord
+from src.domain.runs import Attempt, RunOutcome, RunRecord
 from src.watch.slot_history import NO_RUN, Fate, Gap, Rate, Slot, gaps, rate, slot_history
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -13,9 +13,10 @@ SLOT = "2026-11-22T12:00Z"
 HOUR = timedelta(hours=1)
 
 
-def ran(outcome, message="", *, minute=7, finished=True):
+def ran(outcome, message="", *, minute=7, finished=True, reason=""):
     at = NOON + timedelta(minutes=minute)
-    return RunRecord(SLOT, at, at if finished else None, 0 if finished else None, outcome, message, {})
+    known = RunOutcome(outcome) if outcome else None
+    return RunRecord(SLOT, at, at if finished else None, 0 if finished else None, known, message, {}, reason)
 
 
 def tried(outcome, reason=""):
@@ -65,7 +66,7 @@ def tried(outcome, reason=""):
         (None, [], [ran("nothing-due:daily-cap")], Fate.LEFT_OUT, "MAX_POSTS_PER_DAY"),
         (None, [], [ran("waiting-for-approval")], Fate.LEFT_OUT, "no approved draft"),
         (None, [], [ran("no-content", "told")], Fate.MISSED, "no text"),
-        (None, [], [ran("nothing-due:hold-no-credits")], Fate.MISSED, "on hold: no-credits"),
+        (None, [], [ran("nothing-due:hold", reason="no-credits")], Fate.MISSED, "on hold: no-credits"),
         (None, [], [ran("trouble", "the disk is full")], Fate.MISSED, "the disk is full"),
         (
             None,

@@ -1,0 +1,92 @@
+"""The report as text for a terminal, and the words that the page shares with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from src.config import Settings
+from src.domain.answers import tweet_url
+from src.domain.posts import Post
+from src.watch import status
+from src.watch.report.measures import Measures, Report, Spread
+from src.watch.slot_history import Gap
+
+GAPS = 30
+POSTS = 10
+_WIDTH = 26  # of the names in front
+
+
+def as_text(report: Report, settings: Settings) -> str:
+    """Return the whole report."""
+    screen = status.as_text(report.overview, report.findings, settings, report.now)
+    parts = [[screen], _counts(report), _gaps(report.gaps), _posts(report.posts)]
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def _counts(report: Report) -> list[str]:
+    spreads = measure_names(report.measures)
+    openings = f"{report.judged} judged, {report.taken} taken, {report.model_failures} runs without"
+    return [
+        f"in {report.days} days",
+        *(_row(name, _spread_text(spread)) for name, spread in spreads.items() if spread),
+        _row("X answered", _tally(report.answers) or "nothing yet"),
+        _row("openings by the model", openings),
+        _row("refused by the gates", _tally(report.refused) or "none"),
+    ]
+
+
+def _row(name: str, value: str) -> str:
+    return f"  {name:<{_WIDTH}} {value}"
+
+
+def _tally(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} × {name}" for name, count in counts.items())
+
+
+def _gaps(gaps: Sequence[Gap]) -> list[str]:
+    title = "slots without a post" if gaps else "every slot has its post"
+    return [title, *(f"  {gap_text(gap)}" for gap in gaps[:GAPS])]
+
+
+def _posts(posts: Sequence[Post]) -> list[str]:
+    if not posts:
+        return []
+    lines = ["last posts"]
+    for post in posts[:POSTS]:
+        lines.append(f"  {post.sent_at:%F %R}  {tweet_url(post.tweet_id)}  {post.status}")
+        lines.append(f"    {' '.join(post.content.split())}")
+    return lines
+
+
+def measure_names(measures: Measures) -> dict[str, Spread | None]:
+    """Return the measures under names for people, with units."""
+    return {
+        **{f"{name}, seconds": spread for name, spread in measures.phases.items()},
+        "answer of X, milliseconds": measures.latency_ms,
+        "processor, seconds": measures.processor,
+        "model, tokens a second": measures.tokens_per_second,
+        "peak of the program, MB": measures.program_mb,
+        "peak of the model, MB": measures.model_mb,
+    }
+
+
+def _spread_text(spread: Spread) -> str:
+    return (
+        f"{_short(spread.middle)} in the middle, {_short(spread.high)} for 95 of 100,"
+        f" {_short(spread.top)} at most"
+    )
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def gap_text(gap: Gap) -> str:
+    """Return one gap in a line."""
+    return f"{gap_time(gap)}  {gap.slots} {'slot' if gap.slots == 1 else 'slots'}  {gap.cause}"
+
+
+def gap_time(gap: Gap) -> str:
+    """Return from when to when, the second date only where it differs."""
+    end = f"{gap.end:%R}" if gap.end.date() == gap.begin.date() else f"{gap.end:%F %R}"
+    return f"{gap.begin:%F %R} to {end}"

@@ -1,0 +1,25 @@
+"""What a run measures, and what its measurements tell."""
+
+import pytest
+
+from src.domain.runs import Metric, ModelUse, limit_left_metric, limits_left, model_use
+
+
+@pytest.mark.parametrize(
+    ("metrics", "use"),
+    [
+        ({Metric.SECONDS: 1.0}, ModelUse.NOT_ASKED),
+        ({Metric.MODEL_SECONDS: 2.0}, ModelUse.WROTE),
+        ({Metric.MODEL_SECONDS: 2.0, Metric.MODEL_FAILED: 1.0}, ModelUse.FAILED),
+        ({"generate_seconds": 2.0}, ModelUse.WROTE),
+    ],
+)
+def test_model_use(metrics, use):
+    """What the model did is read from a run's measurements, also as the database returns them."""
+    assert model_use(metrics) is use
+
+
+def test_limits_left():
+    """The share left of each window is found again under the window's name."""
+    metrics = {limit_left_metric("x-rate-limit"): 0.4, Metric.SECONDS: 1.0, "x-rate-limit-remaining": 40.0}
+    assert limits_left(metrics) == {"x-rate-limit": 0.4}
