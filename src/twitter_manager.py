@@ -289,7 +289,7 @@ def _no_content(run: Run) -> TickResult:
         )
     if wait := None if run.preview else _wait(run):  # another process took the slot while the model wrote
         return TickResult(wait.exit_code, f"nothing-due:{wait.reason}", wait.message, wait.fix)
-    said = "; ".join(run.notes) or "no text passed the gates"
+    said = "; ".join(note.render() for note in run.notes) or "no text passed the gates"
     return TickResult(
         Exit.NO_CONTENT, "no-content", said, "`sources check` shows the library", notes=tuple(run.notes)
     )
@@ -435,6 +435,7 @@ def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run
     result = replace(
         result, message=named(result.message, settings.profile), fix=named(result.fix, settings.profile)
     )
+    notes = [note.render() for note in result.notes]
     level = logger.info if result.exit_code is Exit.OK else logger.error
     level(
         "tick",
@@ -444,11 +445,11 @@ def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run
             "detail": result.message,
             "fix": result.fix,
             "post_id": result.post_id,
-            "notes": list(result.notes),
+            "notes": notes,
         },
     )
     if options.json:
-        print(json.dumps({**asdict(result), "exit_code": int(result.exit_code)}))
+        print(json.dumps({**asdict(result), "notes": notes, "exit_code": int(result.exit_code)}))
     elif result.exit_code is not Exit.OK:
         log.say(
             f"{title(settings.profile)}: {result.message}" + (f"\n  fix: {result.fix}" if result.fix else "")

@@ -12,6 +12,7 @@ from src.config import Settings
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
 from src.db_manager import Database
 from src.domain.errors import UsageError
+from src.domain.notes import NoteCode
 from src.domain.posts import Post, Status
 from src.system.log import sanitise
 from src.x.claim import named
@@ -34,10 +35,10 @@ def _generate(
         patient, db.archive.content_history(now, settings.cooldown_days), now, options.n, seconds=seconds
     )
     made = [db.add_draft(c.draft, now) for c in compositions if c.draft]
-    notes = list(
-        dict.fromkeys(note for c in compositions for note in c.notes if not note.startswith("none of"))
+    remarks = dict.fromkeys(
+        note for c in compositions for note in c.notes if note.code is not NoteCode.NO_GOOD_OPENING
     )
-    notes = [named(note, settings.profile) for note in notes]
+    notes = [named(note.render(), settings.profile) for note in remarks]
     ending = named(f"{len(made)} drafts wait: `drafts approve ID` lets one go out", settings.profile)
     lines = [*map(_line, made), *notes, ending]
     return {"drafts": [_data(p) for p in made], "notes": notes}, "\n".join(lines)

@@ -37,7 +37,7 @@ def show(
         "topic": post.topic,
         "opening": post.opening,
         "checks": list(CHECKS),
-        "notes": list(result.notes),
+        "notes": [note.render() for note in result.notes],
         "metrics": metrics,
         "exit_code": int(result.exit_code),
     }
@@ -57,7 +57,10 @@ def show(
                 f"cost     ${price:.3f}",
                 f"source   {post.source_id} ({post.topic}); {written}",
                 f"checks   passed: {', '.join(CHECKS)}",
-                *(f"note     {log.sanitise(named(note, settings.profile))}" for note in result.notes),
+                *(
+                    f"note     {log.sanitise(named(note.render(), settings.profile))}"
+                    for note in result.notes
+                ),
                 "Nothing was posted: this is a dry run.",
             ]
         )

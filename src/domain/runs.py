@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
+from src.domain.notes import Note
+
 
 class Exit(IntEnum):
     """Exit codes; 64 and up follow sysexits.h. Cron mails what is printed, monitors read these."""
@@ -31,7 +33,7 @@ class TickResult:
     fix: str = ""
     post_id: int | None = None
     tweet_id: int | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

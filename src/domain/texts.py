@@ -8,6 +8,8 @@ import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from src.domain.notes import Note
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -68,11 +70,11 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """What `compose` brings back: the draft, if any, every candidate it judged, and words for the log."""
+    """The result of `compose`: the draft or None, all judged candidates, and notes for the log."""
 
     draft: Draft | None
     candidates: tuple[Candidate, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     metrics: dict[str, float] = field(default_factory=dict)
 
 

@@ -14,6 +14,7 @@ from src.db_manager import Database
 from src.domain.answers import Outcome, SendResult, TimelineRead
 from src.domain.errors import ConfigError
 from src.domain.logins import RenewableLogin
+from src.domain.notes import Note
 from src.domain.slots import slot_of
 from src.domain.texts import Composition, History
 
@@ -60,7 +61,7 @@ class Run:
     preview: bool = False
     started: datetime = field(init=False)
     metrics: dict[str, float] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     _phase: tuple[str, float] = ("", 0.0)
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from src import content_generator
 from src.content import library as sources
+from src.domain.notes import Note, NoteCode
 from src.domain.texts import Composition
 from src.model.client import Written
 from tests import fake_x
@@ -42,7 +43,9 @@ class Writer:
         }
         if rng.random() < 0.01:
             return replace(
-                plain, metrics={**metrics, "model_failed": 1.0}, notes=("the model wrote nothing",)
+                plain,
+                metrics={**metrics, "model_failed": 1.0},
+                notes=(Note(NoteCode.MODEL_FAILED, "the model wrote nothing"),),
             )
         statement = library[plain.draft.source_id]
         text = plain.draft.content.rpartition("\n")[2]
@@ -54,7 +57,7 @@ class Writer:
                 )
             )
         )
-        judged = content_generator.judge_all(settings, written, statement, text, history)
+        judged = content_generator.judge_all(frozenset(), written, statement, text, history)
         best = content_generator.best_of(judged, tuned=True)
         draft = plain.draft
         if best:

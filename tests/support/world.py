@@ -21,6 +21,7 @@ from typing import Any
 import time_machine
 
 from src import config
+from src.domain.notes import Note, NoteCode
 from src.domain.runs import TickResult
 from src.domain.texts import Composition, Draft
 from src.posting.run import Clock, with_login
@@ -61,7 +62,7 @@ class Texts:
         )
         return Composition(
             Draft(text, "wording", f"s-{self.asked}", "Git") if text else None,
-            notes=("told",) if text is None else (),
+            notes=(Note(NoteCode.NO_TEXT_LEFT, "told"),) if text is None else (),
         )
 
 
