@@ -1,8 +1,9 @@
-"""`.env` and the environment -> one frozen, validated `Settings`. The only reader of `os.environ`.
+"""The settings: `.env` and the environment, as one frozen and validated `Settings`.
 
-A profile is one account of several: its folders lie in `profiles/NAME` of the data folder (with its `.env`) and in
-`NAME` of the log folder; the models are shared. The environment wins over `.env`. Every problem is reported at once, each with what is allowed and how to fix
-it; secrets are masked. `.env` must belong to the user who runs the program and be closed to everybody else.
+No other module reads `os.environ`. A profile is one account of several: its folders lie in `profiles/NAME` of
+the data folder (with its `.env`) and in `NAME` of the log folder; the models are shared. The environment
+takes precedence over `.env`. All problems are reported at once, each with what is allowed and how to fix it;
+secrets are masked. `.env` must belong to the user who runs the program and be closed to everybody else.
 """
 
 from __future__ import annotations
@@ -11,12 +12,9 @@ import contextlib
 import difflib
 import io
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -31,16 +29,20 @@ from pydantic import (
     model_validator,
 )
 
+from src.domain import model_choice, quiet_hours
 from src.domain.errors import ConfigError, UsageError
 from src.domain.logins import PinLogin, RenewableLogin
-from src.system.files import read_private
+from src.domain.model_choice import ModelChoice
+from src.domain.quiet_hours import QuietHours
+from src.domain.slots import require_interval
+from src.domain.urls import require_secure
+from src.system import profiles
+from src.system.files import existing_folder, read_private
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS = ("TWITTER_API_KEY", "TWITTER_API_SECRET", "TWITTER_ACCESS_TOKEN", "TWITTER_ACCESS_TOKEN_SECRET")
 FILE_SECRETS = (*SECRETS, "TWITTER_CLIENT_SECRET")
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _FILE_SUFFIX = "_FILE"
-_PROFILE = r"[a-z0-9][a-z0-9_-]{0,31}"
 
 
 def _split(value: object) -> object:
@@ -116,7 +118,9 @@ class Settings(BaseModel):
     )
     mode: Literal["auto", "hook", "rewrite", "free"] = Field(
         "auto",
-        description="what the model writes: hook (an opening), rewrite, free (unchecked facts!), or by its size",
+        description=(
+            "what the model writes: hook (an opening), rewrite, free (unchecked facts!), or by its size"
+        ),
     )
     candidates: int = Field(
         16, ge=0, le=64, description="openings the model writes for each tweet; 0 leaves it out"
@@ -172,7 +176,7 @@ class Settings(BaseModel):
     )
 
     profile: str = Field(
-        "", pattern=rf"^({_PROFILE})?$", description="which account of several, as --profile NAME"
+        "", pattern=rf"^({profiles.NAME})?$", description="which account of several, as --profile NAME"
     )
     failpoint: str = Field("", description="for tests only: where to break, see src/system/failpoints.py")
 
@@ -188,40 +192,22 @@ class Settings(BaseModel):
     @field_validator("x_api_base_url")
     @classmethod
     def _safe_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-        if not (secure and parts.hostname) or parts.path.strip("/") or parts.query or parts.username:
-            message = "must be https://HOST (plain http only to 127.0.0.1), without a path"
-            raise ValueError(message)
-        return value.rstrip("/")
+        return require_secure(value, path_allowed=False)
 
     @field_validator("hf_endpoint")
     @classmethod
     def _safe_hub(cls, value: str) -> str:
-        parts = urlsplit(value)
-        secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-        if not (secure and parts.hostname) or parts.query or parts.username:
-            message = "must be https://HOST, or https://HOST/PATH for a mirror (plain http only to 127.0.0.1)"
-            raise ValueError(message)
-        return value.rstrip("/")
+        return require_secure(value, path_allowed=True)
 
     @field_validator("post_interval_minutes")
     @classmethod
     def _divides_a_day(cls, value: int) -> int:
-        if 1440 % value:
-            message = "must divide a day: 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 720 or 1440 do"
-            raise ValueError(message)
-        return value
+        return require_interval(value)
 
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            message = "must be an IANA time zone such as Europe/Berlin"
-            raise ValueError(message) from error
-        return value
+        return quiet_hours.require_zone(value)
 
     @field_validator("data_dir", "models_dir", "log_dir", "blocklist_file")
     @classmethod
@@ -230,21 +216,31 @@ class Settings(BaseModel):
 
     @property
     def database(self) -> Path:
-        """The one SQLite file."""
+        """Return the path of the SQLite database."""
         return self.data_dir / "twitter.db"
 
     @property
     def credentials_file(self) -> Path:
-        """Where `login` keeps its tokens."""
+        """Return the path of the file in which `login` keeps its tokens."""
         return self.data_dir / "credentials.json"
 
     @property
+    def model_choice(self) -> ModelChoice:
+        """Return the parsed MODEL: the embedded model, a model of the hub, or a folder of the owner's."""
+        return model_choice.parse(self.model, self.model_revision, existing_folder(self.model, ROOT))
+
+    @property
+    def quiet_span(self) -> QuietHours | None:
+        """Return the parsed QUIET_HOURS, None if there are none."""
+        return quiet_hours.parse(self.quiet_hours, self.time_zone)
+
+    @property
     def login(self) -> PinLogin | RenewableLogin | None:
-        """What `login` brought, if anything; set by `with_login`."""
+        """Return the tokens of a login, None without one; set by `with_login`."""
         return self._login
 
     def with_login(self, login: PinLogin | RenewableLogin | None) -> Settings:
-        """These settings with the tokens of a login in the place of those in `.env`."""
+        """Return these settings with the tokens of a login in the place of those in `.env`."""
         pair = (SecretStr(login.token), SecretStr(login.token_secret)) if isinstance(login, PinLogin) else ()
         names = ("twitter_access_token", "twitter_access_token_secret")
         settings = self.model_copy(update=dict(zip(names, pair, strict=False)))
@@ -253,7 +249,7 @@ class Settings(BaseModel):
 
     @property
     def account_id(self) -> str:
-        """The number of the account that the access token belongs to, empty where the token does not tell."""
+        """Return the number of the account that the access token belongs to, empty if the token has none."""
         if isinstance(self._login, RenewableLogin):
             return self._login.user_id
         token = self.twitter_access_token.get_secret_value() if self.twitter_access_token else ""
@@ -262,31 +258,31 @@ class Settings(BaseModel):
 
     @property
     def library_paths(self) -> tuple[Path, ...]:
-        """Library files and folders to read, the built-in one first."""
+        """Return the library files and folders to read, the built-in one first."""
         builtin = (ROOT / "data" / "library",) if self.builtin_library else ()
         return (*builtin, *((ROOT / Path(s).expanduser()).absolute() for s in self.sources))
 
     def alert_addresses(self) -> tuple[str, ...]:
-        """The addresses alerts go to. They hold passwords and tokens: never log them."""
+        """Return the addresses that alerts go to. They hold passwords and tokens: never log them."""
         given = self.alert_urls.get_secret_value() if self.alert_urls else ""
         return tuple(part.strip() for part in given.split(",") if part.strip())
 
     @property
     def missing_credentials(self) -> tuple[str, ...]:
-        """Names of the credential variables that are not set."""
+        """Return the names of the credential variables that are not set."""
         if isinstance(self._login, RenewableLogin):
             return () if self.twitter_client_id else ("TWITTER_CLIENT_ID",)
         return tuple(name for name in SECRETS if not getattr(self, name.lower()))
 
     def secret_values(self) -> tuple[str, ...]:
-        """Every secret's value, for the redaction of logs."""
+        """Return the values of all secrets, for the redaction of logs."""
         values = (getattr(self, name) for name in type(self).model_fields)
         found = [v.get_secret_value() for v in values if isinstance(v, SecretStr) and v.get_secret_value()]
         return (*found, *self.alert_addresses(), *(self._login.secrets if self._login else ()))
 
 
 def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Settings:
-    """Read the settings of the default account, or of one profile; `ConfigError` lists every problem, one a line.
+    """Read the settings of the default account or of one profile. A `ConfigError` lists every problem.
 
     `ENV_FILE` names another `.env`. A variable `NAME_FILE` gives a secret by file, as Docker and systemd do.
     """
@@ -296,18 +292,15 @@ def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Setting
     problems: list[str] = []
     values = _env_file(env_path(profile, environ), profile, problems)
     if values.pop("PROFILE", ""):
-        problems.append(
-            "PROFILE: cannot be set in .env, which is itself a profile's; use --profile NAME or the environment"
-        )
-    for name in sorted(
-        set(values) - {_variable(k) for k in known} - {s + _FILE_SUFFIX for s in FILE_SECRETS}
-    ):
+        reason = "cannot be set in .env, which is itself a profile's"
+        problems.append(f"PROFILE: {reason}; use --profile NAME or the environment")
+    names = {_variable(k) for k in known} | {s + _FILE_SUFFIX for s in FILE_SECRETS}
+    for name in sorted(set(values) - names):
         problems.append(f"{name}: unknown setting in .env{_nearest(name, known)}")
         del values[name]
     for name in FILE_SECRETS:
         if environ.get(name + _FILE_SUFFIX):
             values.pop(name, None)  # the environment wins, whichever way it gives the secret
-    names = {_variable(k) for k in known} | {s + _FILE_SUFFIX for s in FILE_SECRETS}
     values.update({name: environ[name] for name in names if name in environ})
     values["PROFILE"] = profile
     for name in FILE_SECRETS:
@@ -317,7 +310,7 @@ def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Setting
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         message = f"{count} with the settings:\n" + "\n".join(f"  {p}" for p in problems)
         raise ConfigError(
-            message, "mend them in .env (the file .env.example explains each) or in the environment"
+            message, "fix them in .env (the file .env.example explains each) or in the environment"
         )
     if profile:
         folders = {
@@ -329,24 +322,21 @@ def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Setting
 
 
 def as_written(environ: Mapping[str, str] | None = None, profile: str = "") -> tuple[Path, tuple[str, ...]]:
-    """(log folder, secrets) of settings that are not valid, as far as they can be read: for telling what is wrong."""
+    """Return the log folder and the secrets of invalid settings, as far as they can be read."""
     environ = os.environ if environ is None else environ
     values = dict(environ)
-    with contextlib.suppress(
-        ConfigError, UsageError
-    ):  # a profile that is not there has no folder of its own either
+    with contextlib.suppress(ConfigError, UsageError):  # a missing profile has no folder of its own either
         values = {**_env_file(env_path(profile, environ), profile, []), **environ}
     for name in FILE_SECRETS:
         _read_secret_file(name, values, [])
     secrets = {values.get(_variable(name), "") for name in Settings.model_fields if _is_secret(name)}
     parts = {part.strip() for secret in secrets for part in secret.split(",")}
-    return (ROOT / Path(values.get("LOG_DIR") or "logs").expanduser()).absolute(), tuple(
-        filter(None, secrets | parts)
-    )
+    folder = (ROOT / Path(values.get("LOG_DIR") or "logs").expanduser()).absolute()
+    return folder, tuple(filter(None, secrets | parts))
 
 
 def colour_allowed(environ: Mapping[str, str] | None = None) -> bool:
-    """Whether a terminal may get colours: not with NO_COLOR (https://no-color.org) or on a dumb one."""
+    """Return whether a terminal may get colours: not with NO_COLOR (no-color.org) or on a dumb one."""
     environ = os.environ if environ is None else environ
     return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
@@ -356,21 +346,17 @@ def _is_secret(field_name: str) -> bool:
 
 
 def profile_of(option: str, environ: Mapping[str, str] | None = None) -> str:
-    """The profile's name: the option's, otherwise that of `PROFILE` in the environment; empty for the default account."""
+    """Return the name of the profile, by the option or by `PROFILE`; empty for the default account."""
     return option or (os.environ if environ is None else environ).get("PROFILE", "")
 
 
 def env_path(profile: str, environ: Mapping[str, str] | None = None) -> Path:
-    """Where the `.env` of a profile is, or of the default account for an empty name. Raises `UsageError` for a bad name."""
+    """Return the `.env` of a profile, or of the default account for an empty name. Raises `UsageError`."""
     environ = os.environ if environ is None else environ
     chosen = environ.get("ENV_FILE")
     if not profile:
         return Path(chosen) if chosen else ROOT / ".env"
-    if not re.fullmatch(_PROFILE, profile):
-        message = f"{profile!r} cannot be the name of a profile"
-        raise UsageError(
-            message, "use up to 32 small letters, digits, - and _, the first a letter or a digit"
-        )
+    profiles.require_name(profile)
     if chosen:
         message = f"ENV_FILE={chosen} and the profile {profile} each name a .env"
         raise UsageError(message, "unset ENV_FILE: a profile has a .env of its own")
@@ -378,16 +364,8 @@ def env_path(profile: str, environ: Mapping[str, str] | None = None) -> Path:
 
 
 def profile_file(profile: str, environ: Mapping[str, str] | None = None) -> Path:
-    """The `.env` that a profile has of its own; the name is not looked at."""
-    return _store(os.environ if environ is None else environ) / "profiles" / profile / ".env"
-
-
-def profiles(environ: Mapping[str, str] | None = None) -> list[str]:
-    """The names of all profiles: the folders that hold a `.env`."""
-    return sorted(
-        file.parent.name
-        for file in (_store(os.environ if environ is None else environ) / "profiles").glob("*/.env")
-    )
+    """Return the `.env` of a profile; the name is not checked."""
+    return profiles.env_file(_store(os.environ if environ is None else environ), profile)
 
 
 def _store(environ: Mapping[str, str]) -> Path:
@@ -395,7 +373,10 @@ def _store(environ: Mapping[str, str]) -> Path:
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> tuple[dict[str, str], tuple[str, ...]]:
-    """(settings that come from the environment and may be shown, names of secrets that do): cron would not have them."""
+    """Return the settings in the environment that may be shown, and the names of secrets there.
+
+    Cron would have neither.
+    """
     environ = os.environ if environ is None else environ
     given = {_variable(name) for name in Settings.model_fields} & {
         name for name, value in environ.items() if value
@@ -421,7 +402,7 @@ def _env_file(path: Path, profile: str, problems: list[str]) -> dict[str, str]:
         text = read_private(path)
     except FileNotFoundError as error:
         if profile:
-            raise _no_profile(profile, path) from error
+            raise profiles.missing(path.parents[2], profile, ROOT / ".env.example") from error
         if path != ROOT / ".env":
             problems.append(f"ENV_FILE: {path} does not exist")
         return {}
@@ -432,19 +413,6 @@ def _env_file(path: Path, profile: str, problems: list[str]) -> dict[str, str]:
         problems.append(f"{path}: {error}")
         return {}
     return {k: v or "" for k, v in dotenv_values(stream=io.StringIO(text), interpolate=False).items()}
-
-
-def _no_profile(profile: str, path: Path) -> ConfigError:
-    """A profile without a `.env` is a typing error or one to be made: say how."""
-    others = sorted(file.parent.name for file in path.parent.parent.glob("*/.env"))
-    close = difflib.get_close_matches(profile, others, n=1)
-    message = f"there is no profile {profile}: {path} does not exist" + (
-        f"; did you mean {close[0]}?" if close else ""
-    )
-    return ConfigError(
-        message,
-        f"type: mkdir -p -m 700 {path.parent} && install -m 600 {ROOT / '.env.example'} {path}, then fill in its keys",
-    )
 
 
 def _read_secret_file(name: str, values: dict[str, str], problems: list[str]) -> None:
@@ -469,24 +437,7 @@ def _validate(values: dict[str, Any], problems: list[str]) -> Settings | None:
         return None
 
 
-def child_environment(extra: Mapping[str, str], *, patient: bool = True) -> dict[str, str]:
-    """An environment for the model's process: no credentials, no proxy, offline, plus `extra`.
-
-    Patient threads wait asleep: spinning ones slow each other down many times over as soon as anything else runs. Training
-    has thousands of waits a second, which cost a third of its time that way.
-    """
-    kept = {
-        name: os.environ[name]
-        for name in ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
-        if name in os.environ
-    }
-    offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    return {
-        "PATH": "/usr/bin:/bin",
-        **kept,
-        **offline,
-        "PYTHONHASHSEED": "0",
-        "TOKENIZERS_PARALLELISM": "false",
-        **({"OMP_WAIT_POLICY": "passive"} if patient else {}),
-        **extra,
-    }
+def inherited_environment() -> dict[str, str]:
+    """Return the variables that a child process may inherit: no credentials, no proxy."""
+    names = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
+    return {"PATH": "/usr/bin:/bin", **{name: os.environ[name] for name in names if name in os.environ}}

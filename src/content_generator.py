@@ -1,8 +1,9 @@
-"""source -> model -> candidates -> verdicts -> the text to post.
+"""The text to post: source, model, candidates, verdicts, draft.
 
 The model writes only an opening; a vetted statement follows it word for word, so nothing false can stand in
-the body. Whatever happens to the model (missing, crashed, hanging, out of memory, writing rubbish), the vetted
-wording goes out, under an opening from the library or alone, and the composition says so. The model runs in a child process, see `writer.py`.
+the body. Whatever happens to the model (missing, crashed, hanging, out of memory, malformed output), the
+vetted wording goes out, with an opening of the library or alone, and a note says so. The model runs in a
+child process, see `model/client.py`.
 """
 
 from __future__ import annotations
@@ -27,20 +28,20 @@ from src.domain.runs import Metric
 from src.domain.texts import Candidate, Composition, Draft, History, Verdict
 from src.model import choose
 from src.model.choose import Model
-from src.model.client import Writer, Written, mode_for, peak_of_children_mb
+from src.model.client import ModelProcess, Written, mode_for, peak_of_children_mb
 
 RECENT_OPENINGS = 200
-# Lowest score of an opening of the model that is preferred to a vetted one, for a tuned and a stock model. Set by reading
-# the best openings of 160 statements: from there on nine in ten of the tuned model's are worth posting, below it fewer.
+# Lowest score at which the model's opening is preferred to a vetted one, for a tuned and a stock model. Set
+# by reading the best openings of 160 statements: above it nine in ten of the tuned model's are worth posting.
 GOOD_ENOUGH = {True: -0.25, False: 0.3}
-# A question why takes for granted that it is so: of those that the model wrote, a reader accepted half as many as of others.
+# A question with "why" presupposes that something is so: a reader accepted half as many of them as of others.
 PREMISE_MARGIN = 0.1
 
 
 def compose(
     settings: Settings, history: History, now: datetime, *, seconds: float, use_model: bool = True
 ) -> Composition:
-    """Write one fresh text. `seconds` is the time left for the model. Never raises for what the model does."""
+    """Write one fresh text. `seconds` is the time left for the model. Never raises because of the model."""
     return compose_many(settings, history, now, 1, seconds=seconds, use_model=use_model)[0]
 
 
@@ -51,78 +52,87 @@ def compose_many(
 
     The last composition has no draft if the library ran out before `count`.
     """
+    blocked = safety.read_words(settings.blocklist_file)
     with contextlib.ExitStack() as stack:
         limit = min(seconds, settings.generate_seconds)
-        writer = stack.enter_context(Writer(settings, limit)) if use_model and settings.candidates else None
-        return _compose_many(settings, history, now, count, writer)
+        wanted = use_model and settings.candidates
+        process = stack.enter_context(ModelProcess(settings, limit)) if wanted else None
+        return _compose_many(settings, blocked, history, now, count, process)
 
 
 def _compose_many(
-    settings: Settings, history: History, now: datetime, count: int, writer: Writer | None
+    settings: Settings,
+    blocked: frozenset[str],
+    history: History,
+    now: datetime,
+    count: int,
+    process: ModelProcess | None,
 ) -> list[Composition]:
     library = sources.load(settings.library_paths)
-    notes = _broken_records(library)
+    notes = _note_problems(library)
     picked: list[tuple[Statement, str]] = []
     before = history
-    while len(picked) < count and (choice := choose_statement(settings, library, before, now)):
+    while len(picked) < count and (choice := choose_statement(settings, blocked, library, before, now)):
         picked.append(choice)
         before = before.with_draft(Draft(choice[1], "wording", choice[0].id, choice[0].topic), now)
     left = supply(settings, library.statements, history, now)
-    written, story, metrics, model = _write(settings, picked, now, writer)
+    written, remarks, metrics, model = _write(settings, picked, now, process)
     metrics[Metric.FRESH_STATEMENTS] = float(left.fresh)
     if left.days is not None:
         metrics[Metric.LIBRARY_DAYS] = round(left.days, 2)
     compositions = []
     for statement, text in picked:
-        composition = _compose_one(settings, statement, text, written.get(statement.id), history, model)
+        composition = _compose_one(
+            settings, blocked, statement, text, written.get(statement.id), history, model
+        )
         if composition.draft:
             history = history.with_draft(composition.draft, now)
-        compositions.append(replace(composition, notes=(*notes, *story, *composition.notes), metrics=metrics))
+        compositions.append(
+            replace(composition, notes=(*notes, *remarks, *composition.notes), metrics=metrics)
+        )
     if len(picked) < count:
         compositions.append(Composition(None, notes=(*notes, _why_nothing(left)), metrics=metrics))
     return compositions
 
 
-def _broken_records(library: Library) -> tuple[Note, ...]:
+def _note_problems(library: Library) -> list[Note]:
+    """Return a note that records of the library were left out, if any were."""
     if not library.problems:
-        return ()
+        return []
     message = f"{len(library.problems)} broken records in the library"
-    return (Note(NoteCode.BROKEN_RECORDS, message, Fix(command("sources check"), " lists them")),)
+    return [Note(NoteCode.BROKEN_RECORDS, message, Fix(command("sources check"), " lists them"))]
 
 
 def _why_nothing(left: Supply) -> Note:
     """Return why no text could be chosen, and what the owner can do."""
-    message = "every text that could be sent now is too much like one of the last days"
-    fix = "add library files (SOURCES)"
     if not left.texts:
         message = f"every text of the {left.total} statements has been sent"
-        fix = "add statements or wordings (SOURCES)"
+        fix = Fix("add statements or wordings (SOURCES)")
     elif not left.fresh:
-        message = "no fresh statement is left"
-        fix = "add library files (SOURCES) or lower COOLDOWN_DAYS"
-    return Note(NoteCode.NO_TEXT_LEFT, message, Fix(fix))
+        message, fix = "no fresh statement is left", Fix("add library files (SOURCES) or lower COOLDOWN_DAYS")
+    else:
+        message = "every text that could be sent now is too much like one of the last days"
+        fix = Fix("add library files (SOURCES)")
+    return Note(NoteCode.NO_TEXT_LEFT, message, fix)
 
 
 def _write(
-    settings: Settings, picked: Sequence[tuple[Statement, str]], now: datetime, writer: Writer | None
+    settings: Settings, picked: Sequence[tuple[Statement, str]], now: datetime, process: ModelProcess | None
 ) -> tuple[dict[str, Written], list[Note], dict[str, float], Model | None]:
-    """Let the model write for all picked statements: what it wrote, notes on what went wrong, metrics, the model."""
-    if not picked or writer is None:
+    """Let the model write for all picked statements; return what it wrote, notes, metrics, and the model."""
+    if not picked or process is None:
         return {}, [], {}, None
     started = time.monotonic()
     try:
         model = choose.locate(settings)
         free = mode_for(settings, model) == "free"
         items = [(s.id, s.topic if free else text) for s, text in picked]
-        written = writer.write(model, items, seed=int(now.timestamp()))
+        written = process.write(model, items, seed=int(now.timestamp()))
     except ModelError as error:
+        seconds = round(time.monotonic() - started, 3)
+        metrics: dict[str, float] = {Metric.MODEL_FAILED: 1.0, Metric.MODEL_SECONDS: seconds}
         message = f"the model wrote nothing ({error}); a vetted text goes out"
-        note = Note(NoteCode.MODEL_FAILED, message, as_fix(error.fix))
-        metrics: dict[str, float] = {
-            Metric.MODEL_FAILED: 1.0,
-            Metric.MODEL_SECONDS: round(time.monotonic() - started, 3),
-        }
-        return {}, [note], metrics, None
+        return {}, [Note(NoteCode.MODEL_FAILED, message, as_fix(error.fix))], metrics, None
     tokens = sum(w.tokens for w in written.values())
     speed = tokens / max(sum(w.seconds for w in written.values()), 0.001)
     metrics = {
@@ -131,49 +141,51 @@ def _write(
         Metric.TOKENS_PER_SECOND: round(speed, 1),
         Metric.MODEL_PEAK_MB: peak_of_children_mb(),
     }
-    return written, [Note(NoteCode.MODEL_STANDS_IN, model.note)] if model.note else [], metrics, model
+    notes = [Note(NoteCode.MODEL_STANDS_IN, model.note, model.fix)] if model.note else []
+    return written, notes, metrics, model
 
 
 def _compose_one(
     settings: Settings,
+    blocked: frozenset[str],
     statement: Statement,
     text: str,
     written: Written | None,
     history: History,
     model: Model | None,
 ) -> Composition:
-    """Judge what the model wrote for one statement and make the draft: the best candidate's, or the wording alone."""
-    vetted = vetted_opening(settings, statement, text, history)
+    """Judge what the model wrote for one statement, and draft the best candidate or the vetted wording."""
+    vetted = vetted_opening(blocked, statement, text, history)
     if written is None or model is None:
-        return Composition(_vetted_draft(settings, statement, text, vetted))
+        return Composition(_vetted_draft(settings, blocked, statement, text, vetted))
     mode = mode_for(settings, model)
-    candidates = judge_all(settings, written, statement, text, history, mode)
+    candidates = judge_all(blocked, written, statement, text, history, mode)
     best = best_of(candidates, tuned=model.tuned)
     if best is None:
         leads = "the library's own opening leads" if vetted else "the vetted wording goes out alone"
         message = f"none of {len(candidates)} candidates was good enough; {leads}"
         note = Note(NoteCode.NO_GOOD_OPENING, message)
-        return Composition(_vetted_draft(settings, statement, text, vetted), candidates, (note,))
+        return Composition(_vetted_draft(settings, blocked, statement, text, vetted), candidates, (note,))
     candidates = tuple(replace(c, chosen=True) if c is best else c for c in candidates)
-    return Composition(_draft(settings, statement, text, best.opening, mode, origin="model"), candidates)
+    draft = _draft(settings, blocked, statement, text, best.opening, mode, origin="model")
+    return Composition(draft, candidates)
 
 
-def vetted_opening(settings: Settings, statement: Statement, text: str, history: History) -> str | None:
+def vetted_opening(blocked: frozenset[str], statement: Statement, text: str, history: History) -> str | None:
     """Return a hand-written opening that makes an unsent text, passes the model's gates and is fresh.
 
     Empty where the text goes out alone; None where everything that can be made of this text was sent.
     """
     open_pairs = unsent(statement, history.sent.get(statement.id, ()))
     leads = [opening for opening, wording in open_pairs if wording == text]
-    judged = judge_all(
-        settings, Written(tuple((lead, 0.0) for lead in leads if lead)), statement, text, history
-    )
+    written = Written(tuple((lead, 0.0) for lead in leads if lead))
+    judged = judge_all(blocked, written, statement, text, history)
     passed = next((c.opening for c in judged if c.verdict.passed), None)
     return "" if passed is None and "" in leads else passed
 
 
 def best_of(candidates: Sequence[Candidate], *, tuned: bool) -> Candidate | None:
-    """The best candidate that passed every gate, if its score is good enough to be worth more than none."""
+    """Return the best candidate that passed every gate, None unless its score is better than no opening."""
 
     def good(candidate: Candidate) -> bool:
         margin = PREMISE_MARGIN if candidate.opening.lower().startswith("why") else 0.0
@@ -182,14 +194,24 @@ def best_of(candidates: Sequence[Candidate], *, tuned: bool) -> Candidate | None
     return next(filter(good, candidates), None)
 
 
-def _vetted_draft(settings: Settings, statement: Statement, text: str, opening: str | None) -> Draft | None:
-    return None if opening is None else _draft(settings, statement, text, opening, "hook", origin="wording")
+def _vetted_draft(
+    settings: Settings, blocked: frozenset[str], statement: Statement, text: str, opening: str | None
+) -> Draft | None:
+    if opening is None:
+        return None
+    return _draft(settings, blocked, statement, text, opening, "hook", origin="wording")
 
 
 def _draft(
-    settings: Settings, statement: Statement, text: str, written: str, mode: str, *, origin: str
+    settings: Settings,
+    blocked: frozenset[str],
+    statement: Statement,
+    text: str,
+    written: str,
+    mode: str,
+    *,
+    origin: str,
 ) -> Draft:
-    blocked = safety.read_words(settings.blocklist_file)
     allowed = [tag for tag in statement.hashtags if not sources.is_blocked_tag(tag, blocked)]
     content = tweet(text, written, mode, allowed[: settings.hashtags])
     source = "" if mode == "free" and written else statement.id
@@ -197,12 +219,12 @@ def _draft(
 
 
 def tweet(text: str, written: str, mode: str, hashtags: Sequence[str] = ()) -> str:
-    """The whole tweet: in `hook` mode what the model wrote leads the vetted text, otherwise it takes its place."""
+    """Return the whole tweet: the model's text leads the vetted one in `hook` mode, otherwise replaces it."""
     return assemble(written, text, hashtags) if mode == "hook" else assemble("", written or text, hashtags)
 
 
 def assemble(opening: str, text: str, hashtags: Sequence[str] = ()) -> str:
-    """The tweet: opening, blank line, vetted text word for word, and as many hashtags as still fit."""
+    """Return the tweet: opening, blank line, vetted text word for word, and as many hashtags as still fit."""
     content = joined(opening, text)
     for tag in hashtags:
         longer = f"{content} #{tag}"
@@ -212,15 +234,17 @@ def assemble(opening: str, text: str, hashtags: Sequence[str] = ()) -> str:
 
 
 def judge_all(
-    settings: Settings,
+    blocked: frozenset[str],
     written: Written,
     statement: Statement,
     text: str,
     history: History,
     mode: str = "hook",
 ) -> tuple[Candidate, ...]:
-    """Every candidate with its verdict: first the gates for what the model wrote, then those for the whole tweet."""
-    blocked = safety.read_words(settings.blocklist_file)
+    """Return every candidate with its verdict, by the gates for its mode and then by those for a whole tweet.
+
+    `blocked` are the words of the owner's blocklist.
+    """
     recent = history.openings[:RECENT_OPENINGS]
     sent = history.sent.get(statement.id, frozenset())
     judged = []
@@ -232,28 +256,27 @@ def judge_all(
             verdict = gates.judge_rewrite(candidate, statement)
         if verdict.passed:
             whole = assemble(candidate, text) if mode == "hook" else candidate
-            verdict = (
-                Verdict(("near-duplicate",))
-                if whole in sent
-                else gates.judge_tweet(whole, history.texts, blocked)
-            )
+            if whole in sent:
+                verdict = Verdict(("near-duplicate",))
+            else:
+                verdict = gates.judge_tweet(whole, history.texts, blocked)
         judged.append(Candidate(statement.id, candidate, score, verdict))
     return tuple(judged)
 
 
 def judge_by_hand(settings: Settings, text: str, others: Sequence[str]) -> Verdict:
-    """The gates for a text that a person wrote or edited: the same as for the model's. `others`: past texts."""
+    """Judge a text that a person wrote, by the same gates as the model's. `others`: past texts."""
     return gates.judge_tweet(text, others, safety.read_words(settings.blocklist_file))
 
 
 def choose_statement(
-    settings: Settings, library: Library, history: History, now: datetime
+    settings: Settings, blocked: frozenset[str], library: Library, history: History, now: datetime
 ) -> tuple[Statement, str] | None:
     """Return the statement to post next and the wording to use; None if nothing is left that may go out.
 
-    Past its cool-down, in the topic that has waited longest; never used before used; the wording used least first, and
-    of one used before an opening that never led it. A text too like a recent one is passed over. The choice is random
-    but the same for the same hour.
+    Its cool-down is over, and its topic has waited longest. Statements that never ran come first; of a
+    statement, the wording used least, with an opening that never led it. A text too similar to a recent one
+    is skipped. The choice is random, but the same within one hour.
     """
     fresh = [s for s in library.statements if is_fresh(settings, history.last_used.get(s.id), now)]
     order = random.Random(int(now.timestamp()) // 3600)  # noqa: S311 (variety, not secrecy)
@@ -266,19 +289,18 @@ def choose_statement(
             history.last_used[s.id].timestamp() if s.id in history.last_used else 0.0,
         )
     )
-    return next(((s, text) for s in fresh if (text := _usable_wording(settings, s, history))), None)
+    return next(((s, text) for s in fresh if (text := _usable_wording(blocked, s, history))), None)
 
 
-def _usable_wording(settings: Settings, statement: Statement, history: History) -> str | None:
-    """Return the wording of a statement to use now: one from which an unsent text can be made that is like no recent one."""
-    blocked = safety.read_words(settings.blocklist_file)
+def _usable_wording(blocked: frozenset[str], statement: Statement, history: History) -> str | None:
+    """Return the wording of a statement to use now: it makes an unsent text unlike the recent ones."""
     wordings = dict.fromkeys(text for _, text in unsent(statement, history.sent.get(statement.id, ())))
     return next(
         (
             text
             for text in wordings
             if gates.judge_tweet(text, history.texts, blocked).passed
-            and vetted_opening(settings, statement, text, history) is not None
+            and vetted_opening(blocked, statement, text, history) is not None
         ),
         None,
     )

@@ -26,6 +26,7 @@ from src.domain.answers import Outcome, SendResult
 from src.domain.slots import slot_of
 from src.domain.texts import Draft
 from src.model import choose
+from src.model.convert import packaged_gguf
 from src.model.llama import Llama
 from tests.fake_x import FakeX
 from tests.support.world import World
@@ -104,7 +105,7 @@ def processes(folder: Path) -> list[tuple[str, str]]:
         commands = {
             "dry": ([*python, "-m", "src.twitter_manager", "--dry-run", "--json"], dry),
             "plain": (
-                [*python, str(ROOT / "tests" / "support" / "plain_script.py"), str(choose.packaged_gguf())],
+                [*python, str(ROOT / "tests" / "support" / "plain_script.py"), str(packaged_gguf())],
                 {**bare, "HF_HUB_OFFLINE": "1"},
             ),
         }
@@ -113,7 +114,7 @@ def processes(folder: Path) -> list[tuple[str, str]]:
                 [
                     *python,
                     str(ROOT / "tests" / "support" / "llama_cpp_script.py"),
-                    str(choose.packaged_gguf()),
+                    str(packaged_gguf()),
                 ],
                 bare,
             )
@@ -204,7 +205,7 @@ def best_of(call, times: int, *, middle: bool = False) -> float:
 
 
 def first_start(folder: Path) -> list[tuple[str, str]]:
-    code = f"from pathlib import Path; from src.model.choose import install_embedded; install_embedded(Path({str(folder / 'models')!r}))"
+    code = f"from pathlib import Path; from src.model.convert import install_embedded; install_embedded(Path({str(folder / 'models')!r}))"
     script = f"import resource; {code}; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"
     wall, _, out = measure([sys.executable, "-c", script], {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)})
     return [("first start: converting the embedded model, once", f"{wall:.1f} s, {int(out)} MB")]

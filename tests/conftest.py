@@ -12,7 +12,7 @@ from tests.support.world import new_world
 
 os.environ.setdefault(
     "OMP_WAIT_POLICY", "passive"
-)  # before torch is loaded; why, see config.child_environment
+)  # before torch is loaded; why, see model.child.environment
 
 
 @pytest.fixture

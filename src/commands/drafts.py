@@ -35,8 +35,10 @@ def _generate(
         patient, db.archive.content_history(now, settings.cooldown_days), now, options.n, seconds=seconds
     )
     made = [db.add_draft(c.draft, now) for c in compositions if c.draft]
-    remarks = (note for c in compositions for note in c.notes if note.code is not NoteCode.NO_GOOD_OPENING)
-    notes = [named(note.render(), settings.profile) for note in dict.fromkeys(remarks)]
+    remarks = dict.fromkeys(
+        note for c in compositions for note in c.notes if note.code is not NoteCode.NO_GOOD_OPENING
+    )
+    notes = [named(note.render(), settings.profile) for note in remarks]
     ending = named(f"{len(made)} drafts wait: `drafts approve ID` lets one go out", settings.profile)
     lines = [*map(_line, made), *notes, ending]
     return {"drafts": [_data(p) for p in made], "notes": notes}, "\n".join(lines)

@@ -11,6 +11,8 @@ from src.content import library as sources
 from src.domain.errors import StorageError
 from src.model import choose, tune
 from src.model import versions as model_versions
+from src.model.convert import install_embedded
+from src.model.files import manifest
 from src.model.versions import Version
 from src.upkeep import model_update
 from src.x.claim import named
@@ -32,7 +34,7 @@ def run(options: argparse.Namespace, settings: Settings) -> Shown:
 
 
 def _install(_options: argparse.Namespace, settings: Settings) -> Shown:
-    folder = choose.install_embedded(settings.models_dir)
+    folder = install_embedded(settings.models_dir)
     return {"folder": str(folder)}, f"the embedded model is ready in {folder}"
 
 
@@ -44,18 +46,19 @@ def _update(options: argparse.Namespace, settings: Settings) -> Shown:
 
 def _show(options: argparse.Namespace, settings: Settings) -> Shown:
     found = choose.locate(settings)
-    revision = model_versions.manifest(found.folder).get("source", {}).get("revision", "")
+    note = "; ".join(filter(None, [found.note, found.fix.render()]))
+    revision = manifest(found.folder).get("source", {}).get("revision", "")
     data: dict[str, object] = {
         "name": found.name,
         "folder": str(found.folder),
         "tuned": found.tuned,
         "revision": revision,
-        "note": found.note,
+        "note": note,
     }
     lines = [
         f"{found.name}{f' at {revision[:12]}' if revision else ''}{' (tuned)' if found.tuned else ''} in {found.folder}, files sound"
     ]
-    lines += [found.note] if found.note else []
+    lines += [note] if note else []
     if options.all:
         versions = model_versions.installed(settings, found.folder)
         data["versions"] = [_version_data(v) for v in versions]

@@ -125,7 +125,7 @@ def _check_library(settings: Settings) -> str:
 def _check_model(settings: Settings) -> str:
     found = choose.locate(settings)
     if found.note:
-        raise ModelError(*found.note.rsplit("; ", 1))
+        raise ModelError(found.note, found.fix.render())
     return f"{found.name} is installed and its files are sound"
 
 

@@ -1,4 +1,4 @@
-"""How long the library lasts: which texts of each statement were not sent yet, cool-downs, posts a day. Pure."""
+"""How long the library lasts: the texts that were not sent yet, cool-downs, posts a day. Pure functions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HASHTAGS = re.compile(r"(?: #\w+)+$")
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """What is left: statements in all, those that may run now, vetted texts not sent yet, and the days that these last.
+    """What is left: all statements, those that may run now, unsent vetted texts, and how long they last.
 
     `days` is None where they last longer than a year.
     """
@@ -47,9 +47,10 @@ def joined(opening: str, text: str) -> str:
 
 
 def unsent(statement: Statement, sent: Collection[str]) -> list[tuple[str, str]]:
-    """Return the vetted (opening, text) pairs of a statement that were not sent, an empty opening for the text alone.
+    """Return the vetted (opening, text) pairs of a statement that were not sent.
 
-    Wordings used least come first. `sent` are the statement's tweets on record; their hashtags make no other text.
+    An empty opening stands for the text alone. Wordings used least come first. `sent` are the statement's
+    tweets on record; their hashtags make no other text.
     """
     tweets = {_HASHTAGS.sub("", tweet) for tweet in sent}
     times_used = {text: sum(tweet.endswith(text) for tweet in tweets) for text in statement.texts}
@@ -85,10 +86,10 @@ def _days_until_back(
 
 
 def days_left(stock: Iterable[tuple[float, int]], per_day: float, cooldown_days: float) -> float | None:
-    """Return the days until a post finds no text, at `per_day` posts; None if that does not come within a year.
+    """Return the days until a post has no text, at `per_day` posts; None if they are more than a year.
 
-    `stock` has one pair a statement: the days until it may run, and how many texts it has. After each use it rests for
-    `cooldown_days`.
+    `stock` has one pair a statement: the days until it may run, and how many texts it has. After each use it
+    rests for `cooldown_days`.
     """
     waiting = [
         (wait, -texts) for wait, texts in stock if texts

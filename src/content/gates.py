@@ -1,7 +1,8 @@
 """The gates: whether a text may go out, and what a small model gets wrong. Pure functions with reason codes.
 
-`judge_opening` looks at what the model wrote for one statement, `judge_rewrite` at its own wording of it, `judge_tweet` at the
-whole text as it would be posted, whoever wrote it. Each asks `safety.py` too. An empty verdict means that it may go out.
+`judge_opening` looks at what the model wrote for one statement, `judge_rewrite` at its own wording of it,
+`judge_tweet` at the whole text as it would be posted, whoever wrote it. Each asks `safety.py` too. An empty
+verdict means that it may go out.
 """
 
 from __future__ import annotations
@@ -123,7 +124,8 @@ _STOP_WORDS = frozenset(
 )
 _FALSE_START = re.compile(r"^(?:and|or|but|because|so|then|than|of)\b", re.IGNORECASE)
 _QUESTION_WORD = re.compile(
-    r"^(?:(?:in|on|at|for|to|with|from|by) )?(?:who|what|when|where|which|why|how|is|are|was|were|do|does|did|can|could|should|would|will|has|have|had|am|may|must)\b",
+    r"^(?:(?:in|on|at|for|to|with|from|by) )?(?:who|what|when|where|which|why|how|is|are|was|were|do|does|did"
+    r"|can|could|should|would|will|has|have|had|am|may|must)\b",
     re.IGNORECASE,
 )
 _NEGATION = re.compile(r"\b(?:not|no|never|none|nothing|cannot|without|neither|nor)\b|n't\b", re.IGNORECASE)
@@ -134,7 +136,7 @@ _DANGLING = re.compile(
 
 
 def judge_opening(opening: str, statement: Statement, text: str, recent: Iterable[str] = ()) -> Verdict:
-    """What is wrong with the model's opening above `text`, a wording of `statement`. `recent`: openings used lately."""
+    """Judge the model's opening above `text`, a wording of `statement`. `recent`: openings used lately."""
     return Verdict(tuple(dict.fromkeys(_opening_reasons(opening, statement, text, recent))))
 
 
@@ -176,9 +178,9 @@ def _opening_reasons(opening: str, statement: Statement, text: str, recent: Iter
 
 
 def judge_rewrite(text: str, statement: Statement) -> Verdict:
-    """Whether a model's own wording of a statement still says that: identifiers, numbers, negations, content words.
+    """Judge a model's own wording of a statement: identifiers, numbers, negations and words of substance.
 
-    These checks catch what can be counted. A swapped subject passes them: that is why `rewrite` is for larger models.
+    These checks catch what can be counted. A swapped subject passes them, so `rewrite` is for larger models.
     """
     reasons = list(safety.reasons(text))
     if text != " ".join(text.split()):
@@ -201,18 +203,18 @@ def judge_rewrite(text: str, statement: Statement) -> Verdict:
 
 
 def _firm_terms(text: str) -> list[str]:
-    """The numbers and identifiers of a statement, which a rewrite must keep."""
+    """Return the numbers and identifiers of a statement, which a rewrite must keep."""
     tokens = (raw.strip(".,:;?!'\"()") for raw in _TOKEN.findall(text))
     return [t for t in tokens if t and (_is_code(t) or any(c.isdigit() for c in t))]
 
 
 def negations(text: str) -> int:
-    """How many negating words a text has."""
+    """Return the number of negating words in a text."""
     return len(_NEGATION.findall(text))
 
 
 def judge_tweet(text: str, history: Iterable[str] = (), extra_words: Collection[str] = ()) -> Verdict:
-    """What is wrong with a whole text as it would be posted, by a model, from the library, or by a person."""
+    """Judge a whole text as it would be posted, by a model, from the library, or by a person."""
     reasons = list(safety.reasons(text, extra_words, hashtags_allowed=2))
     if not text.strip():
         reasons.append("empty")
@@ -224,13 +226,13 @@ def judge_tweet(text: str, history: Iterable[str] = (), extra_words: Collection[
 
 
 def _asks(opening: str) -> bool:
-    """A question word leads some clause, or it is an elliptic question ("Lost a commit?") of at most twelve words."""
+    """Return whether a question word begins some clause, or the question is short ("Lost a commit?")."""
     clauses = re.split(r"[.,:;!?]\s+", opening)
     return any(_QUESTION_WORD.match(clause.strip()) for clause in clauses) or len(clauses[-1].split()) <= 12
 
 
 def repeats(text: str) -> bool:
-    """Whether a word of substance comes three times, or a pair of words twice."""
+    """Return whether a word of substance occurs three times, or a pair of words twice."""
     words = [w.lower() for w in _WORD.findall(text)]
     pairs = list(itertools.pairwise(words))
     counts = {w: words.count(w) for w in words if w not in _STOP_WORDS}
@@ -242,7 +244,7 @@ def repeats(text: str) -> bool:
 
 
 def foreign_terms(opening: str, source: str) -> list[str]:
-    """Numbers, identifiers and names in `opening` that `source` does not have."""
+    """Return the numbers, identifiers and names in `opening` that `source` does not have."""
     found = []
     for position, raw in enumerate(_TOKEN.findall(opening)):
         token = raw.strip(".,:;?!'\"()")
@@ -263,7 +265,7 @@ def _after_stop(text: str, token: str) -> bool:
 
 
 def _is_code(token: str) -> bool:
-    """Looks like code or a name: camelCase, ALL CAPS, underscores, dots or other marks inside."""
+    """Return whether a token looks like code or a name: camelCase, ALL CAPS, or marks inside."""
     bare = token.strip(".,:;?!'\"")
     return (
         bool(re.search(r"[a-z][A-Z]|[A-Z]{2}|_|\w[./:=<>*+#]\w|^-{1,2}\w|\(\)|[%$<>=*]", bare))
@@ -282,7 +284,7 @@ def _known(token: str, source: str) -> bool:
 
 
 def content_words(text: str) -> list[str]:
-    """The words of substance in a text, lower case, with plural endings dropped."""
+    """Return the words of substance in a text, in lower case and without plural endings."""
     return [
         re.sub(r"(?:'s|es|s)$", "", w.lower())
         for w in _WORD.findall(text)
@@ -291,7 +293,7 @@ def content_words(text: str) -> list[str]:
 
 
 def echoes(opening: str, text: str) -> bool:
-    """Whether the opening gives the statement away: most of its words in the same order as there."""
+    """Return whether the opening repeats the statement: most of its words in the same order."""
     mine, theirs = [w.lower() for w in _WORD.findall(opening)], [w.lower() for w in _WORD.findall(text)]
     longest = max((_common_run(mine[i:], theirs) for i in range(len(mine))), default=0)
     return longest >= 5 or (longest >= 4 and longest >= 0.7 * len(mine))
@@ -308,7 +310,7 @@ def _common_run(words: list[str], other: list[str]) -> int:
 
 
 def is_near(text: str, others: Iterable[str], limit: float) -> bool:
-    """Whether any of `others` is at least `limit` (0 to 100) similar, whatever the order of words."""
+    """Return whether any of `others` is at least `limit` (0 to 100) similar, in any order of words."""
     others = list(others)
     if not others:
         return False
@@ -316,7 +318,7 @@ def is_near(text: str, others: Iterable[str], limit: float) -> bool:
 
 
 def nearest(normal: str, others: Sequence[str], limit: float) -> str | None:
-    """Which of `others` is at least `limit` (0 to 100) similar to `normal`, both as `normal_words` gives them."""
+    """Return one of `others` at least `limit` (0 to 100) similar to `normal`; all are `normal_words`."""
     from rapidfuzz import fuzz, process  # noqa: PLC0415 (17 ms that an idle tick need not spend)
 
     found = process.extractOne(normal, others, scorer=fuzz.ratio, score_cutoff=limit)
@@ -325,5 +327,5 @@ def nearest(normal: str, others: Sequence[str], limit: float) -> str | None:
 
 @lru_cache(maxsize=200_000)
 def normal_words(text: str) -> str:
-    """Lower-case words without punctuation, sorted: the form in which texts are compared, whatever their order."""
+    """Return the lower-case words without punctuation, sorted: the form in which texts are compared."""
     return " ".join(sorted("".join(c if c.isalnum() else " " for c in text.casefold()).split()))

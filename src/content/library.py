@@ -7,8 +7,8 @@ the test suite executes it. Owners add files of the same form with `SOURCES`.
      "openings": ["Lost a commit after a bad reset?"], "hashtags": ["git"], "reference": "git-reflog(1)",
      "since": "Git 2.23", "proof": {"run": "bash", "code": "...", "expect": "..."}}
 
-`wordings` say the same thing in other words, `openings` are hand-written leads for when the model has none good enough;
-both, `since` and `proof` are optional.
+`wordings` say the same thing in other words, `openings` are hand-written leads for when the model has none
+good enough; both, `since` and `proof` are optional.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Library:
 
 
 def load(paths: Iterable[Path]) -> Library:
-    """Read library files, and folders of `*.jsonl`, in order. Never raises for a bad file: it becomes a problem."""
+    """Read library files, and folders of `*.jsonl`, in order. A bad file becomes a problem, not an error."""
     statements: list[Statement] = []
     problems: list[Problem] = []
     seen: dict[str, str] = {}
@@ -109,7 +109,7 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         try:
             folder = path.is_dir()
-        except OSError:  # not ours to enter: told where the file is read
+        except OSError:  # a folder that this user may not enter: reported where the file is read
             folder = False
         yield from sorted(path.glob("*.jsonl")) if folder else (path,)
 
@@ -195,12 +195,15 @@ def _content_problems(record: Statement) -> Iterator[str]:
 
 @lru_cache(maxsize=1024)
 def is_blocked_tag(tag: str, extra: frozenset[str] = frozenset()) -> bool:
-    """Whether a hashtag, whole or taken apart at its capitals, says what may not be said. It joins the text after the gates."""
+    """Return whether a hashtag, whole or split at its capitals, has a blocked word.
+
+    Hashtags join the text after the gates.
+    """
     return bool(blocked_words(f"{tag} {re.sub(r'(?<=[a-z0-9])(?=[A-Z])', ' ', tag)}", extra))
 
 
 def text_problems(text: str, limit: int) -> Iterator[str]:
-    """Reasons why `text` may not be posted as it stands, whatever it says: size, links, mentions, tags, characters."""
+    """Yield the reasons why `text` may not be posted: size, links, mentions, tags, characters."""
     if (weight := weighted_length(text)) > limit:
         yield f"weighs {weight}, at most {limit}"
     if text != " ".join(text.split()):

@@ -1,6 +1,7 @@
-"""What may not stand in any text, whoever wrote it: links, mentions, chat, injection, harmful commands, secrets, bad words.
+"""What no text may contain, whoever wrote it.
 
-Pure functions. `reasons` gives the reason codes of a text; the gates of `gates.py` build on it.
+That is links, mentions, chat, prompt injection, harmful commands, secrets and bad words. Pure functions.
+`reasons` yields the reason codes of a text; the gates of `gates.py` build on it.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def _any_of(*patterns: str, flags: int = re.IGNORECASE) -> re.Pattern[str]:
 
 # What a model says to the person it talks with, and the marks it formats with. Read line by line.
 _CHAT = _any_of(
-    r"^(?:sure|certainly|of course|okay|ok|here(?:'s| is| are)|absolutely|great question|let me|i can|i'd|i will|note)\b[,:! ]",
+    r"^(?:sure|certainly|of course|okay|ok|here(?:'s| is| are)|absolutely|great question|let me"
+    r"|i can|i'd|i will|note)\b[,:! ]",
     r"\bas an? (?:ai|language model|assistant)\b",
     r"\bi(?:'m| am) (?:sorry|unable|an? ai|not able)\b",
     r"\bi (?:cannot|can't|won't)\b",
@@ -49,14 +51,18 @@ _CHAT = _any_of(
 # What a text says to a model that reads it, from a library file or a fine-tuning set of unknown origin.
 _INJECTION = _any_of(
     # "ignore all previous instructions", "don't follow the system prompt"
-    r"\b(?:ignore|disregard|forget|override|bypass|skip|drop|set aside|(?:stop|not|don't|never) (?:follow|obey)(?:ing)?)\s+"
+    r"\b(?:ignore|disregard|forget|override|bypass|skip|drop|set aside"
+    r"|(?:stop|not|don't|never) (?:follow|obey)(?:ing)?)\s+"
     r"(?:(?:all|any|the|these|those|your|my|of|everything)\s+)*"
-    r"(?:(?:previous|prior|above|earlier|preceding|former|system|safety|content|original)\s+|(?<=your )|(?<=all of the )|(?<=my ))+"
+    r"(?:(?:previous|prior|above|earlier|preceding|former|system|safety|content|original)\s+"
+    r"|(?<=your )|(?<=all of the )|(?<=my ))+"
     r"(?:and\s+\w+\s+)?"
     r"(?:instructions?|prompts?|rules?|guidelines?|guidance|directions?|orders|messages?|context|text|filters?|statements?|everything)\b",
-    r"\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+|the\s+)?(?:everything|instructions|(?:that|what) came |what (?:you were|i) )",
+    r"\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+|the\s+)?"
+    r"(?:everything|instructions|(?:that|what) came |what (?:you were|i) )",
     # another role
-    r"\b(?:you are now|from now on|pretend (?:to be|you|that you)|act as (?:an? )?(?:unrestricted|evil|dan|root|admin|if you))",
+    r"\b(?:you are now|from now on|pretend (?:to be|you|that you)"
+    r"|act as (?:an? )?(?:unrestricted|evil|dan|root|admin|if you))",
     r"\b(?:jailbreak|developer mode|do anything now)",
     # other instructions
     r"\bnew (?:instructions?|task|(?:system )?prompt)\s*:",
@@ -64,10 +70,12 @@ _INJECTION = _any_of(
     r"\b(?:your|these are your|follow these) (?:new |real )?instructions",
     # the prompt itself
     r"\b(?:your (?:system|hidden|initial) prompt|the hidden prompt)",
-    r"\b(?:reveal|print|show|repeat|leak|output|tell me) (?:me )?(?:your|the (?:system|hidden|above)) (?:prompt|instructions|message|text|rules|secret)",
+    r"\b(?:reveal|print|show|repeat|leak|output|tell me) (?:me )?(?:your|the (?:system|hidden|above)) "
+    r"(?:prompt|instructions|message|text|rules|secret)",
     # words put into its mouth
     r"\b(?:respond|reply|answer|write|output|tweet|say) (?:only|exactly|nothing but)\b",
-    r"\b(?:repeat after me|tweet (?:this|the following)\b|(?:post|write) the following (?:text|tweet|message|link))",
+    r"\b(?:repeat after me|tweet (?:this|the following)\b"
+    r"|(?:post|write) the following (?:text|tweet|message|link))",
     # the same in other languages
     r"\b(?:ignorier\w* alle|oublie[zr]? (?:toutes )?les|ignora (?:todas )?las|игнорируй|忽略)",
     # the marks of chat templates
@@ -133,7 +141,7 @@ _HARMFUL = _any_of(
     r"\bcrontab\s+-r\b",
     r"['\"]\s*;\s*(?:drop|delete|truncate)\s",
 )
-# Keys by the forms that their makers give them, then what is named like one, then what looks like one or like a card's number.
+# Keys by the forms of their makers, then what is named like one, then what looks like a key or a card number.
 _SECRET = _any_of(
     r"\b(?:AKIA|ASIA)[0-9A-Z]{12,}",
     r"\bgh[pousr]_\w{16,}",
@@ -159,7 +167,7 @@ _SECRET = _any_of(
 
 
 def reasons(text: str, extra_words: Collection[str] = (), hashtags_allowed: int = 0) -> Iterator[str]:
-    """A reason code for each thing that may not stand in `text`. `extra_words`: the owner's blocklist, see `read_words`."""
+    """Yield a reason code for each thing that `text` may not contain. `extra_words`: own blocklist."""
     if find_links(text):
         yield "link"
     if find_mentions(text):
@@ -189,9 +197,10 @@ def reasons(text: str, extra_words: Collection[str] = (), hashtags_allowed: int 
 
 
 def blocked_words(text: str, extra: Collection[str] = ()) -> list[str]:
-    """Blocklisted words in a text, seen through case, accents, look-alike letters, leetspeak, masks and hidden characters.
+    """Return the blocked words in a text, through case, accents, look-alike letters and leetspeak.
 
-    Whole words only, so that "Scunthorpe" and "class" pass; phrases of the allow-list ("kill -9") are taken out first.
+    Masks and hidden characters do not help either. Whole words only, so that "Scunthorpe" and "class" pass;
+    phrases of the allow-list ("kill -9") are taken out first.
     """
     words, stems, phrases = _blocklist()
     plain = canonical(text).casefold()
@@ -223,7 +232,7 @@ def blocked_words(text: str, extra: Collection[str] = ()) -> list[str]:
 
 @lru_cache(maxsize=20_000)
 def _readings(token: str) -> frozenset[str]:
-    """Every word that a token may be read as: leetspeak, joined parts, drawn-out letters, a plain ending dropped."""
+    """Return every word that a token may be read as: leetspeak, joined parts, repeated letters, no ending."""
     if not re.search(r"[a-z]", token):  # 455 is a number, not leetspeak
         return frozenset()
     joined = re.sub(r"[-_.*]", "", token)
@@ -242,7 +251,7 @@ def _readings(token: str) -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def _blocklist() -> tuple[frozenset[str], frozenset[str], tuple[str, ...]]:
-    """(blocked words, blocked parts of words, allowed phrases) from `data/blocklist.txt`: lines `word`, `*part`, `+phrase`."""
+    """Return blocked words, blocked parts of words and allowed phrases: lines `word`, `*part`, `+phrase`."""
     lines = [line.strip().lower() for line in _BLOCKLIST_FILE.read_text(encoding="utf-8").splitlines()]
     entries = [line for line in lines if line and not line.startswith("#")]
     stems = frozenset(line[1:] for line in entries if line.startswith("*"))
@@ -253,7 +262,7 @@ def _blocklist() -> tuple[frozenset[str], frozenset[str], tuple[str, ...]]:
 
 
 def read_words(path: Path | None) -> frozenset[str]:
-    """The owner's blocklist: one word or phrase a line, `#` starts a comment. Empty for no file.
+    """Return the owner's blocklist: one word or phrase a line, `#` starts a comment. Empty for no file.
 
     Raises `ConfigError` for one that cannot be read: nothing goes out past words that the owner forbids.
     """

@@ -34,3 +34,11 @@ def slot_start(slot: str) -> datetime:
 def next_slot(now: datetime, minutes: int) -> datetime:
     """Return the UTC instant at which the slot after `now`'s begins."""
     return slot_start(slot_of(now, minutes)) + timedelta(minutes=minutes)
+
+
+def require_interval(minutes: int) -> int:
+    """Return the length of a slot. Raises `ValueError` unless slots of that length divide a day."""
+    if 1440 % minutes:
+        message = "must divide a day: 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 720 or 1440 do"
+        raise ValueError(message)
+    return minutes

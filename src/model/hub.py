@@ -1,7 +1,7 @@
-"""A model at a pinned revision of a hub (huggingface.co or a mirror): what it holds, whether it may be used, its files.
+"""A model at a pinned revision of a hub (huggingface.co or a mirror): its listing, its checks, its download.
 
-Only `model update` comes here; a tick never downloads. Bytes are fetched and JSON is read: nothing of a model is run.
-huggingface_hub speaks to the hub; what is asked of it is bounded, and the token goes nowhere but to HF_ENDPOINT.
+Only `model update` calls this; a tick never downloads. Bytes are fetched and JSON is read; no code of a model
+runs. huggingface_hub speaks to the hub; each request is bounded, and the token is sent to HF_ENDPOINT only.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file at the pinned revision: its size in bytes and one of its checksums, SHA-256 for large files, git's otherwise."""
+    """A file at the pinned revision: its size in bytes, and its SHA-256 (large files) or git's checksum."""
 
     name: str
     size: int
@@ -59,7 +59,7 @@ class Source:
 
 
 def listing(settings: Settings, source: Source) -> tuple[RemoteFile, ...]:
-    """The files to fetch, the weights last. Raises `ConfigError` for a model that may not be used, `HubError`."""
+    """Return the files to fetch, the weights last. Raises `ConfigError` for an unusable model, `HubError`."""
     from huggingface_hub import HfApi  # noqa: PLC0415 (0.4 s that only an update pays)
 
     with _understood(settings, source):
@@ -89,7 +89,7 @@ def _remote_file(sibling: Any) -> RemoteFile:
 
 
 def _chosen(source: Source, files: Sequence[RemoteFile]) -> list[RemoteFile]:
-    """The weights that transformers would read, configuration and tokenizer: no code, no pickles, no folders."""
+    """Return the weights that transformers reads, configuration and tokenizer; no code and no pickles."""
     names = {file.name for file in files}
     weights = {"model.safetensors"} & names or {n for n in names if _WEIGHTS.fullmatch(n)}
     if not weights:
@@ -109,10 +109,11 @@ def _chosen(source: Source, files: Sequence[RemoteFile]) -> list[RemoteFile]:
 
 
 def fetch(settings: Settings, source: Source, files: Sequence[RemoteFile], folder: Path) -> None:
-    """Bring all files into `folder`, verified; what is there already is kept, what broke off goes on where it stopped.
+    """Download all files into `folder` and verify them.
 
-    Raises `ConfigError` for a model that wants its own code run, before its weights are fetched; `StorageError` when
-    the disk is too small; `ModelError` for a wrong checksum; `HubError`.
+    Complete files are kept, and an interrupted download continues where it stopped. Raises `ConfigError` for
+    a model that wants its own code run, before its weights are fetched; `StorageError` when the disk is too
+    small; `ModelError` for a wrong checksum; `HubError`.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for file in files:
@@ -135,12 +136,13 @@ def refuse_full_disk(folder: Path, needed: int) -> None:
     """Raise `StorageError` unless `needed` bytes and some room to work fit on the disk of `folder`."""
     free = shutil.disk_usage(folder).free
     if needed * ROOM + SPARE_BYTES > free:
-        message = f"the download needs {needed * ROOM / 1e9 + SPARE_BYTES / 1e9:.1f} GB, {folder} has {free / 1e9:.1f} GB free"
+        wanted = (needed * ROOM + SPARE_BYTES) / 1e9
+        message = f"the download needs {wanted:.1f} GB, {folder} has {free / 1e9:.1f} GB free"
         raise StorageError(message, "make room on that disk, or choose a smaller MODEL")
 
 
 def refuse_code(file: Path, source: Source) -> None:
-    """Raise `ConfigError` for a configuration that names code of its own, needs a quantizer, or is of no known kind."""
+    """Raise `ConfigError` for a configuration that names code, is quantized, or is of an unknown kind."""
     text = file.read_text(encoding="utf-8", errors="replace") if file.stat().st_size <= MAX_JSON_BYTES else ""
     try:
         data = json.loads(text)
@@ -160,7 +162,8 @@ def _refuse_kind(config: dict[str, Any], source: Source) -> None:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES  # noqa: PLC0415
 
     if config.get("model_type") not in CONFIG_MAPPING_NAMES:
-        message = f"{source.name} is of the kind {config.get('model_type')!r}, which this transformers does not know"
+        kind = config.get("model_type")
+        message = f"{source.name} is of the kind {kind!r}, which this transformers does not know"
         raise ConfigError(message, "choose a causal language model such as a Llama, Qwen or Gemma")
     if "quantization_config" in config:
         message = f"the weights of {source.name} are quantized and need a library of their own"
@@ -170,7 +173,7 @@ def _refuse_kind(config: dict[str, Any], source: Source) -> None:
 def _fetch_one(
     settings: Settings, source: Source, file: RemoteFile, folder: Path, shown: progress.Bar
 ) -> None:
-    """One file, through a `.part` beside it that a later try goes on with; in its place only when its checksum is right."""
+    """Download one file into a `.part` that a later try continues; rename it when its checksum is right."""
     part = _part(folder, file)
     with _understood(settings, source), _append(part, file) as out:
         _receive(settings, source, file, out, shown)
@@ -186,7 +189,7 @@ def _fetch_one(
 
 
 def _append(part: Path, file: RemoteFile) -> IO[bytes]:
-    """The part, open where it ends; begun anew if it cannot be the beginning of the file. 0600."""
+    """Open the part (0600) at its end; start it anew if it cannot be the beginning of the file."""
     if _size(part) > file.size or not file.sha256:  # a small file is not worth going on with
         part.unlink(missing_ok=True)
     out = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
@@ -199,13 +202,14 @@ def _receive(
 ) -> None:
     """Let huggingface_hub fetch the rest: it follows the hub to its storage, retries, and asks for a range.
 
-    `hf_hub_download` begins anew after a kill (it names its temporary files at random); its inner `http_get` does not.
+    `hf_hub_download` starts anew after a kill (it names its temporary files at random); its inner `http_get`
+    does not.
     """
     from huggingface_hub import constants, hf_hub_url  # noqa: PLC0415
     from huggingface_hub.file_download import http_get  # noqa: PLC0415
     from huggingface_hub.utils import build_hf_headers, logging  # noqa: PLC0415
 
-    logging.set_verbosity_error()  # what goes wrong is told once, by us
+    logging.set_verbosity_error()  # an error is reported once, by us
     constants.DOWNLOAD_CHUNK_SIZE = (
         CHUNK_BYTES  # ten megabytes are too much to lose, and too coarse for a bar
     )
@@ -213,7 +217,7 @@ def _receive(
     headers = build_hf_headers(token=_token(settings) or False)
 
     class Forward:
-        """What http_get draws on: our one bar for all files."""
+        """The bar that http_get draws: our one bar for all files."""
 
         def __init__(self, **_kwargs: object) -> None:
             pass
@@ -242,7 +246,7 @@ def _is_right(path: Path, file: RemoteFile) -> bool:
 
 
 def _sha256(path: Path) -> str:
-    """SHA-256 (hex) of a file, with a bar: gigabytes take a while."""
+    """Return the SHA-256 (hex) of a file, with a bar, because gigabytes take a while."""
     digest = hashlib.sha256()
     with path.open("rb") as file, progress.bar(f"checking {path.name}", path.stat().st_size, "B") as shown:
         while chunk := file.read(1 << 22):
@@ -265,7 +269,7 @@ def _token(settings: Settings) -> str:
 
 @contextlib.contextmanager
 def _understood(settings: Settings, source: Source) -> Iterator[None]:
-    """Turn what huggingface_hub raises into a sentence with its fix."""
+    """Raise the errors of huggingface_hub as ours, each with its fix."""
     from httpx2 import HTTPError  # noqa: PLC0415
     from huggingface_hub import errors  # noqa: PLC0415
 
@@ -312,7 +316,7 @@ def _understood(settings: Settings, source: Source) -> Iterator[None]:
             "see the network and HF_ENDPOINT, then type the command again: it goes on where it stopped",
         ) from error
     except OSError as error:
-        if error.errno is None:  # huggingface_hub's word for a length that is wrong
+        if error.errno is None:  # huggingface_hub's error for a wrong length
             message = f"{settings.hf_endpoint} sent another length than it promised"
             raise HubError(message, "type the command again") from error
         full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -323,7 +327,7 @@ def _understood(settings: Settings, source: Source) -> Iterator[None]:
 
 
 def checksums(folder: Path, files: Iterable[RemoteFile]) -> dict[str, str]:
-    """SHA-256 (hex) of the fetched files by name, for the manifest; those the hub told were verified already."""
+    """Return the SHA-256 (hex) of the fetched files by name; the hub's own were verified already."""
     return {
         file.name: file.sha256 or hashlib.sha256((folder / file.name).read_bytes()).hexdigest()
         for file in files

@@ -4,8 +4,8 @@ transformers loads and runs the same weights; importing its modelling code and s
 layers takes several times as long as this. Tests hold both to the same log-likelihoods. Shapes: B rows,
 T tokens, H heads, K key-value heads, D head size, V vocabulary.
 
-Weights are bfloat16 or float32, or eight-bit integers with a scale for each output (`quantise`), which take half
-the memory and, where few rows wait for each weight, less time.
+Weights are bfloat16 or float32, or eight-bit integers with a scale for each output (`quantise`), which take
+half the memory and, where few rows wait for each weight, less time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BLOCK = 64
 
 
 def quantise(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Matrices as int8 [out, in], each with bfloat16 scales [out] under `name.scale`; vectors stay as they are."""
+    """Return matrices as int8 [out, in] with bfloat16 scales [out] (`name.scale`); vectors are unchanged."""
     import torch  # noqa: PLC0415
 
     found = {}
@@ -43,7 +43,7 @@ def quantise(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def save_aligned(weights: dict[str, torch.Tensor], path: Path) -> None:
-    """Save as safetensors whose tensors begin at multiples of 64 bytes, so that they can be used as they are mapped."""
+    """Save as safetensors whose tensors begin at multiples of 64 bytes, so that they can be used mapped."""
     from safetensors.torch import save_file  # noqa: PLC0415
 
     save_file(weights, path, {"padding": ""})
@@ -57,7 +57,7 @@ def _aligned(weight: torch.Tensor) -> torch.Tensor:
 
 
 def restore(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The float32 weights that quantised ones stand for."""
+    """Return the float32 weights that quantised ones stand for."""
     return {
         name: weight.float() * weights[name + SCALE].float()[:, None]
         if name + SCALE in weights
@@ -68,7 +68,7 @@ def restore(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def can_run(folder: Path) -> bool:
-    """Whether the model in `folder` is a plain Llama: one safetensors file, no biases, no scaled positions."""
+    """Return whether a folder holds a plain Llama: one safetensors file, no biases, no scaled positions."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     rope = config.get("rope_scaling") or config.get("rope_parameters") or {}
     plain_rope = rope.get("rope_type", "default") == "default"
@@ -83,7 +83,7 @@ def can_run(folder: Path) -> bool:
 
 
 class Llama:
-    """Weights mapped from one safetensors file, and a forward pass over a cache that rows share after `repeat`."""
+    """The weights, mapped from one safetensors file, and the forward pass over a cache of rows."""
 
     def __init__(self, folder: Path, dtype: str = "bfloat16", positions: int = 1024) -> None:
         import torch  # noqa: PLC0415
@@ -110,7 +110,7 @@ class Llama:
         self._sin = torch.cat([-angles.sin(), angles.sin()], -1).to(self.dtype)
 
     def new_cache(self, length: int) -> Cache:
-        """An empty cache for one row of up to `length` tokens."""
+        """Return an empty cache for one row of up to `length` tokens."""
         return Cache(
             [
                 self._torch.empty(2, 1, self._kv, length, self._size, dtype=self.dtype)
@@ -119,7 +119,7 @@ class Llama:
         )
 
     def forward(self, tokens: torch.Tensor, cache: Cache, *, last_only: bool = False) -> torch.Tensor:
-        """Logits [B, T, V] (T = 1 with `last_only`) of `tokens` [B, T] after what `cache` holds, which grows by T."""
+        """Return the logits [B, T, V] (T = 1 with `last_only`) of `tokens` [B, T]; `cache` grows by T."""
         linear, norm = self._linear, self._torch.nn.functional.rms_norm
         rows, count = tokens.shape
         start, end = cache.length, cache.length + count
@@ -151,13 +151,13 @@ class Llama:
         return linear(norm(x, x.shape[-1:], self._w["norm.weight"], self._eps), self._head)
 
     def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
-        """[B, T] -> [B, T, hidden]."""
+        """Embed tokens: [B, T] -> [B, T, hidden]."""
         x = self._torch.nn.functional.embedding(tokens, self._w["embed_tokens.weight"])
         scale = self._w.get("embed_tokens.weight" + SCALE)
         return x if scale is None else x.to(self.dtype) * scale[tokens, None]
 
     def _linear(self, x: torch.Tensor, name: str) -> torch.Tensor:
-        """`x` [..., in] times the matrix of that name -> [..., out]."""
+        """Multiply `x` [..., in] by the matrix of that name -> [..., out]."""
         weight, scale = self._w[name], self._w.get(name + SCALE)
         if scale is None:
             return self._torch.nn.functional.linear(x, weight)
@@ -172,14 +172,14 @@ class Llama:
         return out.view(*x.shape[:-1], -1)
 
     def _turn(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-        """Rotary positions: [B, T, H*D] -> [B, H, T, D]. `sin` carries the sign of the half that is swapped in."""
+        """Apply rotary positions: [B, T, H*D] -> [B, H, T, D]. `sin` has the sign of the swapped half."""
         x = x.view(x.shape[0], x.shape[1], -1, self._size).transpose(1, 2)
         return x * cos + x.roll(self._size // 2, -1) * sin
 
     def _attend(
         self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None
     ) -> torch.Tensor:
-        """Grouped attention. With one new token the heads of a group stand in for query positions: no copies."""
+        """Attend in groups. With one new token the heads of a group serve as query positions: no copies."""
         rows, heads, count, size = q.shape
         attention = self._torch.nn.functional.scaled_dot_product_attention
         if count == 1:
@@ -199,5 +199,5 @@ class Cache:
         self.length = length
 
     def repeat(self, rows: int) -> Cache:
-        """The same past for each of `rows` rows, to be continued in different ways. The original is untouched."""
+        """Return a cache with the same past for each of `rows` rows. The original is unchanged."""
         return Cache([layer.repeat(1, rows, 1, 1, 1) for layer in self.layers], self.length)

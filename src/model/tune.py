@@ -1,11 +1,12 @@
 """Teaching the embedded model to write openings: LoRA on statement -> opening pairs, on two CPU cores.
 
-The pairs are plain questions written by hand for every statement of the library (`data/lessons`), what an earlier model
-wrote and a reader accepted (`data/verdicts`), and, if given, the owner's own examples. One statement in ten is held out,
-so that what is measured was not learned by heart.
+The pairs are plain questions written by hand for every statement of the library (`data/lessons`), what an
+earlier model wrote and a reader accepted (`data/verdicts`), and, if given, the owner's own examples. One
+statement in ten is held out, so that what is measured was not learned by heart.
 
-`python -m src.model.tune` runs in a process of its own; weights in float32 under bfloat16 autocast (bfloat16 weights crawl).
-All openings of a text are learned from one row, in which they see the text but not each other: it is read once.
+`python -m src.model.tune` runs in a process of its own; weights are float32 under bfloat16 autocast (bfloat16
+weights are slow). All openings of a text are learned from one row, in which they see the text but not each
+other: it is read once.
 """
 
 from __future__ import annotations
@@ -26,14 +27,17 @@ from src.config import ROOT
 from src.content.gates import judge_opening
 from src.content.library import MAX_OPENING, Statement, text_problems
 from src.domain.errors import TuningError
-from src.model import gguf_weights
-from src.model.choose import GGUF_SHA256, packaged_gguf, sha256
-from src.model.worker import isolate, prompt_for
-from src.system import progress
+from src.model import child
+from src.model.choose import GGUF_SHA256
+from src.model.convert import load_gguf, packaged_gguf
+from src.model.files import sha256
+from src.model.prompts import prompt_for
+from src.model.sandbox import isolate
 
 if TYPE_CHECKING:
     import torch
 
+ENTRY = "src.model.tune"  # started by this name, as a process of its own
 HELD_OUT_SHARE = 10  # one statement in ten
 LESSONS = ROOT / "data" / "lessons"
 VERDICTS = ROOT / "data" / "verdicts"
@@ -46,7 +50,8 @@ TUNE_SECONDS = 4 * 3600  # fifteen minutes on two cores; an owner's machine may 
 class Recipe:
     """How the adapter is trained. Learning rate per step.
 
-    Layers below `first_layer` stay as they are: nothing is sent back through them, which saves time and memory.
+    Layers below `first_layer` stay as they are: nothing is sent back through them, which saves time and
+    memory.
     """
 
     epochs: float = 2.5
@@ -66,7 +71,7 @@ Row = tuple[list[int], list[list[int]]]
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a reader said of an earlier model's openings above one text of a statement."""
+    """A reader's verdict on an earlier model's openings above one text of a statement."""
 
     statement: str
     text: str
@@ -77,9 +82,10 @@ class Judged:
 def lessons(
     statements: Sequence[Statement], folder: Path = LESSONS, verdicts: Path = VERDICTS
 ) -> list[Lesson]:
-    """What ships with the program teaches about these statements: a lesson for a text, none of a statement that is held out.
+    """Return the shipped lessons about these statements: one for each text, none for a held-out statement.
 
-    An opening that the gates refuse above one of the texts (mostly an echo of its words) is taught with the other alone.
+    An opening that the gates refuse above one of the texts (mostly an echo of its words) is taught with the
+    other alone.
     """
     written = read_lessons(folder)
     accepted = {(v.statement, v.text): v.fits for v in read_verdicts(verdicts)}
@@ -93,12 +99,12 @@ def lessons(
 
 
 def read_lessons(folder: Path = LESSONS) -> dict[str, tuple[str, ...]]:
-    """The openings written by hand, by statement; `{"id": ..., "openings": [...]}` a line."""
+    """Return the openings written by hand, by statement; `{"id": ..., "openings": [...]}` a line."""
     return {data["id"]: tuple(data["openings"]) for data in _lines(folder)}
 
 
 def read_verdicts(folder: Path = VERDICTS) -> list[Judged]:
-    """What readers said of openings; `{"id": ..., "text": ..., "fits": [...], "misses": [...]}` a line."""
+    """Return readers' verdicts; `{"id": ..., "text": ..., "fits": [...], "misses": [...]}` a line."""
     return [Judged(d["id"], d["text"], tuple(d["fits"]), tuple(d["misses"])) for d in _lines(folder)]
 
 
@@ -108,12 +114,12 @@ def _lines(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def is_held_out(statement_id: str) -> bool:
-    """Whether a statement is kept out of the training, by the hash of its id: the same ones for ever."""
+    """Return whether a statement is held out of the training, by the hash of its id: always the same ones."""
     return int(hashlib.sha256(statement_id.encode()).hexdigest(), 16) % HELD_OUT_SHARE == 0
 
 
 def read_examples(path: Path) -> list[Lesson]:
-    """The owner's examples, one JSON object a line with `statement` and `opening`. Raises `TuningError` naming lines."""
+    """Read the owner's examples, JSON lines with `statement` and `opening`. Raises `TuningError`."""
     found: dict[str, list[str]] = {}
     problems = []
     try:
@@ -136,17 +142,17 @@ def read_examples(path: Path) -> list[Lesson]:
             found.setdefault(text, []).append(opening)
     if problems or not found:
         message = "\n".join(["the examples cannot be used:", *(problems or [f"{path}: there are none"])])
-        raise TuningError(message, "mend these lines")
+        raise TuningError(message, "fix these lines")
     return [(text, tuple(openings)) for text, openings in found.items()]
 
 
 def checksum(data: Sequence[Lesson]) -> str:
-    """SHA-256 (hex) of the lessons in their order: part of the adapter's card."""
+    """Return the SHA-256 (hex) of the lessons in their order: part of the adapter's card."""
     return hashlib.sha256(json.dumps(data, ensure_ascii=True).encode()).hexdigest()
 
 
 def train(data: Sequence[Lesson], target: Path, recipe: Recipe) -> dict[str, Any]:
-    """Train an adapter into `target` (peft's format, float32 -> bfloat16 on disk) and return its card. Reports each step."""
+    """Train an adapter into `target` (peft's format, bfloat16 on disk), report each step, return its card."""
     import torch  # noqa: PLC0415
     from peft import LoraConfig, get_peft_model  # noqa: PLC0415
     from transformers import AutoTokenizer  # noqa: PLC0415
@@ -155,10 +161,8 @@ def train(data: Sequence[Lesson], target: Path, recipe: Recipe) -> dict[str, Any
     gguf = packaged_gguf()
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     layers = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-    base = gguf_weights.load(gguf)
-    base.set_attn_implementation(
-        "eager"
-    )  # on rows this short quicker than the fused kernel, whose way back crawls
+    base = load_gguf(gguf)
+    base.set_attn_implementation("eager")  # quicker on rows this short than the fused kernel's backward pass
     model = get_peft_model(
         base,
         LoraConfig(
@@ -187,7 +191,7 @@ def train(data: Sequence[Lesson], target: Path, recipe: Recipe) -> dict[str, Any
         optimizer.zero_grad()
         losses.append(float(loss.detach()))
         recent = losses[-20:]
-        progress.report(step + 1, len(batches), f"loss {sum(recent) / len(recent):.3f}")
+        child.report(step + 1, len(batches), f"loss {sum(recent) / len(recent):.3f}")
     target.mkdir(parents=True, exist_ok=True)
     for parameter in weights:
         parameter.data = parameter.data.to(torch.bfloat16)
@@ -223,7 +227,7 @@ def _length(row: Row) -> int:
 
 
 def _batches(rows: list[Row], recipe: Recipe) -> Iterator[list[Row]]:
-    """Batches of rows of like length (little padding), in random order, for so many epochs."""
+    """Yield batches of rows of similar length (little padding), in random order, for so many epochs."""
     order = random.Random(recipe.seed)  # noqa: S311 (reproducible order)
     left = recipe.epochs
     while left > 0:
@@ -239,7 +243,7 @@ def _batches(rows: list[Row], recipe: Recipe) -> Iterator[list[Row]]:
 
 
 def _loss(model: Any, batch: list[Row]) -> torch.Tensor:
-    """Mean cross-entropy of the openings' tokens; the vocabulary is only computed where it counts."""
+    """Return the mean cross-entropy of the openings' tokens; logits are computed only where they count."""
     import torch  # noqa: PLC0415
 
     width = max(map(_length, batch))
@@ -278,12 +282,10 @@ def _loss(model: Any, batch: list[Row]) -> torch.Tensor:
 def tune(
     statements: Sequence[Statement], examples: Sequence[Lesson], target: Path, recipe: Recipe
 ) -> dict[str, Any]:
-    """Train in a process of its own, with a progress bar on a terminal. The adapter's card. Raises `TuningError`."""
+    """Train in a process of its own and return the adapter's card. Raises `TuningError`."""
     data = [*lessons(statements), *examples, *examples]  # the owner's own voice counts twice
     request = json.dumps({"lessons": data, "target": str(target), "recipe": asdict(recipe)})
-    status, complaint = progress.follow(
-        "tuning", "src.model.tune", request=request, seconds=TUNE_SECONDS, patient=False
-    )
+    status, complaint = child.follow("tuning", ENTRY, request=request, seconds=TUNE_SECONDS, patient=False)
     if status != 0:
         message = (
             f"the training ended with {status}: {complaint}"

@@ -1,7 +1,8 @@
-"""The versions of models on disk: which one each MODEL uses, the one before it, and what may go.
+"""The versions of models on disk: which one each MODEL uses, the one before it, and which may be removed.
 
-`ACTIVE.json` holds for every MODEL (accounts may share the folder) the version in use, the one used before, and the
-MODEL_REVISION that was set when it was switched to. A version is a folder whose manifest is there: it is written last.
+`ACTIVE.json` holds for every MODEL (accounts may share the folder) the version in use, the one used before,
+and the MODEL_REVISION that was set when it was switched to. A version is a folder with a manifest, which is
+written last.
 """
 
 from __future__ import annotations
@@ -12,21 +13,20 @@ import shutil
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from src.config import Settings
+from src.domain.model_choice import EMBEDDED
+from src.model.files import is_installed, manifest
 from src.system.files import write_atomically
 
 ACTIVE = "ACTIVE.json"
-MANIFEST = "MANIFEST.json"
-EMBEDDED = "embedded"
 UNFINISHED = ".download"
 _STALE_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What one MODEL uses: folder names, and the MODEL_REVISION in force when it was chosen."""
+class Active:
+    """What one MODEL uses: folder names, and the MODEL_REVISION in force when it was switched to."""
 
     current: str
     previous: str = ""
@@ -45,96 +45,82 @@ class Version:
     use: str = ""
 
 
-def choices(models_dir: Path) -> dict[str, Choice]:
-    """What every MODEL uses, by its name; empty where nothing was ever switched to or the file cannot be read."""
+def active(models_dir: Path) -> dict[str, Active]:
+    """Return what every MODEL uses, by its name; empty without a switch or if the file cannot be read."""
     try:
         data = json.loads((models_dir / ACTIVE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     if not isinstance(data, dict):
         return {}
-    if isinstance(
-        data.get("current"), str
-    ):  # written by an early version, which knew the embedded model only
-        data = {EMBEDDED: data}
-    found = {}
-    for name, choice in data.items():
+    if isinstance(data.get("current"), str):
+        data = {EMBEDDED: data}  # written by an early version, which knew the embedded model only
+    entries = {}
+    for name, entry in data.items():
         with contextlib.suppress(TypeError):
-            found[name] = Choice(**choice)
-    return found
+            entries[name] = Active(**entry)
+    return entries
 
 
-def revision_set(settings: Settings) -> str:
-    """The MODEL_REVISION that counts for the MODEL that is set."""
-    return "" if settings.model == EMBEDDED else settings.model_revision
-
-
-def choose(settings: Settings, current: str, previous: str) -> None:
+def record(settings: Settings, current: str, previous: str) -> None:
     """Let the MODEL that is set use the folder named `current` from the next run on. Atomic, durable."""
-    known = choices(settings.models_dir)
-    known[settings.model] = Choice(current, previous, revision_set(settings))
-    data = {name: asdict(choice) for name, choice in sorted(known.items())}
+    choice = settings.model_choice
+    entries = active(settings.models_dir)
+    entries[choice.name] = Active(current, previous, choice.revision)
+    data = {name: asdict(entry) for name, entry in sorted(entries.items())}
     write_atomically(settings.models_dir / ACTIVE, json.dumps(data, indent=1) + "\n")
 
 
-def is_installed(folder: Path) -> bool:
-    """Whether a version is whole: its manifest is written last."""
-    return (folder / MANIFEST).is_file()
-
-
-def manifest(folder: Path) -> dict[str, dict[str, Any]]:
-    """What a version is made of: `source`, `adapter` and `files` (SHA-256 by name). Empty without one."""
-    file = folder / MANIFEST
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
-
-
 def hub_folder(models_dir: Path, name: str, revision: str) -> Path:
-    """Where a hub model lives."""
+    """Return where a hub model is installed."""
     return models_dir / f"{name.replace('/', '--')}-{revision[:12]}"
 
 
 def installed(settings: Settings, in_use: Path) -> list[Version]:
-    """Every version on disk, the one in use first, then the one that a rollback would bring back."""
-    choice = choices(settings.models_dir).get(settings.model, Choice(""))
-    found = []
+    """Return every version on disk, the one in use first, then the one that a rollback would restore."""
+    entry = active(settings.models_dir).get(settings.model_choice.name, Active(""))
+    versions = []
     for folder in sorted(settings.models_dir.glob("*")) if settings.models_dir.is_dir() else []:
         if folder.name.startswith(".") or not is_installed(folder):
             continue
-        said = manifest(folder)
-        source = said.get("source", {})
-        use = "in use" if folder == in_use else "previous" if folder.name == choice.previous else ""
+        made = manifest(folder)
+        source = made.get("source", {})
+        use = "in use" if folder == in_use else "previous" if folder.name == entry.previous else ""
         megabytes = sum(f.stat().st_size for f in folder.iterdir() if f.is_file()) / 1e6
-        found.append(
+        versions.append(
             Version(
                 folder,
                 source.get("hub", EMBEDDED),
                 source.get("revision", source.get("gguf", "")),
-                bool(said.get("adapter")),
+                bool(made.get("adapter")),
                 round(megabytes, 1),
                 use,
             )
         )
-    return sorted(found, key=lambda v: ("in use", "previous", "").index(v.use))
+    return sorted(versions, key=lambda v: ("in use", "previous", "").index(v.use))
 
 
 def prune(settings: Settings, keep: Path) -> list[str]:
-    """Remove hub versions that no MODEL uses or could go back to, and what broke off; the names. `keep` stays."""
+    """Remove hub versions that no MODEL uses or could go back to, and abandoned work; return their names.
+
+    `keep` stays.
+    """
     used = {
-        name for choice in choices(settings.models_dir).values() for name in (choice.current, choice.previous)
+        name for entry in active(settings.models_dir).values() for name in (entry.current, entry.previous)
     }
-    gone = []
+    removed = []
     for folder in settings.models_dir.glob("*"):
         old_hub = (
             not folder.name.startswith(".")
             and "hub" in manifest(folder).get("source", {})
             and folder.name not in used
         )
-        if folder.is_dir() and folder != keep and (old_hub or _broke_off(folder)):
+        if folder.is_dir() and folder != keep and (old_hub or _is_abandoned(folder)):
             shutil.rmtree(folder, ignore_errors=True)
-            gone.append(folder.name)
-    return gone
+            removed.append(folder.name)
+    return removed
 
 
-def _broke_off(folder: Path) -> bool:
-    """A download for another version, or the work of a conversion that died: untouched for an hour."""
+def _is_abandoned(folder: Path) -> bool:
+    """Return whether a folder is a download or a conversion that died: hidden, and unchanged for an hour."""
     return folder.name.startswith(".") and time.time() - folder.stat().st_mtime > _STALE_SECONDS

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
 from src.config import Settings
 from src.domain import money
@@ -124,10 +123,5 @@ def _quiet(settings: Settings, now: datetime) -> Wait | None:
 
 
 def is_quiet(settings: Settings, now: datetime) -> bool:
-    """Return whether the wall clock of TIME_ZONE is in the quiet hours; a span may run over midnight."""
-    if not settings.quiet_hours:
-        return False
-    local = now.astimezone(ZoneInfo(settings.time_zone))
-    begin, end = (time.fromisoformat(part) for part in settings.quiet_hours.split("-"))
-    at = local.time()
-    return begin <= at < end if begin <= end else at >= begin or at < end
+    """Return whether `now` lies in the quiet hours."""
+    return settings.quiet_span is not None and settings.quiet_span.includes(now)

@@ -109,6 +109,26 @@ def read_private(path: Path) -> str:
         return file.read()
 
 
+# ---- folders that settings name -----------------------------------------------------------------------------
+
+
+def existing_folder(name: str, start: Path) -> Path | None:
+    """Return the folder of that name, relative to `start`; None if there is none. `~` is the home folder.
+
+    A folder that may not be looked at exists too.
+    """
+    try:
+        path = (start / Path(name).expanduser()).absolute()
+    except RuntimeError:  # a `~user` that does not exist
+        return None
+    try:
+        return path if path.is_dir() else None
+    except PermissionError:
+        return path
+    except OSError:  # such as a name that is too long
+        return None
+
+
 # ---- room taken in advance ---------------------------------------------------------------------------------
 
 

@@ -1,22 +1,12 @@
-"""Progress for people: a bar on standard error where that is a terminal, and nothing in cron's mail or a log.
-
-Long work in a process of its own reports JSON lines on its standard output; `follow` draws them.
-"""
+"""Progress for people: a bar on standard error where that is a terminal, and nothing in cron's mail or a log."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import select
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
-from typing import IO, Protocol
-
-from src.config import ROOT, child_environment
+from typing import Protocol
 
 REFRESH_SECONDS = 0.5  # so that the clock of a bar moves while the work is silent
 
@@ -69,84 +59,3 @@ def bar(label: str, total: float | None = None, unit: str = "step", initial: int
         file=sys.stderr,
     ) as shown:
         yield shown
-
-
-def follow(
-    label: str, module: str, *arguments: str, request: str = "", seconds: float, patient: bool = True
-) -> tuple[int | None, str]:
-    """Run one of our modules in a process of its own, without keys, and show how far it is.
-
-    It reads `request` from its standard input and prints JSON lines: `step`, `steps` and, in words, `doing`. Gives its
-    exit status (None: out of time, and killed) and the last line of its complaints. `patient`: whether its threads
-    wait asleep.
-    """
-    with (
-        tempfile.TemporaryFile(
-            "w+", encoding="utf-8"
-        ) as asked,  # not a pipe: writing it never waits for the reader
-        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints,
-        subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            cwd=ROOT,
-            env=child_environment({}, patient=patient),
-            stdin=_from_the_start(asked, request),
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-        ) as process,
-        bar(label) as shown,
-    ):
-        assert process.stdout
-        try:
-            for line in lines(process.stdout.fileno(), shown, time.monotonic() + seconds):
-                _draw(line, shown)
-            status = process.wait(REFRESH_SECONDS * 20) if process.poll() is None else process.returncode
-        except (TimeoutError, subprocess.TimeoutExpired):
-            status = None
-        finally:
-            process.kill()
-        complaints.seek(0)
-        said = complaints.read().strip().splitlines()
-    return status, said[-1] if said else ""
-
-
-def _from_the_start(file: IO[str], text: str) -> IO[str]:
-    """A file that holds `text`, ready to be read."""
-    file.write(text)
-    file.flush()
-    os.lseek(file.fileno(), 0, os.SEEK_SET)
-    return file
-
-
-def lines(descriptor: int, shown: Bar, deadline: float) -> Iterator[bytes]:
-    """The lines of a pipe as they come, until it ends; the bar's clock moves meanwhile. Raises `TimeoutError`."""
-    rest = b""
-    while True:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        if not select.select([descriptor], [], [], min(left, REFRESH_SECONDS))[0]:
-            shown.refresh()
-            continue
-        chunk = os.read(descriptor, 65536)
-        if not chunk:
-            break
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from whole
-    if rest:
-        yield rest
-
-
-def _draw(line: bytes, shown: Bar) -> None:
-    """One report of the work; anything else that is printed there is passed over."""
-    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-        report = json.loads(line)
-        shown.total = int(report["steps"])
-        shown.set_postfix_str(str(report.get("doing", "")), refresh=False)
-        shown.update(int(report["step"]) - int(getattr(shown, "n", 0)))
-        shown.refresh()
-
-
-def report(step: int, steps: int, doing: str = "") -> None:
-    """Tell the parent how far we are: one JSON line on standard output."""
-    sys.stdout.write(json.dumps({"step": step, "steps": steps, "doing": doing}) + "\n")
-    sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""`evaluate`: let the model write for many statements and count what the gates say, so that a person can judge it."""
+"""`evaluate`: the model writes for many statements, and the verdicts are counted for a person to judge."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 from src import content_generator
 from src.config import Settings
+from src.content import safety
 from src.content.library import Statement
 from src.domain.texts import Candidate, History
 from src.model import choose
@@ -22,7 +23,7 @@ SECONDS_A_STATEMENT = 120.0  # a bound against hanging, for a large model on a s
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """One statement: the text used, what would be posted, and every candidate with its verdict, best first."""
+    """One statement: its text, the tweet that would be posted, and every candidate with its verdict."""
 
     id: str
     held_out: bool
@@ -34,8 +35,8 @@ class Evaluated:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What an evaluation found. Shares are between 0 and 1; seconds are wall time of the model's process."""
+class Evaluation:
+    """The result of an evaluation: counts, reason codes and every text. Seconds are wall time."""
 
     statements: int
     candidates: int
@@ -53,10 +54,10 @@ class Report:
 
 def evaluate(
     settings: Settings, statements: Sequence[Statement], count: int, seed: int = 1, model: Model | None = None
-) -> Report:
-    """Write for `count` statements (spread over the topics at random) and judge as a tick would. Raises `ModelError`.
+) -> Evaluation:
+    """Write for `count` statements (chosen at random) and judge them as a tick would. Raises `ModelError`.
 
-    `model` is another than the one in use, to try it.
+    A `model` is tried in the place of the one in use.
     """
     chosen = random.Random(seed).sample(list(statements), min(count, len(statements)))  # noqa: S311
     model = model or choose.locate(settings)
@@ -65,12 +66,13 @@ def evaluate(
     items = [(s.id, s.topic if mode == "free" else s.statement) for s in chosen]
     written = write(settings, model, items, seconds=60 + SECONDS_A_STATEMENT * len(items), seed=seed)
     seconds = time.monotonic() - started
+    blocked = safety.read_words(settings.blocklist_file)
     results: list[Evaluated] = []
     openings: list[str] = []
     for statement in chosen:
         history = History(openings=tuple(reversed(openings)))
         candidates = content_generator.judge_all(
-            settings, written[statement.id], statement, statement.statement, history, mode
+            blocked, written[statement.id], statement, statement.statement, history, mode
         )
         best = content_generator.best_of(candidates, tuned=model.tuned)
         if best:
@@ -88,7 +90,7 @@ def evaluate(
             )
         )
     everything = [c for r in results for c in r.candidates]
-    return Report(
+    return Evaluation(
         statements=len(results),
         candidates=len(everything),
         passed=sum(c.verdict.passed for c in everything),
@@ -100,20 +102,22 @@ def evaluate(
     )
 
 
-def as_text(report: Report) -> str:
-    """The report for people: every tweet, then the counts."""
+def as_text(evaluation: Evaluation) -> str:
+    """Return the evaluation for people: every tweet, then the counts."""
     lines = []
-    for result in report.results:
+    for result in evaluation.results:
         mark = "held out" if result.held_out else "trained on"
         lines += [
             f"{result.id}  ({mark}, {'no opening' if result.score is None else f'score {result.score:.2f}'})"
         ]
         lines += [f"    {line}" for line in result.tweet.splitlines() if line] + [""]
-    share = report.with_opening / max(report.statements, 1)
-    lines += [f"{count:>6}  refused: {reason}" for reason, count in report.reasons.items()]
+    share = evaluation.with_opening / max(evaluation.statements, 1)
+    speed = evaluation.candidates / max(evaluation.seconds, 0.001)
+    openings = f"{evaluation.with_opening} of {evaluation.statements} statements got an opening ({share:.0%})"
+    lines += [f"{count:>6}  refused: {reason}" for reason, count in evaluation.reasons.items()]
     lines += [
-        f"{report.passed} of {report.candidates} candidates passed every gate",
-        f"{report.with_opening} of {report.statements} statements got an opening ({share:.0%}), {report.distinct_openings} distinct",
-        f"{report.candidates / max(report.seconds, 0.001):.1f} candidates a second, the start of the model included",
+        f"{evaluation.passed} of {evaluation.candidates} candidates passed every gate",
+        f"{openings}, {evaluation.distinct_openings} distinct",
+        f"{speed:.1f} candidates a second, the start of the model included",
     ]
     return "\n".join(lines)

@@ -47,7 +47,7 @@ _SIDE_FILES = ("-journal", "-wal", "-shm")
 
 
 @dataclass(slots=True)
-class Report:
+class MaintenanceReport:
     """The result of `maintain`: a sentence for each part, figures for programs, and the error, if any.
 
     `checked` tells that the database was checked and is sound, or that there is none yet.
@@ -77,7 +77,7 @@ class Report:
 # ---- maintain ----------------------------------------------------------------------------------------------
 
 
-def maintain(settings: Settings, clock: Clock, run_id: str) -> Report:
+def maintain(settings: Settings, clock: Clock, run_id: str) -> MaintenanceReport:
     """Check, back up, prune and tidy. Safe at any time; a `ProgramError` is put into the report, not raised.
 
     1. the lock: wait a minute for a tick that is running, then leave it alone
@@ -86,7 +86,7 @@ def maintain(settings: Settings, clock: Clock, run_id: str) -> Report:
     4. back it up, open and compare the backup, and only then drop older ones
     5. prune candidates, runs and attempts past keeping
     """
-    report = Report()
+    report = MaintenanceReport()
     try:
         with sole_writer(settings.database, wait=WAIT_SECONDS, sleep=clock.sleep):
             reach("maintain.locked")
@@ -106,7 +106,7 @@ def maintain(settings: Settings, clock: Clock, run_id: str) -> Report:
     return report
 
 
-def _look_after_database(settings: Settings, clock: Clock, run_id: str, report: Report) -> None:
+def _look_after_database(settings: Settings, clock: Clock, run_id: str, report: MaintenanceReport) -> None:
     path, started = settings.database, clock.now()
     if not path.exists() and not was_in_use(path):
         report.words["database"] = "not made yet; the first run makes it"
@@ -163,7 +163,7 @@ def _way_out(path: Path) -> str:
     )
 
 
-def _back_up_and_prune(db: Database, settings: Settings, clock: Clock, report: Report) -> None:
+def _back_up_and_prune(db: Database, settings: Settings, clock: Clock, report: MaintenanceReport) -> None:
     started = clock.now()
     try:
         made = _back_up(db, settings.data_dir, started)
@@ -258,7 +258,7 @@ def _day(file: Path) -> str:
 # ---- files -------------------------------------------------------------------------------------------------
 
 
-def _tidy(settings: Settings, now: datetime, report: Report) -> None:
+def _tidy(settings: Settings, now: datetime, report: MaintenanceReport) -> None:
     """Delete expired logs, unfinished files of dead runs, and unused models. Errors are only logged."""
     removed: list[str] = []
     with _told():

@@ -222,7 +222,7 @@ def test_the_last_gate_alone_refuses(attack):
 def test_statement(tmp_path, quiet, attack):
     """An attack as a statement of an owner's file yields no draft."""
     file = own_file(tmp_path, statement=attack["text"])
-    assert choose_statement(quiet(file), load([file]), History(), NOW) is None
+    assert choose_statement(quiet(file), frozenset(), load([file]), History(), NOW) is None
     assert compose(quiet(file), History(), NOW, seconds=1).draft is None
 
 
@@ -242,7 +242,7 @@ def test_opening(tmp_path, quiet, attack):
     draft = compose(quiet(own_file(tmp_path, openings=[attack["text"]])), History(), NOW, seconds=1).draft
     assert draft is None or draft.content == GOOD
     for mode in ("hook", "rewrite", "free"):
-        judged = judge_all(config.load({}), Written(((attack["text"], 9.0),)), REFLOG, GOOD, History(), mode)
+        judged = judge_all(frozenset(), Written(((attack["text"], 9.0),)), REFLOG, GOOD, History(), mode)
         assert not any(c.verdict.passed for c in judged), mode
 
 

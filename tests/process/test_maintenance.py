@@ -26,7 +26,7 @@ from src.domain.posts import Status
 from src.domain.runs import Exit
 from src.domain.slots import slot_of
 from src.domain.texts import Candidate, Draft, Verdict
-from src.model import choose, versions
+from src.model import choose, files, versions
 from src.store import connection
 from src.system import failpoints
 from src.system.lock import writer_lock
@@ -559,7 +559,7 @@ def test_models_that_nothing_points_to_go(world):
     ):
         (models / name).mkdir(parents=True)
         if "no-manifest" not in name:
-            (models / name / versions.MANIFEST).write_text("{}")
+            (models / name / files.MANIFEST).write_text("{}")
         aged(models / name, world, 3 if "young" not in name else 0.5)
     (models / versions.ACTIVE).write_text(
         json.dumps({"current": "embedded-1-current", "previous": "embedded-2-previous"})

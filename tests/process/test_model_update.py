@@ -19,7 +19,7 @@ from src.content import library as sources
 from src.content.gates import judge_opening
 from src.domain.errors import ConfigError, ModelError, ProgramError, UsageError
 from src.domain.texts import History
-from src.model import choose, client, versions
+from src.model import choose, client, files, versions
 from src.model.choose import GGUF_SHA256
 from src.system import failpoints
 from src.upkeep import model_update
@@ -104,9 +104,9 @@ def embedded(settings, name=None):
     said = {
         "source": {"gguf": GGUF_SHA256},
         "adapter": {"sha256": "ab", "from": "shipped"},
-        "files": choose.checksums(folder),
+        "files": files.checksums(folder),
     }
-    (folder / versions.MANIFEST).write_text(json.dumps(said))
+    (folder / files.MANIFEST).write_text(json.dumps(said))
     return folder
 
 
@@ -120,7 +120,8 @@ def test_from_the_embedded_to_a_hub_model_and_back(server, make, writer):
     old = embedded(settings)
     before = choose.locate(settings)
     assert (before.folder, before.stand_in) == (old, True)
-    assert "type: python -m src.twitter_manager model update" in before.note
+    assert before.note.startswith(f"{NAME} at revision ")
+    assert before.fix.render() == "type: python -m src.twitter_manager model update"
     new, words = update(settings)
     found = choose.locate(settings)
     assert (found.folder, found.name, found.stand_in, found.note) == (new, NAME, False, "")
@@ -288,9 +289,9 @@ def test_the_embedded_model_is_current(make, writer):
     folder = embedded(settings)
     assert update(settings) == (folder, f"the embedded model is current: {folder.name}")
     own = embedded(settings, "embedded-own")
-    said = versions.manifest(own)
+    said = files.manifest(own)
     said["adapter"]["from"] = "owner"
-    (own / versions.MANIFEST).write_text(json.dumps(said))
+    (own / files.MANIFEST).write_text(json.dumps(said))
     choose.switch(settings, own)
     assert "tuned by you" in update(settings)[1]
     assert choose.locate(settings).folder == own
@@ -302,7 +303,8 @@ def test_an_older_embedded_model_writes_until_the_new_one_is_made(make):
     old = embedded(settings, "embedded-older-release")
     found = choose.locate(settings)
     assert (found.folder, found.stand_in) == (old, False)
-    assert found.note.endswith("type: make model")
+    assert old.name in found.note
+    assert found.fix.render() == "type: make model"
 
 
 def test_an_owners_folder(make, writer, tmp_path):
@@ -458,9 +460,9 @@ def test_the_embedded_model_made_anew(tmp_path, capsys):
     settings = config.load({"DATA_DIR": str(tmp_path / "data")})
     old = settings.models_dir / "embedded-older"
     shutil.copytree(installed, old, copy_function=os.link)
-    said = versions.manifest(old)
-    (old / versions.MANIFEST).unlink()
-    (old / versions.MANIFEST).write_text(json.dumps({**said, "source": {"gguf": "0" * 64}}))
+    said = files.manifest(old)
+    (old / files.MANIFEST).unlink()
+    (old / files.MANIFEST).write_text(json.dumps({**said, "source": {"gguf": "0" * 64}}))
     choose.switch(settings, old)
     new, _ = update(settings)
     assert new == choose.embedded_folder(settings.models_dir)

@@ -12,10 +12,11 @@ import time
 import pytest
 
 from src.config import ROOT
+from src.model import child
 from src.system import progress
 from tests.support.fake_hub import FakeHub, Fault
 
-WORKS = "import time\nfrom src.system.progress import report\nfor i in range(4):\n report(i, 4, f'part {i}')\n time.sleep(0.2)\nreport(4, 4)\n"
+WORKS = "import time\nfrom src.model.child import report\nfor i in range(4):\n report(i, 4, f'part {i}')\n time.sleep(0.2)\nreport(4, 4)\n"
 
 
 def on_a_terminal(command, env, cwd=ROOT, seconds=120):
@@ -58,7 +59,7 @@ def env_for(tmp_path, **more):
 def module(tmp_path):
     """A module that works for a moment and reports, for `follow`."""
     (tmp_path / "works.py").write_text(WORKS)
-    return f"import runpy, sys; from src.system import progress; progress.child_environment = lambda extra, **_: {{'PATH': '/usr/bin:/bin', 'PYTHONPATH': '{ROOT}:{tmp_path}'}}; print(progress.follow('working', 'works', seconds=20))"
+    return f"import runpy, sys; from src.model import child; child.environment = lambda **_: {{'PATH': '/usr/bin:/bin', 'PYTHONPATH': '{ROOT}:{tmp_path}'}}; print(child.follow('working', 'works', seconds=20))"
 
 
 def test_long_work_shows_how_far_it_is(module, tmp_path):
@@ -113,13 +114,12 @@ def test_what_became_of_the_work(tmp_path, monkeypatch, code, status, words):
     """The exit status and the last words of the work; None when it took too long and was stopped."""
     (tmp_path / "works.py").write_text(code)
     monkeypatch.setattr(
-        progress,
-        "child_environment",
-        lambda extra, **_: {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path)},
+        child, "environment", lambda **_: {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path)}
     )
-    assert progress.follow(
-        "working", "works", request="x" * 1_000_000, seconds=1 if status is None else 30
-    ) == (status, words)
+    assert child.follow("working", "works", request="x" * 1_000_000, seconds=1 if status is None else 30) == (
+        status,
+        words,
+    )
 
 
 def test_a_download_shows_its_bytes(tmp_path):
@@ -148,7 +148,7 @@ def test_many_texts_show_how_many_are_written(tmp_path):
     script = "import time\nfor i in range(3):\n time.sleep(0.3)\n print(i, flush=True)\ntime.sleep(0.3)"
     code = (
         "import subprocess, sys; from src.model import client as m; real = subprocess.Popen; "
-        f"m.subprocess.Popen = lambda command, **options: real([sys.executable, '-c', {script!r}], **options); from src import config; print(m.Writer(config.load(), 20).__enter__().exchange(b'{{}}', 3))"
+        f"m.subprocess.Popen = lambda command, **options: real([sys.executable, '-c', {script!r}], **options); from src import config; print(m.ModelProcess(config.load(), 20).__enter__().exchange(b'{{}}', 3))"
     )
     status, out, seen = on_a_terminal([sys.executable, "-c", code], env_for(tmp_path))
     assert (status, out) == (0, "(0, b'0\\n1\\n2\\n', b'')\n"), seen

@@ -242,7 +242,7 @@ def test_files_are_private(tmp_path):
 
 SPY = """
 import json, os, socket, sys
-from src.model.worker import isolate
+from src.model.sandbox import isolate
 isolate()
 try:
     socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=2)
@@ -286,8 +286,8 @@ def test_the_models_process_is_alone(tmp_path, monkeypatch):
         for name, value in secrets.items():
             monkeypatch.setenv(name, value)
         with contextlib.closing(open_database(tmp_path / "twitter.db", Clock().now())):
-            with model_process.Writer(config.load({"DATA_DIR": str(tmp_path)}), 30) as writer:
-                status, output, words = writer.exchange(b"{}")
+            with model_process.ModelProcess(config.load({"DATA_DIR": str(tmp_path)}), 30) as process:
+                status, output, words = process.exchange(b"{}")
     assert status == 0, words
     told = json.loads(output)
     assert not told["reached"]

@@ -57,7 +57,7 @@ class Writer:
                 )
             )
         )
-        judged = content_generator.judge_all(settings, written, statement, text, history)
+        judged = content_generator.judge_all(frozenset(), written, statement, text, history)
         best = content_generator.best_of(judged, tuned=True)
         draft = plain.draft
         if best:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from src.model import worker
+from src.model.prompts import prompt_for
 
 STATEMENTS = [
     (
@@ -59,7 +59,7 @@ def make(folder: Path, *, steps: int = 25, width: int = 128) -> dict[str, bytes]
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    prompts = [worker.prompt_for(s, tuned=False) for _, _, s, _ in STATEMENTS]
+    prompts = [prompt_for(s, tuned=False) for _, _, s, _ in STATEMENTS]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

@@ -8,6 +8,7 @@ import pytest
 from src import config
 from src.config import ROOT, SECRETS, Settings, load
 from src.domain.errors import ConfigError
+from src.model.child import environment
 
 KEYS = {name: f"{name.lower()}-value-1234567890" for name in SECRETS}
 
@@ -185,10 +186,11 @@ def test_child_environment_has_no_credentials(monkeypatch):
     """The model's process sees neither keys nor proxies nor anything it does not need."""
     for name in (*SECRETS, "HTTPS_PROXY", "AWS_SECRET", "PYTHONPATH"):
         monkeypatch.setenv(name, "secret")
-    child = config.child_environment({"A": "b"})
+    child = environment()
     assert "secret" not in child.values()
     assert child["HF_HUB_OFFLINE"] == "1"
-    assert child["A"] == "b"
+    assert child["OMP_WAIT_POLICY"] == "passive"
+    assert "OMP_WAIT_POLICY" not in environment(patient=False)
 
 
 def test_time_zone_and_quiet_hours():

@@ -7,8 +7,10 @@ import pytest
 
 from src import config
 from src.domain.errors import ModelError
-from src.model import choose
-from src.model.choose import MANIFEST, checksums, locate, packaged_gguf, refuse_unsafe
+from src.model import convert, files
+from src.model.choose import locate
+from src.model.convert import packaged_gguf
+from src.model.files import MANIFEST, checksums, refuse_unsafe
 from tests.conftest import embedded_model
 
 
@@ -85,11 +87,11 @@ def test_unknown_names(tmp_path):
 
 def test_the_packaged_weights_are_checked(monkeypatch, tmp_path):
     """The GGUF in the package is the one we know; another one, or none, is refused with the command to type."""
-    assert packaged_gguf().name == choose.GGUF_NAME
-    monkeypatch.setattr(choose, "GGUF_SHA256", "0" * 64)
+    assert packaged_gguf().name == convert.GGUF_NAME
+    monkeypatch.setattr(convert, "GGUF_SHA256", "0" * 64)
     with pytest.raises(ModelError, match="checksum"):
         packaged_gguf()
-    monkeypatch.setattr(choose.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(convert.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match="not installed"):
         packaged_gguf()
 
@@ -98,9 +100,9 @@ def test_failed_conversion_leaves_nothing(monkeypatch, tmp_path):
     """A conversion that fails says so and leaves no half a model behind."""
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF nonsense")
-    monkeypatch.setattr(choose, "packaged_gguf", lambda: broken)
+    monkeypatch.setattr(convert, "packaged_gguf", lambda: broken)
     with pytest.raises(ModelError, match="could not be converted"):
-        choose.install_embedded(tmp_path / "models")
+        convert.install_embedded(tmp_path / "models")
     assert list((tmp_path / "models").iterdir()) == []
 
 
@@ -118,4 +120,4 @@ def test_embedded_model_is_sound(tmp_path):
         file.seek(1_000_000)
         file.write(bytes([byte[0] ^ 1]))
     with pytest.raises(ModelError, match="checksum"):
-        choose.verify(copy, tmp_path)
+        files.verify(copy, tmp_path)

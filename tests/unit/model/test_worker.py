@@ -7,8 +7,9 @@ import math
 import pytest
 
 from src import config
-from src.model import precision, worker
+from src.model import convert, decode, worker
 from src.model.llama import WEIGHTS, Llama, can_run, quantise, restore, save_aligned
+from src.model.prompts import prompt_for
 from tests.conftest import embedded_model
 
 TEXTS = [
@@ -132,17 +133,17 @@ def test_the_format_of_the_weights_is_measured(tiny, tmp_path):
     Tokenizer(models.WordLevel({"git": 0, "runs": 1, "?": 2}, unk_token="?")).save(
         str(folder / "tokenizer.json")
     )
-    record = precision.settle(folder)
+    record = convert.choose_precision(folder)
     assert set(record["seconds"]) == {"bfloat16", "float32", "int8"}
     assert record["int8"] == any(name.endswith(".scale") for name in load_file(folder / WEIGHTS))
     assert not list(folder.glob(".*"))
-    assert precision.settle(tiny / "gpt2") == {"dtype": "bfloat16", "int8": False}
+    assert convert.choose_precision(tiny / "gpt2") == {"dtype": "bfloat16", "int8": False}
 
 
 @pytest.mark.model
 def test_what_is_sampled_is_scored_on_the_way(model):
     """The log-likelihood that comes with a sampled opening is the one that reading it again gives."""
-    engine = worker.Engine(model.folder, tuned=model.tuned)
+    engine = decode.Engine(model.folder, tuned=model.tuned)
     written, _ = engine.write(TEXTS[0], 8, 5)
     again = engine.log_likelihoods(TEXTS[0], [engine._ids(opening) for opening, _, _ in written])
     assert written
@@ -161,7 +162,7 @@ def test_embedded_model_gives_the_same_distribution(model):
     with torch.inference_mode():
         for text in TEXTS:
             ids = torch.tensor(
-                [tokenizer.encode(worker.prompt_for(text, tuned=model.tuned), add_special_tokens=False).ids]
+                [tokenizer.encode(prompt_for(text, tuned=model.tuned), add_special_tokens=False).ids]
             )
             wanted = slow(ids).logits.log_softmax(-1)
             assert torch.allclose(exact.forward(ids, exact.new_cache(200)).log_softmax(-1), wanted, atol=1e-3)
@@ -177,11 +178,11 @@ def test_scores_are_log_likelihoods(model):
     """The score of a row is the mean log-likelihood that plain transformers gives it."""
     import torch
 
-    engine = worker.Engine(model.folder, tuned=model.tuned, dtype="float32")
+    engine = decode.Engine(model.folder, tuned=model.tuned, dtype="float32")
     slow = reference(model.folder)
     rows = [engine._ids("Lost a commit?"), engine._ids("Why did the rebase fail again?")]
     got = engine.log_likelihoods(TEXTS[0], rows)
-    prompt = engine._ids(worker.prompt_for(TEXTS[0], tuned=model.tuned))
+    prompt = engine._ids(prompt_for(TEXTS[0], tuned=model.tuned))
     for row, mean in zip(rows, got, strict=True):
         full = [*row, engine._stop]
         with torch.inference_mode():
@@ -202,13 +203,13 @@ def test_any_other_model_goes_through_transformers(tiny, tmp_path):
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="w2"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     tokenizer.save(str(folder / "tokenizer.json"))
-    engine = worker.Engine(folder, tuned=True, dtype="float32")
-    assert isinstance(engine._model, worker.HubModel)
+    engine = decode.Engine(folder, tuned=True, dtype="float32")
+    assert isinstance(engine._model, decode.TransformersModel)
     scores = engine.log_likelihoods("w5", [[5, 6], [7]])
     import torch
 
     slow = reference(folder)
-    prompt = engine._ids(worker.prompt_for("w5", tuned=True))
+    prompt = engine._ids(prompt_for("w5", tuned=True))
     with torch.inference_mode():
         steps = slow(torch.tensor([[*prompt, 5, 6, 0]])).logits.log_softmax(-1)[0]
     wanted = sum(float(steps[len(prompt) - 1 + i, t]) for i, t in enumerate([5, 6, 0])) / 3
@@ -235,8 +236,8 @@ def test_other_models_begin_and_end_as_they_were_taught(tiny, tmp_path, monkeypa
     )
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [3, 90]}))
-    assert worker.Engine(folder, tuned=True, dtype="float32")._begin == []
-    engine = worker.Engine(folder, tuned=False, dtype="float32", mode="free")
+    assert decode.Engine(folder, tuned=True, dtype="float32")._begin == []
+    engine = decode.Engine(folder, tuned=False, dtype="float32", mode="free")
     assert engine._begin == [0]
     read = []
     real = engine._model.forward
@@ -258,7 +259,7 @@ def test_other_models_begin_and_end_as_they_were_taught(tiny, tmp_path, monkeypa
 @pytest.mark.model
 def test_forward_passes_are_counted(model, monkeypatch):
     """Sixteen openings take a prefill and a pass a token: no more, whatever the machine. They are scored on the way."""
-    engine = worker.Engine(model.folder, tuned=model.tuned)
+    engine = decode.Engine(model.folder, tuned=model.tuned)
     passes = []
     real = engine._model.forward
     monkeypatch.setattr(
@@ -268,7 +269,7 @@ def test_forward_passes_are_counted(model, monkeypatch):
     )
     engine.write(TEXTS[0], 16, 3)
     steps = [shape for shape in passes if shape == (16, 1)]
-    assert len(steps) <= worker.MAX_NEW_TOKENS
+    assert len(steps) <= decode.MAX_NEW_TOKENS
     assert len(passes) == len(steps) + 1
 
 
@@ -298,7 +299,7 @@ def test_the_protocol(model):
 def test_prompts():
     """Each mode asks for another thing; a tuned model sees the bare statement."""
     asked = {
-        worker.prompt_for("X.", tuned=t, mode=m)
+        prompt_for("X.", tuned=t, mode=m)
         for t, m in ((True, "hook"), (False, "hook"), (False, "rewrite"), (False, "free"))
     }
     assert len(asked) == 4

@@ -1,0 +1,53 @@
+"""The model that the owner chose: the value that `MODEL` and `MODEL_REVISION` are parsed into, once.
+
+Parsing never fails, because a wrong name must not stop a run: vetted text goes out without a model. A name
+that is neither `embedded` nor a folder is a model of the hub, and `model update` says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+EMBEDDED = "embedded"
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The model that comes with the program. It has no revision of its own."""
+
+    name: ClassVar[str] = EMBEDDED
+    revision: ClassVar[str] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """A model of a hub, by its id (`owner/name`) and the commit (40 hex digits, or empty)."""
+
+    name: str
+    revision: str = ""
+
+    @property
+    def is_hub_id(self) -> bool:
+        """Return whether the name has the form of a hub id; any other name can never be downloaded."""
+        return "/" in self.name
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFolder:
+    """A folder of the owner's, with `name` as it stands in `MODEL`. It has no revision."""
+
+    name: str
+    path: Path
+    revision: ClassVar[str] = ""
+
+
+ModelChoice = Embedded | HubModel | OwnFolder
+
+
+def parse(name: str, revision: str, folder: Path | None) -> ModelChoice:
+    """Return what MODEL and MODEL_REVISION mean; `folder` is the path of that name if it exists."""
+    if name == EMBEDDED:
+        return Embedded()
+    return HubModel(name, revision) if folder is None else OwnFolder(name, folder)

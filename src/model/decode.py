@@ -1,0 +1,221 @@
+"""Decoding: how the model's texts are sampled and scored, with either kind of model.
+
+The prompt is prefilled once and its cache repeated; the openings of a statement are decoded as one batch.
+`score` is the mean log-likelihood of the opening given the statement. For a model that was not tuned, the
+gain over the likelihood given no statement is added (pointwise mutual information): it prefers what fits this
+statement.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from src.model.llama import Llama, can_run
+from src.model.prompts import prompt_for
+
+if TYPE_CHECKING:
+    import torch
+
+MAX_NEW_TOKENS = 24
+MAX_NEW_TOKENS_OF_A_TWEET = 72
+TEMPERATURE = 0.7
+TOP_P = 0.95
+TOP_K = 64
+SCORED_TOGETHER = 8
+PMI_WEIGHT = 0.5
+_NO_STATEMENT = "Software developers write, test and run programs."
+
+
+class TransformersModel:
+    """Any causal model that transformers knows, with the same calls as `llama.Llama`."""
+
+    def __init__(self, folder: Path, dtype: str) -> None:
+        import torch  # noqa: PLC0415
+        from transformers import AutoModelForCausalLM, DynamicCache  # noqa: PLC0415
+
+        self._new_cache = DynamicCache
+        self._model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=getattr(torch, dtype),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+        )
+        self._model.eval()
+
+    def new_cache(self, length: int) -> TransformersCache:
+        """Return an empty cache; it grows by itself, `length` is not needed."""
+        return TransformersCache(self._new_cache(config=self._model.config))
+
+    def forward(
+        self, tokens: torch.Tensor, cache: TransformersCache, *, last_only: bool = False
+    ) -> torch.Tensor:
+        """Return the logits [B, T, V] of `tokens` [B, T] after what `cache` holds."""
+        keep = {"logits_to_keep": 1} if last_only else {}
+        out = self._model(tokens, past_key_values=cache.inner, use_cache=True, **keep)
+        cache.inner = out.past_key_values
+        logits: torch.Tensor = out.logits
+        return logits
+
+
+class TransformersCache:
+    """A transformers cache that can be repeated."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def repeat(self, rows: int) -> TransformersCache:
+        """Return a cache with the same past for each of `rows` rows."""
+        inner = copy.deepcopy(self.inner)
+        inner.batch_repeat_interleave(rows)
+        return TransformersCache(inner)
+
+
+class Engine:
+    """Writes and scores openings with either kind of model. Shapes: B openings, T tokens, V vocabulary."""
+
+    def __init__(self, folder: Path, *, tuned: bool, dtype: str = "bfloat16", mode: str = "hook") -> None:
+        import torch  # noqa: PLC0415
+        from tokenizers import Tokenizer  # noqa: PLC0415
+
+        self.tuned = tuned and mode == "hook"
+        self.mode = mode
+        self._longest = MAX_NEW_TOKENS if mode == "hook" else MAX_NEW_TOKENS_OF_A_TWEET
+        self._torch = torch
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._model: Any = Llama(folder, dtype) if can_run(folder) else TransformersModel(folder, dtype)
+        self._end: int | None = self._tokenizer.token_to_id("<|im_end|>")
+        self._line_end = self._ids("\n")[-1]
+        self._ends = {self._stop, self._line_end, self._end, *_end_tokens(folder)}
+        self._begin = [] if self.tuned else self._leading_tokens()
+
+    def _leading_tokens(self) -> list[int]:
+        """Return the tokens that begin every text: Llama 3 and Gemma write nonsense without them."""
+        bare, whole = self._ids("a"), list(self._tokenizer.encode("a").ids)
+        return whole[: whole.index(bare[0])] if bare and bare[0] in whole else []
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    @property
+    def _stop(self) -> int:
+        """The token that ends an opening: the end token of a tuned model, a new line of others."""
+        return self._end if self.tuned and self._end is not None else self._line_end
+
+    def write(self, text: str, count: int, seed: int) -> tuple[list[tuple[str, float, float]], int]:
+        """Return `count` openings for a statement and the number of tokens decoded.
+
+        An opening is (text, score, mean log-likelihood); the best comes first.
+        """
+        with self._torch.inference_mode():
+            past, logits = self._read(text)
+            rows, decoded = self._sample(past, logits, count, seed)
+            unique = {self._clean(row): (row, given) for row, given in rows}
+            unique.pop("", None)
+            scores = (
+                [given for _, given in unique.values()] if self.tuned else self._fit(list(unique.values()))
+            )
+        scored = [
+            (opening, round(score, 4), round(given, 4))
+            for (opening, (_, given)), score in zip(unique.items(), scores, strict=True)
+        ]
+        return sorted(scored, key=lambda item: -item[1]), decoded
+
+    def _fit(self, rows: list[tuple[list[int], float]]) -> list[float]:
+        """Return mean log-likelihood and mutual information of each row, in one figure (nats a token).
+
+        A tuned model does without: measured against a reader's verdicts, its likelihood alone ranks better.
+        """
+        alone = self._score(*self._nothing(), [row for row, _ in rows])
+        return [
+            given + PMI_WEIGHT * (given - without) for (_, given), without in zip(rows, alone, strict=True)
+        ]
+
+    def log_likelihoods(self, text: str, rows: list[list[int]]) -> list[float]:
+        """Return the mean log-likelihood (nats a token, with the end token) of each row for a statement."""
+        with self._torch.inference_mode():
+            return self._score(*self._read(text), rows)
+
+    def _read(self, text: str) -> tuple[Any, torch.Tensor]:
+        """Prefill the prompt of a statement; return its cache (one row) and the logits [1, V] that follow."""
+        prompt = self._begin + self._ids(prompt_for(text, tuned=self.tuned, mode=self.mode))
+        cache = self._model.new_cache(len(prompt) + self._longest + 1)
+        logits = self._model.forward(self._torch.tensor([prompt]), cache, last_only=True)
+        return cache, logits[:, -1].float()
+
+    def _nothing(self) -> tuple[Any, torch.Tensor]:
+        if self._no_statement is None:
+            self._no_statement = self._read(_NO_STATEMENT)
+        return self._no_statement
+
+    _no_statement: tuple[Any, torch.Tensor] | None = None
+
+    def _clean(self, row: list[int]) -> str:
+        return " ".join(self._tokenizer.decode(row, skip_special_tokens=True).split())
+
+    def _sample(
+        self, past: Any, logits: torch.Tensor, count: int, seed: int
+    ) -> tuple[list[tuple[list[int], float]], int]:
+        """Return the rows of token ids that ended by themselves, and the number of tokens decoded.
+
+        A row has no end token. With it comes its mean log-likelihood (nats a token, end token included)
+        before temperature and nucleus.
+        """
+        generator = self._torch.Generator().manual_seed(seed)
+        cache = past.repeat(count)
+        logits = logits.expand(count, -1)
+        rows: list[list[int]] = [[] for _ in range(count)]
+        totals = [0.0] * count
+        alive = [True] * count
+        decoded = 0
+        for _ in range(self._longest):
+            tokens = self._choose(logits, generator)
+            likelihoods = (logits.gather(-1, tokens[:, None])[:, 0] - logits.logsumexp(-1)).tolist()
+            for index, token in enumerate(tokens.tolist()):
+                if alive[index]:
+                    decoded += 1
+                    totals[index] += likelihoods[index]
+                    alive[index] = token not in self._ends
+                    if alive[index]:
+                        rows[index].append(token)
+            if not any(alive):
+                break
+            logits = self._model.forward(tokens[:, None], cache)[:, -1].float()
+        ended = zip(rows, totals, alive, strict=True)
+        return [(row, total / (len(row) + 1)) for row, total, unfinished in ended if not unfinished], decoded
+
+    def _choose(self, logits: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Sample one token a row from the nucleus, [B, V] -> [B]."""
+        values, indices = (logits / TEMPERATURE).topk(TOP_K, dim=-1)
+        probabilities = values.softmax(-1)
+        keep = probabilities.cumsum(-1) - probabilities < TOP_P
+        picked = self._torch.multinomial(probabilities * keep, 1, generator=generator)
+        return indices.gather(-1, picked)[:, 0]
+
+    def _score(self, past: Any, logits: torch.Tensor, rows: list[list[int]]) -> list[float]:
+        """Return the mean log-likelihood of each row with its end token, eight at a time to bound memory."""
+        first = logits.log_softmax(-1)[0]
+        means: list[float] = []
+        for start in range(0, len(rows), SCORED_TOGETHER):
+            full = [[*row, self._stop] for row in rows[start : start + SCORED_TOGETHER]]
+            width = max(map(len, full))
+            padded = self._torch.tensor([row + [self._stop] * (width - len(row)) for row in full])
+            rest = self._model.forward(padded[:, :-1], past.repeat(len(full)))
+            for index, row in enumerate(full):
+                steps = rest[index, : len(row) - 1].float().log_softmax(-1)
+                total = first[row[0]] + steps.gather(-1, self._torch.tensor(row[1:])[:, None]).sum()
+                means.append(float(total) / len(row))
+        return means
+
+
+def _end_tokens(folder: Path) -> set[int]:
+    """Return the tokens that end a text, as the model's configuration says; empty where it says nothing."""
+    found: set[int] = set()
+    for name in ("config.json", "generation_config.json"):
+        file = folder / name
+        said = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id") if file.exists() else None
+        found.update(t for t in (said if isinstance(said, list) else [said]) if isinstance(t, int))
+    return found
