@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -139,7 +140,8 @@ def reserve(path: Path, size: int) -> None:
         path.unlink(missing_ok=True)
         descriptor = os.open(path, _NEW, 0o600)
         try:
-            os.write(descriptor, b" " * size)
+            if os.write(descriptor, b" " * size) < size:  # the disk took a part and is full now
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

@@ -153,6 +153,10 @@ def test_no_room_leaves_nothing(tmp_path, monkeypatch):
         broken.setattr(files.os, "fsync", no_room)
         with pytest.raises(OSError, match="No space"):
             files.reserve(tmp_path / "tokens.new", 1000)
+    with monkeypatch.context() as broken:
+        broken.setattr(files.os, "write", lambda _descriptor, data: len(data) - 1)
+        with pytest.raises(OSError, match="No space"):
+            files.reserve(tmp_path / "tokens.new", 1000)
     assert names(tmp_path) == []
 
 
