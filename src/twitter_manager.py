@@ -273,7 +273,7 @@ def _facts(run: Run, result: TickResult) -> Facts:
 
 
 def _login(run: Run) -> Login | None:
-    """Return when the login ends, as it is after this run, which may have renewed it; None if its file is unreadable."""
+    """Return when the login ends, as it stands after this run; None if its file cannot be read."""
     if run.settings.login is None:
         return Login(ends=None)
     from src.x import credentials  # noqa: PLC0415 (with keys from .env a run never loads it)
@@ -312,25 +312,16 @@ def _recorded(run: Run) -> TickResult:
         result = tick(run)
     except ProgramError as trouble:
         with contextlib.suppress(ProgramError):
-            run.db.journal.finish_run(
-                run.run_id,
-                trouble.exit_code,
-                RunOutcome.TROUBLE,
-                str(trouble),
-                _measured(run),
-                run.clock.now(),
-            )
+            _record(run, TickResult(trouble.exit_code, RunOutcome.TROUBLE, str(trouble)))
         raise
-    run.db.journal.finish_run(
-        run.run_id,
-        result.exit_code,
-        result.outcome,
-        result.message,
-        _measured(run),
-        run.clock.now(),
-        reason=result.reason,
-    )
+    _record(run, result)
     return result
+
+
+def _record(run: Run, result: TickResult) -> None:
+    code, outcome, measured = result.exit_code, result.outcome, _measured(run)
+    now = run.clock.now()
+    run.db.journal.finish_run(run.run_id, code, outcome, result.message, measured, now, reason=result.reason)
 
 
 def run_preview(

@@ -26,7 +26,7 @@ from src.posting.reconcile import reconcile as reconcile_open
 from src.posting.run import LazyAccount, Run, no_text
 from src.system import log
 from src.system.clock import Clock
-from src.system.files import write_atomically
+from src.system.files import as_storage_error, write_atomically
 from src.system.lock import sole_writer
 from src.watch.health import exit_code
 from src.x import credentials
@@ -170,11 +170,11 @@ def report(options: argparse.Namespace, settings: Settings, clock: Clock, _run: 
     if options.prometheus:
         from src.watch.report.prometheus import as_prometheus  # noqa: PLC0415 (a library that only this needs)
 
-        write_atomically(Path(options.prometheus), as_prometheus(counted, settings), NUMBERS_MODE)
+        _write(Path(options.prometheus), as_prometheus(counted, settings), NUMBERS_MODE)
     if options.html:
         from src.watch.report.page import as_html  # noqa: PLC0415 (the same)
 
-        write_atomically(Path(options.html), as_html(counted, settings))
+        _write(Path(options.html), as_html(counted, settings))
     written = [file for file in (options.prometheus, options.html) if file]
     if options.json:
         print(json.dumps(measures.as_data(counted, settings), default=str))
@@ -183,6 +183,12 @@ def report(options: argparse.Namespace, settings: Settings, clock: Clock, _run: 
     elif sys.stdout.isatty():
         print(log.sanitise(f"wrote {' and '.join(written)}"))
     return 0
+
+
+def _write(path: Path, text: str, mode: int = 0o600) -> None:
+    fix = f"name a file in a folder that exists and is writable: mkdir -p {path.absolute().parent}"
+    with as_storage_error(f"cannot write {path.absolute()}", fix):
+        write_atomically(path, text, mode)
 
 
 def history(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:

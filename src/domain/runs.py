@@ -1,4 +1,4 @@
-"""How a run ends and what is kept of it: exit codes, outcomes, measures, attempts, and the hold between runs."""
+"""How a run ends and what is kept of it: exit codes, outcomes, measures, attempts, and holds between runs."""
 
 from __future__ import annotations
 

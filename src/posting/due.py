@@ -1,4 +1,4 @@
-"""The decision whether a post is due, from what was used, what is held and what is set. Pure."""
+"""The decision whether a post is due, from what was used, what is held and what was set. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Wait:
 def not_due(
     settings: Settings, usage: Usage, hold: Hold | None, limits: Iterable[RateLimit], now: datetime
 ) -> Wait | None:
-    """Return the first reason not to post now; None if a post is due."""
+    """Return the first reason not to post now, or None: a post is due."""
     after = next_slot(now, settings.post_interval_minutes)
     if usage.slot_status not in {None, Status.PENDING}:
         return Wait(RunOutcome.SLOT_USED, f"this slot has its post ({usage.slot_status})", after)

@@ -165,22 +165,22 @@ def fix_text(finding: Finding, settings: Settings) -> str:
 
 def breaker_text(state: BreakerState) -> str:
     """Return how the circuit breaker stands, in one line."""
-    word = "open" if state.open else "closed"
     if not state.count:
-        return word
-    return f"{word}{' ' if state.open and state.until else ', '}{breaker_detail(state)}"
+        return "closed"
+    word, comma = ("open", "" if state.until else ",") if state.open else ("closed", ",")
+    return f"{word}{comma} {breaker_detail(state)}"
 
 
 def breaker_detail(state: BreakerState) -> str:
-    """Return until when the circuit breaker waits, and why; empty where X refused nothing."""
-    if not state.count:
-        return ""
+    """Return why the breaker is open, or what counts towards opening it; empty while X accepts posts."""
     until = f"until {state.until:%F %R} UTC" if state.until else ""
     if state.open:
         since = f" since {state.since:%F %R} UTC" if state.since else ""
         return f"{until or 'one try is due'}: {state.reason}, {state.count} in a row{since}"
-    refusals = f"{state.count} of {BREAKER_AFTER} refusals: {state.reason}"
-    return refusals + (f"; waits {until}" if until else "")
+    if not state.count:
+        return ""
+    wait = f"; waits {until}" if until else ""
+    return f"{state.count} of {BREAKER_AFTER} refusals: {state.reason}{wait}"
 
 
 # ---- the rules ---------------------------------------------------------------------------------------------

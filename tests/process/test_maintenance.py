@@ -27,12 +27,13 @@ from src.domain.runs import Exit
 from src.domain.slots import slot_of
 from src.domain.texts import Candidate, Draft, Verdict
 from src.model import choose, files, versions
+from src.posting.breaker import CLOSED
 from src.store import connection
 from src.system import failpoints
 from src.system.lock import writer_lock
 from src.upkeep import maintenance
 from src.watch import alerts, health
-from src.watch.health import BreakerState, Facts, Maintenance
+from src.watch.health import Facts, Maintenance
 from tests import fake_x
 from tests.conftest import need
 from tests.support.scenarios import Plan, die, judge
@@ -393,7 +394,7 @@ def test_a_run_judges_only_what_it_looked_for():
     """A cause that a run did not look for is not called over by it."""
     now = datetime(2026, 11, 22, tzinfo=UTC)
     told = {"damage": now.timestamp(), "blocked": now.timestamp()}
-    tick = health.looked_at(Facts(breaker=BreakerState(), failures=0))
+    tick = health.looked_at(Facts(breaker=CLOSED, failures=0))
     assert [a.cause for a in alerts.due({}, told, now, tick)[0]] == ["blocked"]
     assert alerts.due({}, told, now, tick)[1] == {"damage": now.timestamp()}
     maintenance = health.looked_at(Facts(maintenance=Maintenance(None, checked=True)))

@@ -13,9 +13,10 @@ from src import config
 from src.domain.errors import DamagedError, StorageError
 from src.domain.posts import Post, Status
 from src.domain.runs import Exit, RunOutcome, TickResult
+from src.posting.breaker import BreakerState
 from src.watch import alerts, health
 from src.watch.alerts import due
-from src.watch.health import BreakerState, Code, Facts, Login, Maintenance, Outside, Stock
+from src.watch.health import Code, Facts, Login, Maintenance, Outside, Stock
 from tests import fake_x
 from tests.support.world import World
 

@@ -12,7 +12,8 @@ from src import config
 from src.content.freshness import days_left
 from src.domain.errors import StorageError
 from src.domain.runs import Exit, Hold, RunOutcome, RunRecord, TickResult
-from src.posting.run import Clock
+from src.posting.breaker import breaker_state
+from src.system.clock import Clock
 from src.upkeep.maintenance import maintain
 from src.watch import health, status
 from src.watch.health import Facts, Maintenance, Outside
@@ -281,7 +282,7 @@ HOLD = Hold("blocked", "no-credits", NOW + timedelta(hours=6), "buy credits", 3,
 )
 def test_breaker(hold, text):
     """The state of the breaker has fields, and one line for people is made of them."""
-    state = health.breaker_state(hold, NOW)
+    state = breaker_state(hold, NOW)
     assert health.breaker_text(state) == text
     assert state.open is text.startswith("open")
 
@@ -289,7 +290,7 @@ def test_breaker(hold, text):
 def test_the_most_severe_comes_first():
     """Findings are ordered by exit code, whatever order the rules have; each says since when where that is known."""
     facts = Facts(
-        breaker=health.breaker_state(HOLD, NOW),
+        breaker=breaker_state(HOLD, NOW),
         failures=3,
         outside=Outside(NOW - timedelta(hours=3), ("TWITTER_API_KEY",)),
     )
@@ -307,7 +308,7 @@ def test_nothing_is_found_where_nobody_looked():
 @pytest.mark.parametrize(
     ("facts", "codes"),
     [
-        (Facts(breaker=health.breaker_state(None, NOW)), {"blocked"}),
+        (Facts(breaker=breaker_state(None, NOW)), {"blocked"}),
         (Facts(unknown=()), {"unknown"}),
         (Facts(failures=0), {"failures"}),
         (Facts(model_failures=0), {"model"}),

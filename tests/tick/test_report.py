@@ -16,6 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from src import db_manager
+from src.commands import table
 from src.domain.errors import StorageError
 from src.domain.runs import Exit
 from src.system.log import sanitise
@@ -265,15 +266,15 @@ def test_a_file_is_whole_or_as_it_was(tmp_path):
     target, other = tmp_path / "page", tmp_path / "other"
     other.write_text("theirs")
     target.symlink_to(other)
-    report._write(target, "ours")
+    table._write(target, "ours")
     assert (target.read_text(), other.read_text(), target.is_symlink()) == ("ours", "theirs", False)
     with pytest.raises(UnicodeEncodeError):
-        report._write(target, "half \ud800")
+        table._write(target, "half \ud800")
     assert target.read_text() == "ours"
     folder = tmp_path / "folder"
     folder.mkdir()
     with pytest.raises(StorageError) as trouble:
-        report._write(folder, "x")
+        table._write(folder, "x")
     assert trouble.value.exit_code is Exit.IO
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "other", "page"]
 

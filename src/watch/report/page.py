@@ -16,7 +16,7 @@ from src.content.freshness import Supply
 from src.domain import money
 from src.domain.answers import tweet_url
 from src.domain.posts import Post
-from src.posting.breaker import BreakerState
+from src.posting.breaker import CLOSED, BreakerState
 from src.posting.due import Wait
 from src.system.log import sanitise
 from src.watch import health, status
@@ -109,7 +109,7 @@ def _tiles(report: Report, settings: Settings) -> list[Tile]:
         _next_post_tile(overview.wait),
         _spend_tile(overview.spend, settings.monthly_budget_usd),
         _library_tile(overview.library, settings),
-        _breaker_tile(overview.facts.breaker or BreakerState()),
+        _breaker_tile(overview.facts.breaker or CLOSED),
     ]
 
 

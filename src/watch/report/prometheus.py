@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from src.config import Settings
 from src.domain.runs import Metric
-from src.posting.breaker import BreakerState
+from src.posting.breaker import CLOSED
 from src.watch.health import exit_code
 from src.watch.report.measures import Report, Spread
 from src.watch.status import Overview
@@ -42,7 +42,7 @@ def as_prometheus(report: Report, settings: Settings) -> str:
 
 def _add_health(add: Add, report: Report) -> None:
     facts, findings = report.overview.facts, report.findings
-    breaker = facts.breaker or BreakerState()
+    breaker = facts.breaker or CLOSED
     add("healthy", "1 if nothing needs a person, else 0", {_ONE: float(not findings)}, ())
     add("exit_code", "what `status` would exit with", {_ONE: float(exit_code(findings))}, ())
     add("reason", "1 for each thing that needs a person", {(f.code,): 1.0 for f in findings}, ("name",))
