@@ -122,7 +122,7 @@ def _write(
         "tokens_per_second": round(speed, 1),
         "model_peak_mb": peak_of_children_mb(),
     }
-    return written, [model.note] if model.note else [], metrics, model
+    return written, [model.warning] if model.note else [], metrics, model
 
 
 def _compose_one(

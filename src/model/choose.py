@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from src.config import ROOT, Settings
+from src.config import ROOT, Settings, child_environment
 from src.domain.errors import ModelError
 from src.model import gguf_weights, precision, versions
 from src.model.llama import SCALE
@@ -43,7 +43,7 @@ _RECORDED = ("*.safetensors", "*.json", "*.txt", "*.model")
 class Model:
     """A model ready to load: its folder, its name for logs, whether it was tuned to write openings, what it computes in.
 
-    A `stand_in` writes in the place of the model that MODEL names; `note` says why, and what to type.
+    A `stand_in` writes in the place of the model that MODEL names; `note` says why, `fix` what to type.
     """
 
     folder: Path
@@ -52,9 +52,17 @@ class Model:
     dtype: str = "bfloat16"
     stand_in: bool = False
     note: str = ""
+    fix: str = ""
+
+    @property
+    def warning(self) -> str:
+        """The note and its fix in one line, empty without a note."""
+        return f"{self.note}; {self.fix}" if self.note else ""
 
     @classmethod
-    def recorded(cls, folder: Path, name: str, *, stand_in: bool = False, note: str = "") -> Self:
+    def recorded(
+        cls, folder: Path, name: str, *, stand_in: bool = False, note: str = "", fix: str = ""
+    ) -> Self:
         """The model in `folder` as its manifest describes it."""
         said = manifest(folder)
         return cls(
@@ -64,6 +72,7 @@ class Model:
             dtype=said.get("precision", {}).get("dtype", "bfloat16"),
             stand_in=stand_in,
             note=note,
+            fix=fix,
         )
 
 
@@ -96,7 +105,8 @@ def _located(settings: Settings) -> Model:
     verify(folder, settings.models_dir)
     made_from = manifest(folder)["source"].get("hub", EMBEDDED)
     name = EMBEDDED_NAME if made_from == EMBEDDED else made_from
-    return Model.recorded(folder, name, stand_in=made_from != settings.model, note=_note(settings, folder))
+    note, fix = _note(settings, folder)
+    return Model.recorded(folder, name, stand_in=made_from != settings.model, note=note, fix=fix)
 
 
 def folder_in_use(settings: Settings) -> Path | None:
@@ -145,18 +155,20 @@ def _nothing_installed(settings: Settings) -> ModelError:
     )
 
 
-def _note(settings: Settings, folder: Path) -> str:
-    """Words for the log when what the settings name is not installed and another version writes meanwhile."""
+def _note(settings: Settings, folder: Path) -> tuple[str, str]:
+    """Return why another version writes than the settings name, and the fix; empty where the named one writes."""
     choice = versions.choices(settings.models_dir).get(settings.model)
     wanted = named_folder(settings)
     switched_to = choice is not None and choice.revision == versions.revision_set(settings)
     if folder == wanted or (switched_to and choice and folder.name == choice.current):
-        return ""
+        return "", ""
+    until = f"{folder.name} writes until it is"
     if settings.model == EMBEDDED:
-        return f"the embedded model of this release is not installed, {folder.name} writes until it is; type: make model"
+        return f"the embedded model of this release is not installed, {until}", "type: make model"
+    revision = settings.model_revision[:12] or "(not set)"
     return (
-        f"{settings.model} at revision {settings.model_revision[:12] or '(not set)'} is not downloaded, {folder.name} writes "
-        "until it is; type: python -m src.twitter_manager model update"
+        f"{settings.model} at revision {revision} is not downloaded, {until}",
+        "type: python -m src.twitter_manager model update",
     )
 
 
@@ -343,6 +355,8 @@ def install_embedded(models_dir: Path, adapter: Path = ADAPTER) -> Path:
             str(gguf),
             str(work),
             str(adapter),
+            environment=child_environment({}),
+            folder=ROOT,
             seconds=CONVERT_SECONDS,
         )
         if status != 0:

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from src.config import ROOT
+from src.config import ROOT, child_environment
 from src.content.gates import judge_opening
 from src.content.library import MAX_OPENING, Statement, text_problems
 from src.domain.errors import TuningError
@@ -282,7 +282,12 @@ def tune(
     data = [*lessons(statements), *examples, *examples]  # the owner's own voice counts twice
     request = json.dumps({"lessons": data, "target": str(target), "recipe": asdict(recipe)})
     status, complaint = progress.follow(
-        "tuning", "src.model.tune", request=request, seconds=TUNE_SECONDS, patient=False
+        "tuning",
+        "src.model.tune",
+        environment=child_environment({}, patient=False),
+        folder=ROOT,
+        request=request,
+        seconds=TUNE_SECONDS,
     )
     if status != 0:
         message = (

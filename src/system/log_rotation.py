@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from src.config import Settings
 from src.domain.errors import ProgramError
 from src.system.lock import writer_lock
 from src.system.log import FILES
@@ -32,11 +31,6 @@ class Rules:
     max_bytes: int
     rotate_days: int
     keep_days: int
-
-
-def rules_of(settings: Settings) -> Rules:
-    """The rules that the owner set."""
-    return Rules(int(settings.log_max_mb * 1_000_000), settings.log_rotate_days, settings.log_keep_days)
 
 
 def rotate(folder: Path, rules: Rules, now: datetime) -> str:

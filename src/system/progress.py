@@ -13,10 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import IO, Protocol
-
-from src.config import ROOT, child_environment
 
 REFRESH_SECONDS = 0.5  # so that the clock of a bar moves while the work is silent
 
@@ -72,13 +71,18 @@ def bar(label: str, total: float | None = None, unit: str = "step", initial: int
 
 
 def follow(
-    label: str, module: str, *arguments: str, request: str = "", seconds: float, patient: bool = True
+    label: str,
+    module: str,
+    *arguments: str,
+    environment: Mapping[str, str],
+    folder: Path,
+    request: str = "",
+    seconds: float,
 ) -> tuple[int | None, str]:
-    """Run one of our modules in a process of its own, without keys, and show how far it is.
+    """Run one of our modules in a process of its own, in `folder`, with no more than `environment`; draw a bar.
 
-    It reads `request` from its standard input and prints JSON lines: `step`, `steps` and, in words, `doing`. Gives its
-    exit status (None: out of time, and killed) and the last line of its complaints. `patient`: whether its threads
-    wait asleep.
+    The module reads `request` from its standard input and prints JSON lines: `step`, `steps` and `doing` (words).
+    Return its exit status (None: out of time, and killed) and the last line of its standard error.
     """
     with (
         tempfile.TemporaryFile(
@@ -87,8 +91,8 @@ def follow(
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints,
         subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
-            cwd=ROOT,
-            env=child_environment({}, patient=patient),
+            cwd=folder,
+            env=environment,
             stdin=_from_the_start(asked, request),
             stdout=subprocess.PIPE,
             stderr=complaints,

@@ -120,14 +120,14 @@ def test_from_the_embedded_to_a_hub_model_and_back(server, make, writer):
     old = embedded(settings)
     before = choose.locate(settings)
     assert (before.folder, before.stand_in) == (old, True)
-    assert "type: python -m src.twitter_manager model update" in before.note
+    assert "type: python -m src.twitter_manager model update" in before.fix
     new, words = update(settings)
     found = choose.locate(settings)
-    assert (found.folder, found.name, found.stand_in, found.note) == (new, NAME, False, "")
+    assert (found.folder, found.name, found.stand_in, found.note, found.fix) == (new, NAME, False, "", "")
     assert "model rollback" in words
     assert choose.rollback(settings) == old
     back = choose.locate(settings)
-    assert (back.folder, back.stand_in, back.note) == (old, True, "")
+    assert (back.folder, back.stand_in, back.note, back.fix) == (old, True, "", "")
     assert choose.rollback(settings) == new
     assert choose.locate(settings).folder == new
     assert "in use already" in update(settings)[1]
@@ -302,7 +302,7 @@ def test_an_older_embedded_model_writes_until_the_new_one_is_made(make):
     old = embedded(settings, "embedded-older-release")
     found = choose.locate(settings)
     assert (found.folder, found.stand_in) == (old, False)
-    assert found.note.endswith("type: make model")
+    assert (bool(found.note), found.fix) == (True, "type: make model")
 
 
 def test_an_owners_folder(make, writer, tmp_path):

@@ -58,7 +58,7 @@ def env_for(tmp_path, **more):
 def module(tmp_path):
     """A module that works for a moment and reports, for `follow`."""
     (tmp_path / "works.py").write_text(WORKS)
-    return f"import runpy, sys; from src.system import progress; progress.child_environment = lambda extra, **_: {{'PATH': '/usr/bin:/bin', 'PYTHONPATH': '{ROOT}:{tmp_path}'}}; print(progress.follow('working', 'works', seconds=20))"
+    return f"import runpy, sys; from pathlib import Path; from src.system import progress; print(progress.follow('working', 'works', environment={{'PATH': '/usr/bin:/bin', 'PYTHONPATH': '{ROOT}:{tmp_path}'}}, folder=Path('{ROOT}'), seconds=20))"
 
 
 def test_long_work_shows_how_far_it_is(module, tmp_path):
@@ -109,16 +109,13 @@ def test_no_standard_error(monkeypatch):
         ("import os, time; os.close(1); time.sleep(0.3)", 0, ""),
     ],
 )
-def test_what_became_of_the_work(tmp_path, monkeypatch, code, status, words):
+def test_what_became_of_the_work(tmp_path, code, status, words):
     """The exit status and the last words of the work; None when it took too long and was stopped."""
     (tmp_path / "works.py").write_text(code)
-    monkeypatch.setattr(
-        progress,
-        "child_environment",
-        lambda extra, **_: {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path)},
-    )
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    limit = 1 if status is None else 30
     assert progress.follow(
-        "working", "works", request="x" * 1_000_000, seconds=1 if status is None else 30
+        "working", "works", environment=environment, folder=tmp_path, request="x" * 1_000_000, seconds=limit
     ) == (status, words)
 
 
