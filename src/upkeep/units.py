@@ -5,26 +5,35 @@ Printing changes nothing on the machine. Each profile gets a minute of its own, 
 
 from __future__ import annotations
 
-import argparse
+import math
 import os
 import pwd
 import shlex
+import shutil
 import sys
 import zlib
 from pathlib import Path
 
 from src.config import FILE_SECRETS, ROOT, SECRETS, Settings, env_path, from_environment
-from src.domain.errors import UsageError
+from src.model import choose
 from src.x.claim import folders, title
 
 STOP_SECONDS = 60  # TERM, and so much later KILL
 SPARE_SECONDS = 120  # beyond the run's own deadline
-MEMORY_MAX = "1G"  # a whole run peaks at some 620 MB
+CRON_PATH = "/usr/local/bin:/usr/bin:/bin"
+# What a run takes beside the weights (Python, torch, 16 texts) with room to spare, and how often the weights: they are
+# read from the file and may be copied into another number format. docs/deploy.md has what was measured.
+MEMORY_BASE_MB = 750
+MEMORY_PER_WEIGHTS = 2
+_MEMORY_STEP = 256 << 20
+EMBEDDED_WEIGHTS_MB = 135  # of the embedded model, where nothing is installed yet
 MAINTAIN_HOUR = 3
-_HARDENING = """\
-# What the program may see and do: its own folders, the network, nothing else. Only MemoryDenyWriteExecute is missing:
-# torch compiles for the processor it runs on, and under it the model writes nothing.
-NoNewPrivileges=yes
+_AFTER_NETWORK = """\
+Wants=network-online.target
+After=network-online.target
+"""
+# A user's own systemd may not do these.
+_HARDENING_BY_ROOT = """\
 CapabilityBoundingSet=
 AmbientCapabilities=
 ProtectSystem=strict
@@ -43,8 +52,11 @@ ProtectKernelTunables=yes
 ProtectProc=invisible
 ProcSubset=pid
 KeyringMode=private
-LockPersonality=yes
 RemoveIPC=yes
+"""
+_HARDENING = """\
+NoNewPrivileges=yes
+LockPersonality=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 RestrictNamespaces=yes
 RestrictRealtime=yes
@@ -53,21 +65,8 @@ SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
 SystemCallErrorNumber=EPERM
-UMask=0077"""
-
-
-def run(options: argparse.Namespace, settings: Settings) -> tuple[object, str]:
-    """What was asked for: (data for JSON, text for people). Raises `UsageError` for a unit that does not exist."""
-    lines, files = cron(settings), units(settings)
-    if options.unit:
-        if options.unit not in files:
-            message = f"there is no unit {options.unit}"
-            raise UsageError(message, f"choose one of {', '.join(files)}")
-        return {"units": {options.unit: files[options.unit]}}, files[options.unit]
-    parts = [] if options.systemd else [lines]
-    if not options.cron:
-        parts += [f"# ---- /etc/systemd/system/{name}\n{text}" for name, text in files.items()]
-    return {"cron": lines, "units": files}, "\n".join(parts)
+UMask=0077
+"""
 
 
 def minute(settings: Settings) -> int:
@@ -78,21 +77,22 @@ def minute(settings: Settings) -> int:
     return min(7, span // 2)
 
 
-# ---- cron ------------------------------------------------------------------------------------------------------
+# ---- cron ------------------------------------------------
 
 
 def cron(settings: Settings) -> str:
     """The lines for a crontab. `timeout` ends a run that hangs; success prints nothing, so cron mails only problems."""
     span, first = min(settings.post_interval_minutes, 60), minute(settings)
     minutes = ",".join(str(m) for m in range(first, 60, span))
-    line = f"cd {shlex.quote(str(ROOT))} && {_environment_words()}timeout -k {STOP_SECONDS} {_limit(settings)} {_program(settings)}"
+    line = (
+        f"cd {shlex.quote(str(ROOT))} && {_environment_words()}{_timeout_words(settings)}{_program(settings)}"
+    )
     line = line.replace("%", r"\%")  # cron's own mark for a line break
     return (
         "\n".join(
             [
                 *_notes(settings),
                 f"# {title(settings.profile)}: post, and once a day look after the database",
-                "PATH=/usr/local/bin:/usr/bin:/bin",
                 f"{minutes} * * * * {line}",
                 f"{_maintain_minute(settings)} {MAINTAIN_HOUR} * * * {line} maintain",
             ]
@@ -117,13 +117,20 @@ def _program(settings: Settings) -> str:
 
 
 def _environment_words() -> str:
-    """`env NAME=value ` for what is set in this shell and cron would not know."""
+    """Return `env NAME=value ` with a PATH and what is set in this shell and cron would not know.
+
+    A PATH= line of its own would also hold for every line of the owner's that follows.
+    """
     shown, _ = from_environment()
-    return (
-        "env " + " ".join(f"{name}={shlex.quote(value)}" for name, value in shown.items()) + " "
-        if shown
-        else ""
-    )
+    values = {"PATH": CRON_PATH, **shown}
+    return "env " + " ".join(f"{name}={shlex.quote(value)}" for name, value in values.items()) + " "
+
+
+def _timeout_words(settings: Settings) -> str:
+    """Return what ends a run that hangs; empty where the machine has no `timeout`, as macOS."""
+    if shutil.which("timeout", path=CRON_PATH) is None:
+        return ""
+    return f"timeout -k {STOP_SECONDS} {_limit(settings)} "
 
 
 def _notes(settings: Settings) -> list[str]:
@@ -142,19 +149,25 @@ def _notes(settings: Settings) -> list[str]:
     return notes
 
 
-# ---- systemd ---------------------------------------------------------------------------------------------------
+# ---- systemd ------------------------------------------------
 
 
-def units(settings: Settings) -> dict[str, str]:
-    """Service and timer for the posts and for the daily maintenance, by file name."""
+def units(settings: Settings, *, of_user: bool = False, key_files: bool = True) -> dict[str, str]:
+    """Return service and timer for the posts and for the daily maintenance, by file name.
+
+    `of_user`: for the systemd of one user instead of the machine's. `key_files`: the keys are in files of root's.
+    """
     name = f"twitter_manager-{settings.profile}" if settings.profile else "twitter_manager"
     span, first = min(settings.post_interval_minutes, 60), minute(settings)
     posts = ",".join(f"{m:02}" for m in range(first, 60, span))
     daily = f"{MAINTAIN_HOUR:02}:{_maintain_minute(settings):02}"
+    keys = _credentials(settings) if key_files and not of_user else ""
+    post = service(settings, "post one tweet if one is due", "", keys=keys, of_user=of_user)
+    maintain = service(settings, "back up and tidy the database", "maintain", of_user=of_user)
     return {
-        f"{name}.service": service(settings, "post one tweet if one is due", ""),
+        f"{name}.service": post,
         f"{name}.timer": timer(settings, "post once in each slot", f"*-*-* *:{posts}:00 UTC", span * 5),
-        f"{name}-maintain.service": service(settings, "back up and tidy the database", "maintain"),
+        f"{name}-maintain.service": maintain,
         f"{name}-maintain.timer": timer(
             settings, "look after the database once a day", f"*-*-* {daily}:00", span * 5
         ),
@@ -179,8 +192,8 @@ WantedBy=timers.target
 """
 
 
-def service(settings: Settings, words: str, command: str) -> str:
-    """A service that runs one command, shut in as far as the program allows.
+def service(settings: Settings, words: str, command: str, *, keys: str = "", of_user: bool = False) -> str:
+    """Return a service that runs one command, shut in as far as the program and this systemd allow.
 
     OOMPolicy: where the kernel must end something, it ends the model's process; that costs an opening, not the tweet.
     """
@@ -192,28 +205,44 @@ def service(settings: Settings, words: str, command: str) -> str:
 {"".join(f"{note}{chr(10)}" for note in _notes(settings))}[Unit]
 Description={title(settings.profile)}: {words}
 Documentation=file://{_escaped(str(ROOT))}/README.md
-Wants=network-online.target
-After=network-online.target
-
+{"" if of_user else _AFTER_NETWORK}
 [Service]
 Type=oneshot
-User={_owner(settings)}
-WorkingDirectory={str(ROOT).replace("%", "%%")}
+{"" if of_user else f"User={_owner(settings)}{chr(10)}"}WorkingDirectory={str(ROOT).replace("%", "%%")}
 ExecStart={program}
 TimeoutStartSec={_limit(settings)}
 TimeoutStopSec={STOP_SECONDS}
 Nice=10
-MemoryMax={MEMORY_MAX}
+MemoryMax={memory_max(_weights_bytes(settings))}
 OOMPolicy=continue
 TasksMax=64
-{environment}{"" if command else _credentials(settings)}
-{_HARDENING}
-{_folders(settings)}"""
+{environment}{keys}
+# What the program may see and do: its own folders, the network, nothing else. Only MemoryDenyWriteExecute is missing:
+# torch compiles for the processor it runs on, and under it the model writes nothing.
+{_HARDENING}{"" if of_user else _HARDENING_BY_ROOT + _folders(settings)}"""
+
+
+def memory_max(weights_bytes: int) -> str:
+    """Return the memory that a run may take with a model of this size, as systemd reads it."""
+    needed = MEMORY_BASE_MB * 1_000_000 + MEMORY_PER_WEIGHTS * weights_bytes
+    return f"{math.ceil(needed / _MEMORY_STEP) * _MEMORY_STEP >> 20}M"
+
+
+def _weights_bytes(settings: Settings) -> int:
+    """Return the size of the weights that MODEL writes with, of the embedded ones where none are installed."""
+    folder = choose.own_folder(settings) or choose.folder_in_use(settings)
+    sizes = [file.stat().st_size for file in folder.glob("*.safetensors")] if folder else []
+    return sum(sizes) or EMBEDDED_WEIGHTS_MB * 1_000_000
+
+
+def key_folder(settings: Settings) -> Path:
+    """Return the folder of root's in which a unit looks for the keys, each in a file."""
+    return Path("/etc/twitter_manager") / settings.profile
 
 
 def _credentials(settings: Settings) -> str:
     """Where the keys come from; maintenance does without."""
-    folder = Path("/etc/twitter_manager") / settings.profile
+    folder = key_folder(settings)
     names = [name.lower() for name in (FILE_SECRETS if settings.twitter_client_secret else SECRETS)]
     loads = [f"LoadCredential={name}:{folder / name}" for name in names]
     words = f"# Each key in a file that only root can read. With the keys in .env instead, remove these {2 * len(names)} lines."

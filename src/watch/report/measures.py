@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, TypeVar
 
@@ -19,15 +15,12 @@ from src.config import Settings
 from src.domain.answers import Outcome, tweet_url
 from src.domain.posts import Post
 from src.domain.runs import Attempt, RunRecord
-from src.system import log
-from src.system.files import as_storage_error, write_atomically
 from src.watch import health, status
 from src.watch.health import Facts, Reason
 from src.watch.slot_history import Fate, Gap, Slot, gaps
 
 T = TypeVar("T")
 LAST_POSTS = 20
-NUMBERS_MODE = 0o644  # numbers only, and node_exporter is another user
 # The parts of a run: their names for people, and the metrics that they sum up.
 PHASES = {
     "look around": ("open_seconds", "settle_seconds", "due_seconds"),
@@ -93,36 +86,7 @@ class Report:
     posts_by_status: dict[str, int]
 
 
-def run(options: argparse.Namespace, settings: Settings, now: datetime) -> int:
-    """The command: write the files asked for, print what else was asked for. Raises `StorageError`, `StorageError`."""
-    found = read(settings, now, options.days)
-    written = []
-    if options.prometheus:
-        from src.watch.report.prometheus import as_prometheus  # noqa: PLC0415 (a library that only this needs)
-
-        _write(Path(options.prometheus), as_prometheus(found, settings), NUMBERS_MODE)
-        written.append(options.prometheus)
-    if options.html:
-        from src.watch.report.page import as_html  # noqa: PLC0415 (the same)
-
-        _write(Path(options.html), as_html(found, settings))
-        written.append(options.html)
-    if options.json:
-        print(json.dumps(as_data(found, settings), default=str))
-    elif not written:
-        print("\n".join(map(log.sanitise, as_text(found, settings).splitlines())))
-    elif sys.stdout.isatty():
-        print(log.sanitise(f"wrote {' and '.join(written)}"))
-    return 0
-
-
 # ---- counting --------------------------------------------------------------------------------------------------
-
-
-def _write(path: Path, text: str, mode: int = 0o600) -> None:
-    fix = f"name a file in a folder that exists and is writable: mkdir -p {path.absolute().parent}"
-    with as_storage_error(f"cannot write {path.absolute()}", fix):
-        write_atomically(path, text, mode)
 
 
 def read(settings: Settings, now: datetime, days: int) -> Report:
