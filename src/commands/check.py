@@ -1,4 +1,4 @@
-"""`check`: try every part of the program and say what to fix; the most severe failure decides the exit code."""
+"""`check`: try every part of the program; the most severe failure decides the exit code."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from src.posting.run import Clock
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """All that a command works with: the parsed command line, the settings, the clock and the id of this run."""
+    """All that a command works with: the command line, the settings, the clock and the id of this run."""
 
     options: argparse.Namespace
     settings: Settings

@@ -1,7 +1,7 @@
-"""`completion`: a script for the owner's shell, with the command `twitter_manager` and the completion of its words.
+"""`completion`: a script that teaches the owner's shell the command `twitter_manager` and its words.
 
-`python -m src.twitter_manager` is no name that a shell can complete, so the script defines one. shtab writes the rest
-from the same parser that reads the command line, so that a new command needs nothing here.
+`python -m src.twitter_manager` is no name that a shell can complete, so the script defines one. shtab writes
+the rest from the same parser that reads the command line, so that a new command needs nothing here.
 """
 
 from __future__ import annotations

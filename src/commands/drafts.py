@@ -1,4 +1,4 @@
-"""`drafts`: texts that wait for a person. An edited text passes the same gates; approved drafts go out first."""
+"""`drafts`: texts that wait for a person. The gates judge an edited text too; approved ones go out first."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _add_id(parser: Parser) -> None:
 
 
 def run(context: Context) -> Result:
-    """Carry out `drafts ACTION`. Raise `UsageError` for a draft that is not there or a text that is refused."""
+    """Carry out `drafts ACTION`. Raise `UsageError` for a missing draft or a text that is refused."""
     with context.locked_database() as db:
         return _ACTIONS[context.options.action](context, db)
 

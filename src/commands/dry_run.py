@@ -1,4 +1,4 @@
-"""`--dry-run`: the tweet that would be posted, its weighted length, what it costs, and the checks it passed."""
+"""`--dry-run`: the tweet that would be posted, its length, its cost, and the checks it passed."""
 
 from __future__ import annotations
 

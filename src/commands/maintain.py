@@ -1,4 +1,4 @@
-"""`maintain`: look after the database, its backups and the folders; silent without a terminal when all is well."""
+"""`maintain`: look after the database, its backups and the folders; silent in a pipe when all is well."""
 
 from __future__ import annotations
 

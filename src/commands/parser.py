@@ -1,7 +1,7 @@
-"""The command line: options, help, and the commands of `table`. A typo gets the usage and the nearest match, exit 2.
+"""The command line: options, help, and the commands of `table`. A typo gets the nearest match, exit 2.
 
-A plain tick and a dry run have only the options of the program. They are parsed here alone: neither the table nor
-any command is imported for them.
+A plain tick and a dry run have only the options of the program. They are parsed here alone: neither the
+table nor any command is imported for them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ PROGRAM = "python -m src.twitter_manager"
 DESCRIPTION = (
     "Write one verified tweet with a local model and post it to X, at most once per slot. Made for cron."
 )
-EPILOG = """Without a command, run one tick. --profile NAME, before or after the command, or PROFILE in the environment
-chooses one of several accounts: data/profiles/NAME/.env holds its settings.
-Exit codes: 0 posted, nothing due, or another run holds the lock; 2 usage; 69 no content; 70 bug; 74 disk or database;
-75 temporary; 76 outcome unknown; 77 X refused account, app or money; 78 configuration."""
+EPILOG = """Without a command, run one tick. --profile NAME, before or after the command, or PROFILE in the
+environment chooses one of several accounts: data/profiles/NAME/.env holds its settings.
+Exit codes: 0 posted, nothing due, or another run holds the lock; 2 usage; 69 no content; 70 bug;
+74 disk or database; 75 temporary; 76 outcome unknown; 77 X refused account, app or money;
+78 configuration."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,7 +41,7 @@ class Parser(argparse.ArgumentParser):
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:
-        """Parse a whole command line; an argument that nothing takes gets the nearest word that would be taken."""
+        """Parse a whole command line. An argument that nothing takes gets the nearest word that would fit."""
         options, rest = self.parse_known_args(args, namespace)
         if rest:
             self.error(f"unrecognized arguments: {' '.join(rest)}{_nearest(rest[0], _words(self, options))}")
@@ -102,7 +103,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _parse_tick(arguments: list[str]) -> tuple[argparse.Namespace | None, list[str]]:
-    """Return the options of a tick and the arguments that are none of them; None for options that are wrong."""
+    """Return the options of a tick and all other arguments; None for options that are wrong."""
     parser = _TickParser(add_help=False, allow_abbrev=False)
     _add_program_options(parser)
     try:
@@ -112,7 +113,7 @@ def _parse_tick(arguments: list[str]) -> tuple[argparse.Namespace | None, list[s
 
 
 def build_parser(prog: str = PROGRAM, word: str = "") -> Parser:
-    """Return the parser of the whole command line, or of the program and the one command that `word` names."""
+    """Return the parser of the whole command line, or of the one command that `word` names."""
     from src.commands import table  # noqa: PLC0415 (a tick needs no command)
 
     parser = Parser(
@@ -158,7 +159,7 @@ def _add_program_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _common_options() -> Parser:
-    """Return the options that every command has too, after its name; the program's values stay without them."""
+    """Return the options that every command takes after its name; unused, the program's values stay."""
     common = Parser(add_help=False, argument_default=argparse.SUPPRESS)
     _add_output_options(common)
     common.add_argument(

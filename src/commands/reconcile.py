@@ -9,7 +9,7 @@ from src.commands.parser import Parser, count
 from src.commands.result import Result
 from src.domain.posts import Post, Status
 from src.domain.runs import Exit
-from src.posting import reconcile
+from src.posting.reconcile import reconcile, settle_by_hand
 from src.posting.run import LazyAccount, Run, no_text, require_credentials
 
 
@@ -46,10 +46,8 @@ def run(context: Context) -> Result:
 
 def _settle(work: Run, options: argparse.Namespace) -> list[str]:
     """Settle by hand or from the timeline; return a line for each post that was settled."""
-    if options.id:
-        posts = [reconcile.settle_by_hand(work, options.id, options.posted)]
-    else:
-        posts = _settle_all(work)
+    by_hand = bool(options.id)
+    posts = [settle_by_hand(work, options.id, options.posted)] if by_hand else _settle_all(work)
     return [f"post {post.id}: {post.status}" for post in posts]
 
 
@@ -57,7 +55,7 @@ def _settle_all(work: Run) -> list[Post]:
     before = work.db.with_status(Status.UNKNOWN)
     if before:
         require_credentials(work.settings)
-    reconcile.reconcile(work)
+    reconcile(work)
     after = [work.db.post(post.id) for post in before]
     return [post for post in after if post.status is not Status.UNKNOWN]
 

@@ -14,8 +14,9 @@ from src.system import log
 class Result:
     """What a command found or did.
 
-    `data` is printed with --json, `text` without it (None: nothing). A `verbatim` text is read by a shell and is
-    printed as it is; any other is cleaned of control characters. An `error` is raised after the result is shown.
+    `data` is printed with --json, `text` without it (None: nothing). A `verbatim` text is read by a shell and
+    is printed as it is; any other is cleaned of control characters. An `error` is raised after the result is
+    shown.
     """
 
     data: object

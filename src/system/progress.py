@@ -31,23 +31,26 @@ class Bar(Protocol):
 
 
 class Silent:
-    """The bar where nobody looks."""
+    """A progress bar that draws nothing."""
 
     total: float | None = None
 
     def update(self, n: float | None = 1) -> bool | None:
-        """Nothing is drawn."""
+        """Draw nothing."""
 
     def refresh(self) -> object:
-        """Nothing is drawn."""
+        """Draw nothing."""
 
     def set_postfix_str(self, s: str, refresh: bool = True) -> None:
-        """Nothing is drawn."""
+        """Draw nothing."""
 
 
 @contextlib.contextmanager
 def bar(label: str, total: float | None = None, unit: str = "step", initial: int = 0) -> Iterator[Bar]:
-    """A bar that goes away when its work is done; `unit` "B" is shown as kB, MB, GB. Silent without a terminal."""
+    """Draw a bar that goes away when its work is done, and nothing without a terminal.
+
+    The `unit` "B" is shown as kB, MB, GB.
+    """
     if not (sys.stderr and sys.stderr.isatty()):
         yield Silent()
         return
@@ -79,10 +82,10 @@ def follow(
     request: str = "",
     seconds: float,
 ) -> tuple[int | None, str]:
-    """Run one of our modules in a process of its own, in `folder`, with no more than `environment`; draw a bar.
+    """Run one of our modules in a process of its own, in `folder` and with this `environment`; draw a bar.
 
-    The module reads `request` from its standard input and prints JSON lines: `step`, `steps` and `doing` (words).
-    Return its exit status (None: out of time, and killed) and the last line of its standard error.
+    The module reads `request` from its standard input and prints JSON lines: `step`, `steps` and `doing`
+    (words). Return its exit status (None: out of time, and killed) and the last line of its standard error.
     """
     with (
         tempfile.TemporaryFile(
@@ -114,7 +117,7 @@ def follow(
 
 
 def _from_the_start(file: IO[str], text: str) -> IO[str]:
-    """A file that holds `text`, ready to be read."""
+    """Write `text` to a file and return the file, ready to be read from its start."""
     file.write(text)
     file.flush()
     os.lseek(file.fileno(), 0, os.SEEK_SET)
@@ -122,7 +125,7 @@ def _from_the_start(file: IO[str], text: str) -> IO[str]:
 
 
 def lines(descriptor: int, shown: Bar, deadline: float) -> Iterator[bytes]:
-    """The lines of a pipe as they come, until it ends; the bar's clock moves meanwhile. Raises `TimeoutError`."""
+    """Yield the lines of a pipe as they come, until it ends; keep the bar moving. Raise `TimeoutError`."""
     rest = b""
     while True:
         left = deadline - time.monotonic()
@@ -141,7 +144,7 @@ def lines(descriptor: int, shown: Bar, deadline: float) -> Iterator[bytes]:
 
 
 def _draw(line: bytes, shown: Bar) -> None:
-    """One report of the work; anything else that is printed there is passed over."""
+    """Draw one report of the work; pass over anything else that is printed there."""
     with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
         report = json.loads(line)
         shown.total = int(report["steps"])

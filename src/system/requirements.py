@@ -18,7 +18,7 @@ def refuse_unsupported() -> None:
 
 
 def unsupported(platform: str, python: tuple[int, ...], sqlite: tuple[int, ...]) -> str:
-    """Return what is missing or too old, and what to do, in one sentence; empty for a machine that will do."""
+    """Return in one sentence what is missing or too old and what to do; empty if nothing is."""
     if platform == "win32":
         return "Windows is not supported; run it on Linux or macOS, or on Windows in WSL."
     if python < LOWEST_PYTHON:

@@ -1,4 +1,4 @@
-"""Putting what `units` writes in place: the lines in the user's crontab, the units of systemd; and taking it out."""
+"""Put what `units` writes in place, in the user's crontab or in systemd, and take it out again."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def manager() -> Manager:
 
 
 def unit_files(settings: Settings, where: Manager) -> dict[Path, str]:
-    """Return the units to put in place. Lines on key files are left out where there are none: the keys are in .env."""
+    """Return the units to put in place. Without key files of root's the keys are in .env."""
     key_files = not where.of_user and units.key_folder(settings).is_dir()
     texts = units.units(settings, of_user=where.of_user, key_files=key_files)
     return {where.folder / name: text for name, text in texts.items()}
@@ -108,7 +108,13 @@ def unit_files(settings: Settings, where: Manager) -> dict[Path, str]:
 def put_units(settings: Settings, where: Manager) -> list[Path]:
     """Write the units, let systemd read them and start the timers; return the files."""
     files = unit_files(settings, where)
-    where.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        where.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{where.folder} cannot be made: {error.strerror}"
+        raise StorageError(
+            message, f"make the folder above it writable: ls -ld {where.folder.parent}"
+        ) from error
     for file, text in files.items():
         write_whole(file, text, _UNIT_MODE)
     _systemctl(where, "daemon-reload")

@@ -1,7 +1,7 @@
 """The command `twitter_manager`: a small script that starts the program from any folder.
 
-Python puts the current folder first where it looks for modules, so a folder with its own `src` or `dotenv.py` would
-run its code with the owner's keys in reach. `-P` leaves that folder out; PYTHONSAFEPATH does so for child processes.
+Python looks for modules in the current folder first, so a folder with its own `src` or `dotenv.py` would run
+its code with the owner's keys in reach. `-P` leaves that folder out; PYTHONSAFEPATH does so for children.
 """
 
 from __future__ import annotations

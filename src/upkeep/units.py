@@ -1,10 +1,12 @@
-"""The lines that make cron or systemd start the program here: real paths, nothing from the shell that prints them.
+"""The lines that make cron or systemd start the program here, with the real paths of this folder.
 
-Printing changes nothing on the machine. Each profile gets a minute of its own, so that many do not start at once.
+Printing changes nothing on the machine. Each profile gets a minute of its own, so that many do not start at
+once.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import pwd
@@ -21,8 +23,8 @@ from src.x.claim import folders, title
 STOP_SECONDS = 60  # TERM, and so much later KILL
 SPARE_SECONDS = 120  # beyond the run's own deadline
 CRON_PATH = "/usr/local/bin:/usr/bin:/bin"
-# What a run takes beside the weights (Python, torch, 16 texts) with room to spare, and how often the weights: they are
-# read from the file and may be copied into another number format. docs/deploy.md has what was measured.
+# What a run takes beside the weights (Python, torch, 16 texts) with room to spare, and how often the weights:
+# they are read from the file and may be copied into another number format.
 MEMORY_BASE_MB = 750
 MEMORY_PER_WEIGHTS = 2
 _MEMORY_STEP = 256 << 20
@@ -70,7 +72,7 @@ UMask=0077
 
 
 def minute(settings: Settings) -> int:
-    """The minute of a slot at which this account's run starts: early in the slot, another one for each profile."""
+    """Return the minute of a slot at which this account starts: early, and another one for each profile."""
     span = min(settings.post_interval_minutes, 60)
     if settings.profile:
         return 1 + zlib.crc32(settings.profile.encode()) % (span * 3 // 4)
@@ -81,7 +83,10 @@ def minute(settings: Settings) -> int:
 
 
 def cron(settings: Settings) -> str:
-    """The lines for a crontab. `timeout` ends a run that hangs; success prints nothing, so cron mails only problems."""
+    """Return the lines for a crontab. `timeout` ends a run that hangs.
+
+    Success prints nothing, so cron mails only problems.
+    """
     span, first = min(settings.post_interval_minutes, 60), minute(settings)
     minutes = ",".join(str(m) for m in range(first, 60, span))
     line = (
@@ -134,18 +139,16 @@ def _timeout_words(settings: Settings) -> str:
 
 
 def _notes(settings: Settings) -> list[str]:
-    """What the owner must know before using what is printed."""
+    """Return what the owner must know before using what is printed, as comments."""
     notes = []
     _, secret = from_environment()
     if secret:
         file = env_path(settings.profile)
-        notes.append(
-            f"# {', '.join(secret)}: set in this shell only, which neither cron nor systemd sees: put them into {file}"
-        )
+        unseen = "set in this shell only, which neither cron nor systemd sees"
+        notes.append(f"# {', '.join(secret)}: {unseen}: put them into {file}")
     if _owner(settings) == "root":
-        notes.append(
-            "# This folder belongs to root. Better give it to a user of its own (chown -R), and print again as that user."
-        )
+        advice = "Better give it to a user of its own (chown -R), and print again as that user."
+        notes.append(f"# This folder belongs to root. {advice}")
     return notes
 
 
@@ -155,7 +158,7 @@ def _notes(settings: Settings) -> list[str]:
 def units(settings: Settings, *, of_user: bool = False, key_files: bool = True) -> dict[str, str]:
     """Return service and timer for the posts and for the daily maintenance, by file name.
 
-    `of_user`: for the systemd of one user instead of the machine's. `key_files`: the keys are in files of root's.
+    `of_user`: for the systemd of one user, not the machine's. `key_files`: the keys are in files of root's.
     """
     name = f"twitter_manager-{settings.profile}" if settings.profile else "twitter_manager"
     span, first = min(settings.post_interval_minutes, 60), minute(settings)
@@ -175,7 +178,10 @@ def units(settings: Settings, *, of_user: bool = False, key_files: bool = True) 
 
 
 def timer(settings: Settings, words: str, calendar: str, delay_seconds: int) -> str:
-    """A timer that makes up for a start missed while the machine was off, once, and never at the same second as others."""
+    """Return a timer that makes up, once, for starts missed while the machine was off.
+
+    Its delay keeps many accounts from starting in the same second.
+    """
     return f"""\
 [Unit]
 Description={title(settings.profile)}: {words}
@@ -195,7 +201,7 @@ WantedBy=timers.target
 def service(settings: Settings, words: str, command: str, *, keys: str = "", of_user: bool = False) -> str:
     """Return a service that runs one command, shut in as far as the program and this systemd allow.
 
-    OOMPolicy: where the kernel must end something, it ends the model's process; that costs an opening, not the tweet.
+    OOMPolicy: when memory is short, the kernel ends the model's process; that costs no tweet.
     """
     shown, _ = from_environment()
     environment = "".join(f"Environment={_quoted(f'{name}={value}')}\n" for name, value in shown.items())
@@ -217,8 +223,8 @@ MemoryMax={memory_max(_weights_bytes(settings))}
 OOMPolicy=continue
 TasksMax=64
 {environment}{keys}
-# What the program may see and do: its own folders, the network, nothing else. Only MemoryDenyWriteExecute is missing:
-# torch compiles for the processor it runs on, and under it the model writes nothing.
+# What the program may see and do: its own folders, the network, nothing else. Only MemoryDenyWriteExecute is
+# missing: torch compiles for the processor it runs on, and under it the model writes nothing.
 {_HARDENING}{"" if of_user else _HARDENING_BY_ROOT + _folders(settings)}"""
 
 
@@ -229,10 +235,12 @@ def memory_max(weights_bytes: int) -> str:
 
 
 def _weights_bytes(settings: Settings) -> int:
-    """Return the size of the weights that MODEL writes with, of the embedded ones where none are installed."""
-    folder = choose.own_folder(settings) or choose.folder_in_use(settings)
-    sizes = [file.stat().st_size for file in folder.glob("*.safetensors")] if folder else []
-    return sum(sizes) or EMBEDDED_WEIGHTS_MB * 1_000_000
+    """Return the size of the weights that write, of the embedded ones where none are installed."""
+    size = 0
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # `check` says what is wrong with it
+        folder = choose.own_folder(settings) or choose.folder_in_use(settings)
+        size = sum(file.stat().st_size for file in folder.glob("*.safetensors")) if folder else 0
+    return size or EMBEDDED_WEIGHTS_MB * 1_000_000
 
 
 def key_folder(settings: Settings) -> Path:
@@ -241,11 +249,12 @@ def key_folder(settings: Settings) -> Path:
 
 
 def _credentials(settings: Settings) -> str:
-    """Where the keys come from; maintenance does without."""
+    """Return the lines that hand the keys to the service; maintenance does without."""
     folder = key_folder(settings)
     names = [name.lower() for name in (FILE_SECRETS if settings.twitter_client_secret else SECRETS)]
     loads = [f"LoadCredential={name}:{folder / name}" for name in names]
-    words = f"# Each key in a file that only root can read. With the keys in .env instead, remove these {2 * len(names)} lines."
+    advice = f"With the keys in .env instead, remove these {2 * len(names)} lines."
+    words = f"# Each key in a file that only root can read. {advice}"
     return (
         "\n".join(["", words, *loads, *(f"Environment={name.upper()}_FILE=%d/{name}" for name in names)])
         + "\n"
@@ -253,7 +262,7 @@ def _credentials(settings: Settings) -> str:
 
 
 def _folders(settings: Settings) -> str:
-    """The lines on homes and folders: everything read-only but the account's own data and logs."""
+    """Return the lines on folders: everything is read-only but the account's own data and logs."""
     own = folders(settings)
     fixed = [
         p
@@ -282,18 +291,18 @@ def _folders(settings: Settings) -> str:
 
 
 def _escaped(word: str) -> str:
-    """One word of a command line of systemd's."""
+    """Quote one word of a command line of systemd's."""
     return _quoted(word).replace("$", "$$")
 
 
 def _quoted(word: str) -> str:
-    """One word of a setting of systemd's that may hold spaces."""
+    """Quote one word of a setting of systemd's that may hold spaces."""
     word = word.replace("\\", "\\\\").replace("%", "%%")
     return '"' + word.replace('"', r"\"") + '"' if any(c in word for c in " \"';\\") else word
 
 
 def _owner(settings: Settings) -> str:
-    """Whom the account's files belong to: the user that must run the program."""
+    """Return the owner of the account's files: the user that must run the program."""
     uid = settings.data_dir.stat().st_uid if settings.data_dir.exists() else os.getuid()
     try:
         return pwd.getpwuid(uid).pw_name
