@@ -19,7 +19,7 @@ def refuse_unsupported() -> None:
 
 def unsupported(platform: str, python: tuple[int, ...], sqlite: tuple[int, ...]) -> str:
     """Return in one sentence what is missing or too old and what to do; empty if nothing is."""
-    if platform == "win32":
+    if platform in ("win32", "cygwin", "msys"):
         return "Windows is not supported; run it on Linux or macOS, or on Windows in WSL."
     if python < LOWEST_PYTHON:
         return (

@@ -21,6 +21,7 @@ FINE = ("linux", (3, 11, 0), (3, 27, 0))
     ("platform", "python", "sqlite", "words"),
     [
         ("win32", (3, 13, 1), (3, 45, 0), "Windows is not supported"),
+        ("cygwin", (3, 13, 1), (3, 45, 0), "Windows is not supported"),
         ("linux", (3, 10, 13), (3, 45, 0), "Python 3.11 or newer is needed, this is 3.10.13"),
         ("darwin", (3, 8, 0), (3, 45, 0), "Python 3.11 or newer is needed, this is 3.8.0"),
         ("linux", (3, 11, 0), (3, 26, 0), "SQLite 3.27 or newer is needed, this Python has 3.26.0"),
