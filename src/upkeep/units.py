@@ -26,7 +26,7 @@ CRON_PATH = "/usr/local/bin:/usr/bin:/bin"
 # What a run takes beside the weights (Python, torch, 16 texts) with room to spare, and how often the weights:
 # they are read from the file and may be copied into another number format.
 MEMORY_BASE_MB = 750
-MEMORY_PER_WEIGHTS = 2
+MEMORY_PER_WEIGHTS = {"bfloat16": 2, "float32": 3}
 _MEMORY_STEP = 256 << 20
 EMBEDDED_WEIGHTS_MB = 135  # of the embedded model, where nothing is installed yet
 MAINTAIN_HOUR = 3
@@ -219,7 +219,7 @@ ExecStart={program}
 TimeoutStartSec={_limit(settings)}
 TimeoutStopSec={STOP_SECONDS}
 Nice=10
-MemoryMax={memory_max(_weights_bytes(settings))}
+MemoryMax={memory_max(*_weights(settings))}
 OOMPolicy=continue
 TasksMax=64
 {environment}{keys}
@@ -228,19 +228,21 @@ TasksMax=64
 {_HARDENING}{"" if of_user else _HARDENING_BY_ROOT + _folders(settings)}"""
 
 
-def memory_max(weights_bytes: int) -> str:
-    """Return the memory that a run may take with a model of this size, as systemd reads it."""
-    needed = MEMORY_BASE_MB * 1_000_000 + MEMORY_PER_WEIGHTS * weights_bytes
+def memory_max(weights_bytes: int, dtype: str = "bfloat16") -> str:
+    """Return the memory that a run may take with a model of this size that computes in `dtype`, for systemd."""
+    times = MEMORY_PER_WEIGHTS.get(dtype, max(MEMORY_PER_WEIGHTS.values()))
+    needed = MEMORY_BASE_MB * 1_000_000 + times * weights_bytes
     return f"{math.ceil(needed / _MEMORY_STEP) * _MEMORY_STEP >> 20}M"
 
 
-def _weights_bytes(settings: Settings) -> int:
-    """Return the size of the weights that write, of the embedded ones where none are installed."""
-    size = 0
+def _weights(settings: Settings) -> tuple[int, str]:
+    """Return size and number format of the model that writes, of the embedded one where none is installed."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # `check` says what is wrong with it
         folder = choose.own_folder(settings) or choose.folder_in_use(settings)
-        size = sum(file.stat().st_size for file in folder.glob("*.safetensors")) if folder else 0
-    return size or EMBEDDED_WEIGHTS_MB * 1_000_000
+        if folder:
+            model = choose.Model.recorded(folder, settings.model)
+            return sum(file.stat().st_size for file in folder.glob("*.safetensors")), model.dtype
+    return EMBEDDED_WEIGHTS_MB * 1_000_000, "bfloat16"
 
 
 def key_folder(settings: Settings) -> Path:

@@ -440,6 +440,7 @@ def test_what_does_not_go_together(machine, arguments):
 def test_memory_fits_the_model(megabytes, most):
     """A larger model gets more memory; the embedded one the gigabyte that it had."""
     assert units.memory_max(megabytes * 1_000_000) == most
+    assert int(units.memory_max(megabytes * 1_000_000, "float32")[:-1]) > int(most[:-1])
 
 
 def test_memory_of_the_chosen_model(tmp_path):
