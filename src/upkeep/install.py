@@ -10,7 +10,7 @@ from pathlib import Path
 
 from src.config import ROOT, Settings
 from src.domain.errors import StorageError, UsageError
-from src.system.files import write_whole
+from src.system.files import as_storage_error, write_atomically
 from src.upkeep import units
 from src.x.claim import title
 
@@ -108,15 +108,11 @@ def unit_files(settings: Settings, where: Manager) -> dict[Path, str]:
 def put_units(settings: Settings, where: Manager) -> list[Path]:
     """Write the units, let systemd read them and start the timers; return the files."""
     files = unit_files(settings, where)
-    try:
+    fix = f"make the folder writable: ls -ld {where.folder.parent} {where.folder}"
+    with as_storage_error(f"cannot write units to {where.folder}", fix):
         where.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        message = f"{where.folder} cannot be made: {error.strerror}"
-        raise StorageError(
-            message, f"make the folder above it writable: ls -ld {where.folder.parent}"
-        ) from error
-    for file, text in files.items():
-        write_whole(file, text, _UNIT_MODE)
+        for file, text in files.items():
+            write_atomically(file, text, _UNIT_MODE)
     _systemctl(where, "daemon-reload")
     _systemctl(where, "enable", "--now", *_timers(files))
     return list(files)
@@ -129,8 +125,9 @@ def remove_units(settings: Settings, where: Manager) -> bool:
         return False
     if timers := _timers(files):
         _systemctl(where, "disable", "--now", *timers)
-    for file in files:
-        file.unlink()
+    with as_storage_error("cannot remove units", f"make the folder writable: ls -ld {where.folder}"):
+        for file in files:
+            file.unlink()
     _systemctl(where, "daemon-reload")
     return True
 

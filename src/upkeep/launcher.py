@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from src.config import ROOT
-from src.domain.errors import StorageError, UsageError
+from src.domain.errors import UsageError
+from src.system.files import as_storage_error, write_atomically
 
 NAME = "twitter_manager"
 _MARK = "# Made by: twitter_manager install --apply"
@@ -51,16 +52,10 @@ def refuse_foreign() -> None:
 def put() -> Path:
     """Write the launcher and make it executable. Raise `StorageError` if the folder does not let us."""
     file = path()
-    new = file.with_name(f".{NAME}.new")
-    try:
+    fix = f"make the folder writable: chmod u+wx {file.parent}"
+    with as_storage_error(f"cannot write {file}", fix):
         file.parent.mkdir(parents=True, exist_ok=True)
-        new.unlink(missing_ok=True)
-        new.write_text(script(), encoding="utf-8")
-        new.chmod(0o755)
-        new.replace(file)
-    except OSError as error:
-        message = f"cannot write {file}: {error.strerror}"
-        raise StorageError(message, f"make the folder writable: chmod u+wx {file.parent}") from error
+        write_atomically(file, script(), 0o755)
     return file
 
 
