@@ -229,7 +229,7 @@ TasksMax=64
 
 
 def memory_max(weights_bytes: int, dtype: str = "bfloat16") -> str:
-    """Return the memory that a run may take with a model of this size that computes in `dtype`, for systemd."""
+    """Return the memory that a run may take with a model of this size that computes in `dtype`."""
     times = MEMORY_PER_WEIGHTS.get(dtype, max(MEMORY_PER_WEIGHTS.values()))
     needed = MEMORY_BASE_MB * 1_000_000 + times * weights_bytes
     return f"{math.ceil(needed / _MEMORY_STEP) * _MEMORY_STEP >> 20}M"
