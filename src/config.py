@@ -38,6 +38,7 @@ from src.domain.slots import require_interval
 from src.domain.urls import require_secure
 from src.system import profiles
 from src.system.files import existing_folder, read_private
+from src.system.log_rotation import Rules
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS = ("TWITTER_API_KEY", "TWITTER_API_SECRET", "TWITTER_ACCESS_TOKEN", "TWITTER_ACCESS_TOKEN_SECRET")
@@ -266,6 +267,11 @@ class Settings(BaseModel):
         """Return the addresses that alerts go to. They hold passwords and tokens: never log them."""
         given = self.alert_urls.get_secret_value() if self.alert_urls else ""
         return tuple(part.strip() for part in given.split(",") if part.strip())
+
+    @property
+    def log_rules(self) -> Rules:
+        """When log files are set aside and how long they are kept."""
+        return Rules(int(self.log_max_mb * 1_000_000), self.log_rotate_days, self.log_keep_days)
 
     @property
     def missing_credentials(self) -> tuple[str, ...]:

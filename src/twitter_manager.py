@@ -6,6 +6,10 @@ an exit code. Success prints nothing without a terminal, so cron mails only prob
 
 from __future__ import annotations
 
+from src.system import requirements
+
+requirements.refuse_unsupported()  # before anything that such a machine could not even import
+
 import argparse
 import contextlib
 import json
@@ -338,13 +342,13 @@ def run_preview(
 def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run_id: str) -> int:
     """Carry out one parsed command and return its exit code."""
     if options.command:
-        from src.commands.table import COMMANDS  # noqa: PLC0415 (an hourly tick needs none of them)
+        from src.commands import table  # noqa: PLC0415 (an hourly tick needs no command)
 
-        return COMMANDS[options.command](options, settings, clock, run_id)
+        return table.run(options, settings, clock, run_id)
     if options.dry_run:
         from src.commands import dry_run  # noqa: PLC0415 (an idle tick does not need the library that counts as X)
 
-        return dry_run.show(options, settings, *run_preview(settings, clock, run_id))
+        return dry_run.show_preview(options, settings, *run_preview(settings, clock, run_id))
     result = run_tick(settings, clock, run_id)
     result = replace(
         result, message=named(result.message, settings.profile), fix=named(result.fix, settings.profile)
@@ -427,7 +431,7 @@ def _start(run_id: str, clock: Clock, profile: str, *, logging_in: bool = False)
         raise
     redactor = log.Redactor(settings.secret_values())
     log.install_excepthook(redactor)
-    if trouble := log_rotation.rotate(settings.log_dir, log_rotation.rules_of(settings), clock.now()):
+    if trouble := log_rotation.rotate(settings.log_dir, settings.log_rules, clock.now()):
         logger.warning("log.rotation_failed", extra={"detail": trouble})
     if trouble := log.set_up(settings.log_dir, settings.log_level, run_id, redactor):
         log.say(trouble)

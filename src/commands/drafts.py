@@ -1,108 +1,123 @@
-"""Drafts: texts that wait for a person. An edited text passes the same gates; approved drafts go out first."""
+"""`drafts`: texts that wait for a person. The gates judge an edited text too; approved ones go out first."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable
-from datetime import datetime
 
-from src import content_generator, db_manager
-from src.config import Settings
+from src import content_generator
+from src.commands.command import Command, Context
+from src.commands.parser import Parser, add_actions, count
+from src.commands.result import Result
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
 from src.db_manager import Database
 from src.domain.errors import UsageError
 from src.domain.notes import NoteCode
 from src.domain.posts import Post, Status
+from src.domain.texts import Verdict
 from src.system.log import sanitise
 from src.x.claim import named
 
 SECONDS_A_DRAFT = 10.0
 
 
-def run(options: argparse.Namespace, settings: Settings, now: datetime) -> tuple[object, str]:
-    """Carry out `drafts ACTION`: (data for JSON, text for people). Raises `UsageError`."""
-    with db_manager.locked_database(settings.database, now) as db:
-        return _ACTIONS[options.action](options, settings, db, now)
+def configure(parser: Parser) -> None:
+    """Add the actions with their options."""
+    action = add_actions(parser)
+    generate = action("generate", "write drafts with one start of the model")
+    generate.add_argument("-n", type=count, default=10, metavar="N", help="how many (default 10)")
+    action("list", "list the drafts that wait and those approved")
+    _add_id(action("show", "show a draft with its length and verdict"))
+    _add_id(action("approve", "approve a draft: it goes out first"))
+    edit = action("edit", "put your own text in the place of a draft's")
+    _add_id(edit)
+    edit.add_argument("text", metavar="TEXT", help="the new text; - reads standard input")
+    _add_id(action("reject", "reject a draft: it never goes out"))
 
 
-def _generate(
-    options: argparse.Namespace, settings: Settings, db: Database, now: datetime
-) -> tuple[object, str]:
-    seconds = settings.generate_seconds + SECONDS_A_DRAFT * options.n
+def _add_id(parser: Parser) -> None:
+    parser.add_argument("id", type=count, metavar="ID", help="which draft")
+
+
+def run(context: Context) -> Result:
+    """Carry out `drafts ACTION`. Raise `UsageError` for a missing draft or a text that is refused."""
+    with context.locked_database() as db:
+        return _ACTIONS[context.options.action](context, db)
+
+
+def _generate(context: Context, db: Database) -> Result:
+    settings, now, number = context.settings, context.now, context.options.n
+    seconds = settings.generate_seconds + SECONDS_A_DRAFT * number
     patient = settings.model_copy(update={"generate_seconds": seconds})
-    compositions = content_generator.compose_many(
-        patient, db.archive.content_history(now, settings.cooldown_days), now, options.n, seconds=seconds
-    )
+    history = db.archive.content_history(now, settings.cooldown_days)
+    compositions = content_generator.compose_many(patient, history, now, number, seconds=seconds)
     made = [db.add_draft(c.draft, now) for c in compositions if c.draft]
     remarks = dict.fromkeys(
         note for c in compositions for note in c.notes if note.code is not NoteCode.NO_GOOD_OPENING
     )
     notes = [named(note.render(), settings.profile) for note in remarks]
     ending = named(f"{len(made)} drafts wait: `drafts approve ID` lets one go out", settings.profile)
-    lines = [*map(_line, made), *notes, ending]
-    return {"drafts": [_data(p) for p in made], "notes": notes}, "\n".join(lines)
+    data = {"drafts": [_data(post) for post in made], "notes": notes}
+    return Result(data, "\n".join([*map(_line, made), *notes, ending]))
 
 
-def _list(
-    _options: argparse.Namespace, settings: Settings, db: Database, _now: datetime
-) -> tuple[object, str]:
+def _list(context: Context, db: Database) -> Result:
     posts = [*db.with_status(Status.APPROVED), *db.with_status(Status.DRAFT)]
-    return [_data(p) for p in posts], "\n".join(map(_line, posts)) or named(
-        "no drafts: `drafts generate -n 10` writes some", settings.profile
-    )
+    none = named("no drafts: `drafts generate -n 10` writes some", context.settings.profile)
+    return Result(list(map(_data, posts)), "\n".join(map(_line, posts)) or none)
 
 
-def _show(options: argparse.Namespace, settings: Settings, db: Database, now: datetime) -> tuple[object, str]:
-    post = _find(db, options.id)
-    others = tuple(
-        t for t in db.archive.content_history(now, settings.cooldown_days).texts if t != post.content
-    )
-    verdict = content_generator.judge_by_hand(settings, post.content, others)
+def _show(context: Context, db: Database) -> Result:
+    post = _find(context, db)
+    verdict = _judged(context, db, post.content, own=post)
     words = "passes every gate" if verdict.passed else f"refused: {', '.join(verdict.reasons)}"
     weight = weighted_length(post.content)
     text = f"{_line(post)}\n\n{post.content}\n\n{weight} of {MAX_WEIGHT}; {words}"
-    return {**_data(post), "weighted_length": weight, "reasons": list(verdict.reasons)}, text
+    return Result({**_data(post), "weighted_length": weight, "reasons": list(verdict.reasons)}, text)
 
 
-def _approve(
-    options: argparse.Namespace, settings: Settings, db: Database, now: datetime
-) -> tuple[object, str]:
-    post = _find(db, options.id)
-    _refuse_bad(settings, db, post.content, now, own=post.content)
-    return _moved(db, post, done=db.approve(post, now), words="approved: it goes out before anything new")
+def _approve(context: Context, db: Database) -> Result:
+    post = _find(context, db)
+    _refuse_bad(context, db, post.content, own=post)
+    done = db.approve(post, context.now)
+    return _moved(db, post, done=done, words="approved: it goes out before anything new")
 
 
-def _edit(options: argparse.Namespace, settings: Settings, db: Database, now: datetime) -> tuple[object, str]:
-    post = _find(db, options.id)
-    text = (sys.stdin.read() if options.text == "-" else options.text).strip()
-    _refuse_bad(settings, db, text, now, own=post.content)
+def _edit(context: Context, db: Database) -> Result:
+    post, given = _find(context, db), context.options.text
+    text = (sys.stdin.read() if given == "-" else given).strip()
+    _refuse_bad(context, db, text, own=post)
     return _moved(db, post, done=db.edit(post, text), words="changed: approve it to let it go out")
 
 
-def _reject(
-    options: argparse.Namespace, _settings: Settings, db: Database, _now: datetime
-) -> tuple[object, str]:
-    post = _find(db, options.id)
+def _reject(context: Context, db: Database) -> Result:
+    post = _find(context, db)
     return _moved(db, post, done=db.reject(post), words="rejected")
 
 
-def _refuse_bad(settings: Settings, db: Database, text: str, now: datetime, *, own: str) -> None:
-    others = tuple(t for t in db.archive.content_history(now, settings.cooldown_days).texts if t != own)
-    verdict = content_generator.judge_by_hand(settings, text, others)
+def _judged(context: Context, db: Database, text: str, *, own: Post) -> Verdict:
+    """Return the verdict of the gates on a text that may be like its own draft, but like no other."""
+    history = db.archive.content_history(context.now, context.settings.cooldown_days)
+    others = tuple(other for other in history.texts if other != own.content)
+    return content_generator.judge_by_hand(context.settings, text, others)
+
+
+def _refuse_bad(context: Context, db: Database, text: str, *, own: Post) -> None:
+    verdict = _judged(context, db, text, own=own)
     if not verdict.passed:
         message = f"this text is refused: {', '.join(verdict.reasons)}"
         raise UsageError(message, "the same gates hold for every text; `drafts edit ID TEXT` changes it")
 
 
-def _moved(db: Database, post: Post, *, done: bool, words: str) -> tuple[object, str]:
+def _moved(db: Database, post: Post, *, done: bool, words: str) -> Result:
     if not done:
         message = f"post {post.id} is {post.status}, that cannot be done to it"
         raise UsageError(message, "`drafts list` shows what waits")
-    return _data(db.post(post.id)), f"draft {post.id} {words}"
+    return Result(_data(db.post(post.id)), f"draft {post.id} {words}")
 
 
-def _find(db: Database, post_id: int) -> Post:
+def _find(context: Context, db: Database) -> Post:
+    post_id = context.options.id
     post = db.find_post(post_id)
     if post is None or post.status not in {Status.DRAFT, Status.APPROVED, Status.REJECTED}:
         message = f"there is no draft {post_id}"
@@ -124,7 +139,7 @@ def _data(post: Post) -> dict[str, object]:
     }
 
 
-_ACTIONS: dict[str, Callable[[argparse.Namespace, Settings, Database, datetime], tuple[object, str]]] = {
+_ACTIONS: dict[str, Callable[[Context, Database], Result]] = {
     "generate": _generate,
     "list": _list,
     "show": _show,
@@ -132,3 +147,5 @@ _ACTIONS: dict[str, Callable[[argparse.Namespace, Settings, Database, datetime],
     "edit": _edit,
     "reject": _reject,
 }
+
+COMMAND = Command("drafts", "write, list, show, approve, edit or reject drafts", run, configure)

@@ -1,10 +1,11 @@
-"""What a dry run shows: the tweet, its weighted length, what it costs, and the checks it passed."""
+"""`--dry-run`: the tweet that would be posted, its length, its cost, and the checks it passed."""
 
 from __future__ import annotations
 
 import argparse
-import json
+from typing import Any
 
+from src.commands.result import Result, clean, show
 from src.config import Settings
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
 from src.domain.posts import Post
@@ -12,59 +13,6 @@ from src.domain.runs import TickResult
 from src.posting.due import price_of
 from src.system import log
 from src.x.claim import named, title
-
-
-def show(
-    options: argparse.Namespace,
-    settings: Settings,
-    result: TickResult,
-    post: Post | None,
-    metrics: dict[str, float],
-) -> int:
-    """Print the preview of one tick; the tick's exit code."""
-    if post is None:
-        _print_failure(options, settings.profile, result)
-        return int(result.exit_code)
-    weight = weighted_length(post.content)
-    notes = [named(note.render(), settings.profile) for note in result.notes]
-    price = price_of(post.content, settings)
-    data = {
-        "content": post.content,
-        "weighted_length": weight,
-        "max_length": MAX_WEIGHT,
-        "cost_usd": price,
-        "origin": post.origin,
-        "source_id": post.source_id,
-        "topic": post.topic,
-        "opening": post.opening,
-        "checks": list(CHECKS),
-        "notes": notes,
-        "metrics": metrics,
-        "exit_code": int(result.exit_code),
-    }
-    if options.json:
-        print(json.dumps(data))
-        return int(result.exit_code)
-    written = "vetted wording"
-    if post.opening:
-        written = f"opening {'by the model' if post.origin == 'model' else 'and body vetted'}"
-    print(
-        "\n".join(
-            [
-                "",
-                *(f"    {log.sanitise(line)}" for line in post.content.splitlines()),
-                "",
-                f"length   {weight} of {MAX_WEIGHT} (X's weighted count)",
-                f"cost     ${price:.3f}",
-                f"source   {post.source_id} ({post.topic}); {written}",
-                f"checks   passed: {', '.join(CHECKS)}",
-                *(f"note     {log.sanitise(note)}" for note in notes),
-                "Nothing was posted: this is a dry run.",
-            ]
-        )
-    )
-    return int(result.exit_code)
-
 
 CHECKS = (
     "length",
@@ -79,11 +27,59 @@ CHECKS = (
 )
 
 
-def _print_failure(options: argparse.Namespace, profile: str, result: TickResult) -> None:
-    message, fix = named(result.message, profile), named(result.fix, profile)
-    if options.json:
-        print(
-            json.dumps({"content": None, "message": message, "fix": fix, "exit_code": int(result.exit_code)})
-        )
-    else:
+def show_preview(
+    options: argparse.Namespace,
+    settings: Settings,
+    tick: TickResult,
+    post: Post | None,
+    metrics: dict[str, float],
+) -> int:
+    """Print the preview of one tick and return the tick's exit code."""
+    if post is None:
+        return _show_failure(options, settings.profile, tick)
+    data = _data(settings, tick, post) | {"metrics": metrics, "exit_code": int(tick.exit_code)}
+    text = _text(settings, tick, post, data)
+    return show(Result(data, text, tick.exit_code), as_json=options.json)
+
+
+def _data(settings: Settings, tick: TickResult, post: Post) -> dict[str, Any]:
+    return {
+        "content": post.content,
+        "weighted_length": weighted_length(post.content),
+        "max_length": MAX_WEIGHT,
+        "cost_usd": price_of(post.content, settings),
+        "origin": post.origin,
+        "source_id": post.source_id,
+        "topic": post.topic,
+        "opening": post.opening,
+        "checks": list(CHECKS),
+        "notes": [named(note.render(), settings.profile) for note in tick.notes],
+    }
+
+
+def _text(settings: Settings, tick: TickResult, post: Post, data: dict[str, Any]) -> str:
+    written = "vetted wording"
+    if post.opening:
+        written = f"opening {'by the model' if post.origin == 'model' else 'and body vetted'}"
+    return "\n".join(
+        [
+            "",
+            *(f"    {line}" for line in post.content.splitlines()),
+            "",
+            f"length   {data['weighted_length']} of {MAX_WEIGHT} (X's weighted count)",
+            f"cost     ${data['cost_usd']:.3f}",
+            f"source   {post.source_id} ({post.topic}); {written}",
+            f"checks   passed: {', '.join(CHECKS)}",
+            *(f"note     {clean(named(note.render(), settings.profile))}" for note in tick.notes),
+            "Nothing was posted: this is a dry run.",
+        ]
+    )
+
+
+def _show_failure(options: argparse.Namespace, profile: str, tick: TickResult) -> int:
+    """Print why there is nothing to show: as JSON to standard output, otherwise to standard error."""
+    message, fix = named(tick.message, profile), named(tick.fix, profile)
+    if not options.json:
         log.say(f"{title(profile)}: {message}" + (f"\n  fix: {fix}" if fix else ""))
+    data = {"content": None, "message": message, "fix": fix, "exit_code": int(tick.exit_code)}
+    return show(Result(data, None, tick.exit_code), as_json=options.json)

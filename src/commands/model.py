@@ -1,4 +1,4 @@
-"""`model install|update|show|tune|rollback`: what each does, as (data for JSON, text for people)."""
+"""`model install|update|show|tune|rollback`: the models that write."""
 
 from __future__ import annotations
 
@@ -6,31 +6,68 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from src.commands.command import Command, Context
+from src.commands.parser import Parser, add_actions
+from src.commands.result import Result
 from src.config import Settings
-from src.content import library as sources
+from src.content import library
 from src.domain.errors import StorageError
-from src.model import choose, tune
-from src.model import versions as model_versions
+from src.model import choose, tune, versions
 from src.model.convert import install_embedded
 from src.model.files import manifest
 from src.model.versions import Version
 from src.upkeep import model_update
 from src.x.claim import named
 
-Shown = tuple[object, str]
+MOST_EPOCHS = 100
 
 
-def run(options: argparse.Namespace, settings: Settings) -> Shown:
-    """Carry out `model ACTION`. Raises `ProgramError`; the model in use stays then."""
+def configure(parser: Parser) -> None:
+    """Add the actions with their options."""
+    action = add_actions(parser)
+    action("install", "convert the embedded model, once")
+    update = action("update", "download or convert what MODEL names, try it, switch to it")
+    revision = "this commit (40 hex digits) instead of MODEL_REVISION"
+    update.add_argument("--revision", default="", metavar="SHA", help=revision)
+    show = action("show", "show which model writes and whether its files are sound")
+    show.add_argument("--all", action="store_true", help="list every installed version too")
+    action("rollback", "switch back to the model used before")
+    _add_tune(action("tune", "teach the embedded model to write openings, in under 15 minutes on two cores"))
+
+
+def _add_tune(parser: Parser) -> None:
+    pairs = 'your own, one {"statement": ..., "opening": ...} a line'
+    parser.add_argument("--examples", metavar="FILE", help=pairs)
+    only = "only write the adapter there, do not switch to it"
+    parser.add_argument("--output", metavar="FOLDER", help=only)
+    parser.add_argument("--epochs", type=_epochs, default=None, metavar="N", help="passes over the pairs")
+
+
+def _epochs(text: str) -> float:
     try:
-        data, text = _ACTIONS[options.action](options, settings)
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= MOST_EPOCHS:
+        message = f"{text!r} is not a number above 0, at most {MOST_EPOCHS}"
+        raise argparse.ArgumentTypeError(message)
+    return number
+
+
+def run(context: Context) -> Result:
+    """Carry out `model ACTION`. Raise `ProgramError`; the model in use stays then."""
+    settings = context.settings
+    try:
+        data, text = _ACTIONS[context.options.action](context.options, settings)
     except OSError as error:
         message = f"the models folder cannot be used: {error}"
-        raise StorageError(
-            message,
-            f"make room and let this user write there: df -h {settings.models_dir}; ls -ld {settings.models_dir}",
-        ) from error
-    return data, named(text, settings.profile)
+        folder = settings.models_dir
+        fix = f"make room and let this user write there: df -h {folder}; ls -ld {folder}"
+        raise StorageError(message, fix) from error
+    return Result(data, named(text, settings.profile))
+
+
+Shown = tuple[object, str]
 
 
 def _install(_options: argparse.Namespace, settings: Settings) -> Shown:
@@ -39,30 +76,31 @@ def _install(_options: argparse.Namespace, settings: Settings) -> Shown:
 
 
 def _update(options: argparse.Namespace, settings: Settings) -> Shown:
-    statements = sources.load(settings.library_paths).statements
+    statements = library.load(settings.library_paths).statements
     folder, words = model_update.update(settings, options.revision, statements)
     return {"folder": str(folder), "says": words}, words
 
 
 def _show(options: argparse.Namespace, settings: Settings) -> Shown:
-    found = choose.locate(settings)
-    note = "; ".join(filter(None, [found.note, found.fix.render()]))
-    revision = manifest(found.folder).get("source", {}).get("revision", "")
+    model = choose.locate(settings)
+    warning = "; ".join(filter(None, [model.note, model.fix.render()]))
+    revision = manifest(model.folder).get("source", {}).get("revision", "")
     data: dict[str, object] = {
-        "name": found.name,
-        "folder": str(found.folder),
-        "tuned": found.tuned,
+        "name": model.name,
+        "folder": str(model.folder),
+        "tuned": model.tuned,
         "revision": revision,
-        "note": note,
+        "note": warning,
     }
-    lines = [
-        f"{found.name}{f' at {revision[:12]}' if revision else ''}{' (tuned)' if found.tuned else ''} in {found.folder}, files sound"
-    ]
-    lines += [note] if note else []
+    at = f" at {revision[:12]}" if revision else ""
+    tuned = " (tuned)" if model.tuned else ""
+    lines = [f"{model.name}{at}{tuned} in {model.folder}, files sound"]
+    if warning:
+        lines.append(warning)
     if options.all:
-        versions = model_versions.installed(settings, found.folder)
-        data["versions"] = [_version_data(v) for v in versions]
-        lines += map(_version_line, versions)
+        on_disk = versions.installed(settings, model.folder)
+        data["versions"] = list(map(_version_data, on_disk))
+        lines += map(_version_line, on_disk)
     return data, "\n".join(lines)
 
 
@@ -79,7 +117,8 @@ def _version_data(version: Version) -> dict[str, object]:
 
 def _version_line(version: Version) -> str:
     tuned = "tuned" if version.tuned else ""
-    return f"{version.use:<9} {version.megabytes:>8.1f} MB  {version.revision[:12]:<12}  {tuned:<5}  {version.name}  {version.folder.name}"
+    size = f"{version.use:<9} {version.megabytes:>8.1f} MB"
+    return f"{size}  {version.revision[:12]:<12}  {tuned:<5}  {version.name}  {version.folder.name}"
 
 
 def _rollback(_options: argparse.Namespace, settings: Settings) -> Shown:
@@ -90,14 +129,15 @@ def _rollback(_options: argparse.Namespace, settings: Settings) -> Shown:
 
 def _tune(options: argparse.Namespace, settings: Settings) -> Shown:
     examples = tune.read_examples(Path(options.examples)) if options.examples else []
-    library = sources.load(settings.library_paths)
+    statements = library.load(settings.library_paths).statements
     recipe = tune.Recipe() if options.epochs is None else tune.Recipe(epochs=options.epochs)
     target = Path(options.output).absolute() if options.output else settings.models_dir / "adapter-tuned"
     with model_update.alone(settings):
-        card = tune.tune(library.statements, examples, target, recipe)
-        text = f"trained on {card['pairs']} pairs in {card['seconds']:.0f} s, final loss {card['final_loss']}: {target}"
+        card = tune.tune(statements, examples, target, recipe)
+        effort = f"{card['pairs']} pairs in {card['seconds']:.0f} s"
+        text = f"trained on {effort}, final loss {card['final_loss']}: {target}"
         if not options.output:
-            folder = model_update.adopt_tuned(settings, target, library.statements)
+            folder = model_update.adopt_tuned(settings, target, statements)
             text += f"\nthe next run uses {folder.name}; `model rollback` goes back"
     return card, text
 
@@ -109,3 +149,5 @@ _ACTIONS: dict[str, Callable[[argparse.Namespace, Settings], Shown]] = {
     "rollback": _rollback,
     "tune": _tune,
 }
+
+COMMAND = Command("model", "install, update, tune or show the model that writes", run, configure)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from src.db_manager import Database
 from src.domain.answers import Outcome, SendResult, TimelineRead, Tweet
+from src.domain.errors import UsageError
 from src.domain.posts import Post, Status
 from src.domain.runs import Exit, Hold, Metric, RunOutcome, TickResult
 from src.domain.slots import next_slot
@@ -252,3 +253,18 @@ def _pages(run: Run, since_id: int, most: int) -> TimelineRead:
         page = read_timeline(run, since_id, min(t.id for t in page.tweets))
         tweets += page.tweets
     return replace(page, tweets=tweets)
+
+
+def settle_by_hand(run: Run, post_id: int, tweet_id: int | None) -> Post:
+    """Settle an open post by the owner's word: on X under `tweet_id`, or not there (None). Raise `UsageError`."""
+    post = run.db.find_post(post_id)
+    if post is None or post.status not in {Status.UNKNOWN, Status.UNCONFIRMED, Status.FAILED}:
+        state = post.status if post else "not there"
+        message = f"post {post_id} is {state}; only an unknown one can be settled"
+        raise UsageError(message, "type: python -m src.twitter_manager history")
+    if tweet_id is None:
+        run.db.prove_absent(post, "operator", free_slot=False)
+    elif not run.db.confirm_posted(post, Tweet(tweet_id, post.content), "operator", run.clock.now()):
+        message = f"tweet {tweet_id} belongs to another post already"
+        raise UsageError(message, "look again at x.com: the last digits of the address are the tweet's id")
+    return run.db.post(post.id)

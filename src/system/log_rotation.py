@@ -1,9 +1,9 @@
 """Setting log files aside by size and age, and dropping the old ones.
 
-A run lives for seconds, so nothing can wait for midnight: whether a file has had its time is decided when a run
-starts, by its size and by the time in its first line (a file keeps no birthday that every disk would tell). It is
-set aside with one rename, under a lock that only one run can have; one that still has the old file open goes on
-writing to it under its new name. So nothing is lost, whoever dies or overlaps.
+A run lives for seconds, so nothing can wait for midnight: the start of a run decides whether a file is due,
+by its size and the timestamp of its first line, because some file systems store no creation time. The file is
+set aside with one rename, under a lock that only one run can have. A run that still has the old file open
+goes on writing to it under its new name. So nothing is lost when a run dies or two overlap.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from src.config import Settings
 from src.domain.errors import ProgramError
 from src.system.lock import writer_lock
 from src.system.log import FILES
@@ -27,20 +26,15 @@ _STAMP = re.compile(r"\.\d{8}T\d{6}(-\d+)?$")
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """When a file is set aside (bytes, days since its first line) and how many days it is kept after its last."""
+    """When a file is set aside (bytes, days since its first line) and how long it is kept after its last."""
 
     max_bytes: int
     rotate_days: int
     keep_days: int
 
 
-def rules_of(settings: Settings) -> Rules:
-    """The rules that the owner set."""
-    return Rules(int(settings.log_max_mb * 1_000_000), settings.log_rotate_days, settings.log_keep_days)
-
-
 def rotate(folder: Path, rules: Rules, now: datetime) -> str:
-    """Set aside what is due, then drop what is past keeping. Empty, or why it could not be done: never raises."""
+    """Set aside what is due, then drop what has expired. Return why it could not be done, empty if it was."""
     try:
         if not any(_due(folder / name, rules, now) for name in FILES):
             return ""
@@ -56,7 +50,7 @@ def rotate(folder: Path, rules: Rules, now: datetime) -> str:
 
 
 def drop_old(folder: Path, rules: Rules, now: datetime) -> list[str]:
-    """Delete the files set aside that are past keeping, and all but the newest ten of each; their names."""
+    """Delete expired files that were set aside, and all but the newest ten of each; return their names."""
     dropped = []
     for name in FILES:
         found = [(f.stat().st_mtime, f) for f in folder.glob(f"{name}.*") if _STAMP.search(f.name)]
@@ -80,7 +74,7 @@ def _due(file: Path, rules: Rules, now: datetime) -> bool:
 
 
 def _begun(file: Path, last_written: float) -> datetime:
-    """When the file's first line was written; of a file that does not tell, its last."""
+    """Return when the file's first line was written, or its last where the first has no timestamp."""
     try:
         with file.open("rb") as opened:
             first = json.loads(opened.readline(_FIRST_LINE_BYTES))

@@ -22,23 +22,26 @@ class Bar(Protocol):
 
 
 class Silent:
-    """The bar where nobody looks."""
+    """A progress bar that draws nothing."""
 
     total: float | None = None
 
     def update(self, n: float | None = 1) -> bool | None:
-        """Nothing is drawn."""
+        """Draw nothing."""
 
     def refresh(self) -> object:
-        """Nothing is drawn."""
+        """Draw nothing."""
 
     def set_postfix_str(self, s: str, refresh: bool = True) -> None:
-        """Nothing is drawn."""
+        """Draw nothing."""
 
 
 @contextlib.contextmanager
 def bar(label: str, total: float | None = None, unit: str = "step", initial: int = 0) -> Iterator[Bar]:
-    """A bar that goes away when its work is done; `unit` "B" is shown as kB, MB, GB. Silent without a terminal."""
+    """Draw a bar that goes away when its work is done, and nothing without a terminal.
+
+    The `unit` "B" is shown as kB, MB, GB.
+    """
     if not (sys.stderr and sys.stderr.isatty()):
         yield Silent()
         return

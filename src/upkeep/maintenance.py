@@ -262,7 +262,7 @@ def _tidy(settings: Settings, now: datetime, report: MaintenanceReport) -> None:
     """Delete expired logs, unfinished files of dead runs, and unused models. Errors are only logged."""
     removed: list[str] = []
     with _told():
-        removed += log_rotation.drop_old(settings.log_dir, log_rotation.rules_of(settings), now)
+        removed += log_rotation.drop_old(settings.log_dir, settings.log_rules, now)
     for folder in (
         settings.data_dir,
         settings.data_dir / BACKUPS,

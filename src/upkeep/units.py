@@ -1,30 +1,42 @@
-"""The lines that make cron or systemd start the program here: real paths, nothing from the shell that prints them.
+"""The lines that make cron or systemd start the program here, with the real paths of this folder.
 
-Printing changes nothing on the machine. Each profile gets a minute of its own, so that many do not start at once.
+Printing changes nothing on the machine. Each profile gets a minute of its own, so that many do not start at
+once.
 """
 
 from __future__ import annotations
 
-import argparse
+import contextlib
+import math
 import os
 import pwd
 import shlex
+import shutil
 import sys
 import zlib
 from pathlib import Path
 
 from src.config import FILE_SECRETS, ROOT, SECRETS, Settings, env_path, from_environment
-from src.domain.errors import UsageError
+from src.domain.model_choice import OwnFolder
+from src.model import choose
 from src.x.claim import folders, title
 
 STOP_SECONDS = 60  # TERM, and so much later KILL
 SPARE_SECONDS = 120  # beyond the run's own deadline
-MEMORY_MAX = "1G"  # a whole run peaks at some 620 MB
+CRON_PATH = "/usr/local/bin:/usr/bin:/bin"
+# What a run takes beside the weights (Python, torch, 16 texts) with room to spare, and how often the weights:
+# they are read from the file and may be copied into another number format.
+MEMORY_BASE_MB = 750
+MEMORY_PER_WEIGHTS = {"bfloat16": 2, "float32": 3}
+_MEMORY_STEP = 256 << 20
+EMBEDDED_WEIGHTS_MB = 135  # of the embedded model, where nothing is installed yet
 MAINTAIN_HOUR = 3
-_HARDENING = """\
-# What the program may see and do: its own folders, the network, nothing else. Only MemoryDenyWriteExecute is missing:
-# torch compiles for the processor it runs on, and under it the model writes nothing.
-NoNewPrivileges=yes
+_AFTER_NETWORK = """\
+Wants=network-online.target
+After=network-online.target
+"""
+# A user's own systemd may not do these.
+_HARDENING_BY_ROOT = """\
 CapabilityBoundingSet=
 AmbientCapabilities=
 ProtectSystem=strict
@@ -43,8 +55,11 @@ ProtectKernelTunables=yes
 ProtectProc=invisible
 ProcSubset=pid
 KeyringMode=private
-LockPersonality=yes
 RemoveIPC=yes
+"""
+_HARDENING = """\
+NoNewPrivileges=yes
+LockPersonality=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 RestrictNamespaces=yes
 RestrictRealtime=yes
@@ -53,46 +68,37 @@ SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
 SystemCallErrorNumber=EPERM
-UMask=0077"""
-
-
-def run(options: argparse.Namespace, settings: Settings) -> tuple[object, str]:
-    """What was asked for: (data for JSON, text for people). Raises `UsageError` for a unit that does not exist."""
-    lines, files = cron(settings), units(settings)
-    if options.unit:
-        if options.unit not in files:
-            message = f"there is no unit {options.unit}"
-            raise UsageError(message, f"choose one of {', '.join(files)}")
-        return {"units": {options.unit: files[options.unit]}}, files[options.unit]
-    parts = [] if options.systemd else [lines]
-    if not options.cron:
-        parts += [f"# ---- /etc/systemd/system/{name}\n{text}" for name, text in files.items()]
-    return {"cron": lines, "units": files}, "\n".join(parts)
+UMask=0077
+"""
 
 
 def minute(settings: Settings) -> int:
-    """The minute of a slot at which this account's run starts: early in the slot, another one for each profile."""
+    """Return the minute of a slot at which this account starts: early, and another one for each profile."""
     span = min(settings.post_interval_minutes, 60)
     if settings.profile:
         return 1 + zlib.crc32(settings.profile.encode()) % (span * 3 // 4)
     return min(7, span // 2)
 
 
-# ---- cron ------------------------------------------------------------------------------------------------------
+# ---- cron ------------------------------------------------
 
 
 def cron(settings: Settings) -> str:
-    """The lines for a crontab. `timeout` ends a run that hangs; success prints nothing, so cron mails only problems."""
+    """Return the lines for a crontab. `timeout` ends a run that hangs.
+
+    Success prints nothing, so cron mails only problems.
+    """
     span, first = min(settings.post_interval_minutes, 60), minute(settings)
     minutes = ",".join(str(m) for m in range(first, 60, span))
-    line = f"cd {shlex.quote(str(ROOT))} && {_environment_words()}timeout -k {STOP_SECONDS} {_limit(settings)} {_program(settings)}"
+    line = (
+        f"cd {shlex.quote(str(ROOT))} && {_environment_words()}{_timeout_words(settings)}{_program(settings)}"
+    )
     line = line.replace("%", r"\%")  # cron's own mark for a line break
     return (
         "\n".join(
             [
                 *_notes(settings),
                 f"# {title(settings.profile)}: post, and once a day look after the database",
-                "PATH=/usr/local/bin:/usr/bin:/bin",
                 f"{minutes} * * * * {line}",
                 f"{_maintain_minute(settings)} {MAINTAIN_HOUR} * * * {line} maintain",
             ]
@@ -117,44 +123,55 @@ def _program(settings: Settings) -> str:
 
 
 def _environment_words() -> str:
-    """`env NAME=value ` for what is set in this shell and cron would not know."""
+    """Return `env NAME=value ` with a PATH and what is set in this shell and cron would not know.
+
+    A PATH= line of its own would also hold for every line of the owner's that follows.
+    """
     shown, _ = from_environment()
-    return (
-        "env " + " ".join(f"{name}={shlex.quote(value)}" for name, value in shown.items()) + " "
-        if shown
-        else ""
-    )
+    values = {"PATH": CRON_PATH, **shown}
+    return "env " + " ".join(f"{name}={shlex.quote(value)}" for name, value in values.items()) + " "
+
+
+def _timeout_words(settings: Settings) -> str:
+    """Return what ends a run that hangs; empty where the machine has no `timeout`, as macOS."""
+    if shutil.which("timeout", path=CRON_PATH) is None:
+        return ""
+    return f"timeout -k {STOP_SECONDS} {_limit(settings)} "
 
 
 def _notes(settings: Settings) -> list[str]:
-    """What the owner must know before using what is printed."""
+    """Return what the owner must know before using what is printed, as comments."""
     notes = []
     _, secret = from_environment()
     if secret:
         file = env_path(settings.profile)
-        notes.append(
-            f"# {', '.join(secret)}: set in this shell only, which neither cron nor systemd sees: put them into {file}"
-        )
+        unseen = "set in this shell only, which neither cron nor systemd sees"
+        notes.append(f"# {', '.join(secret)}: {unseen}: put them into {file}")
     if _owner(settings) == "root":
-        notes.append(
-            "# This folder belongs to root. Better give it to a user of its own (chown -R), and print again as that user."
-        )
+        advice = "Better give it to a user of its own (chown -R), and print again as that user."
+        notes.append(f"# This folder belongs to root. {advice}")
     return notes
 
 
-# ---- systemd ---------------------------------------------------------------------------------------------------
+# ---- systemd ------------------------------------------------
 
 
-def units(settings: Settings) -> dict[str, str]:
-    """Service and timer for the posts and for the daily maintenance, by file name."""
+def units(settings: Settings, *, of_user: bool = False, key_files: bool = True) -> dict[str, str]:
+    """Return service and timer for the posts and for the daily maintenance, by file name.
+
+    `of_user`: for the systemd of one user, not the machine's. `key_files`: the keys are in files of root's.
+    """
     name = f"twitter_manager-{settings.profile}" if settings.profile else "twitter_manager"
     span, first = min(settings.post_interval_minutes, 60), minute(settings)
     posts = ",".join(f"{m:02}" for m in range(first, 60, span))
     daily = f"{MAINTAIN_HOUR:02}:{_maintain_minute(settings):02}"
+    keys = _credentials(settings) if key_files and not of_user else ""
+    post = service(settings, "post one tweet if one is due", "", keys=keys, of_user=of_user)
+    maintain = service(settings, "back up and tidy the database", "maintain", of_user=of_user)
     return {
-        f"{name}.service": service(settings, "post one tweet if one is due", ""),
+        f"{name}.service": post,
         f"{name}.timer": timer(settings, "post once in each slot", f"*-*-* *:{posts}:00 UTC", span * 5),
-        f"{name}-maintain.service": service(settings, "back up and tidy the database", "maintain"),
+        f"{name}-maintain.service": maintain,
         f"{name}-maintain.timer": timer(
             settings, "look after the database once a day", f"*-*-* {daily}:00", span * 5
         ),
@@ -162,7 +179,10 @@ def units(settings: Settings) -> dict[str, str]:
 
 
 def timer(settings: Settings, words: str, calendar: str, delay_seconds: int) -> str:
-    """A timer that makes up for a start missed while the machine was off, once, and never at the same second as others."""
+    """Return a timer that makes up, once, for starts missed while the machine was off.
+
+    Its delay keeps many accounts from starting in the same second.
+    """
     return f"""\
 [Unit]
 Description={title(settings.profile)}: {words}
@@ -179,10 +199,10 @@ WantedBy=timers.target
 """
 
 
-def service(settings: Settings, words: str, command: str) -> str:
-    """A service that runs one command, shut in as far as the program allows.
+def service(settings: Settings, words: str, command: str, *, keys: str = "", of_user: bool = False) -> str:
+    """Return a service that runs one command, shut in as far as the program and this systemd allow.
 
-    OOMPolicy: where the kernel must end something, it ends the model's process; that costs an opening, not the tweet.
+    OOMPolicy: when memory is short, the kernel ends the model's process; that costs no tweet.
     """
     shown, _ = from_environment()
     environment = "".join(f"Environment={_quoted(f'{name}={value}')}\n" for name, value in shown.items())
@@ -192,31 +212,53 @@ def service(settings: Settings, words: str, command: str) -> str:
 {"".join(f"{note}{chr(10)}" for note in _notes(settings))}[Unit]
 Description={title(settings.profile)}: {words}
 Documentation=file://{_escaped(str(ROOT))}/README.md
-Wants=network-online.target
-After=network-online.target
-
+{"" if of_user else _AFTER_NETWORK}
 [Service]
 Type=oneshot
-User={_owner(settings)}
-WorkingDirectory={str(ROOT).replace("%", "%%")}
+{"" if of_user else f"User={_owner(settings)}{chr(10)}"}WorkingDirectory={str(ROOT).replace("%", "%%")}
 ExecStart={program}
 TimeoutStartSec={_limit(settings)}
 TimeoutStopSec={STOP_SECONDS}
 Nice=10
-MemoryMax={MEMORY_MAX}
+MemoryMax={memory_max(*_weights(settings))}
 OOMPolicy=continue
 TasksMax=64
-{environment}{"" if command else _credentials(settings)}
-{_HARDENING}
-{_folders(settings)}"""
+{environment}{keys}
+# What the program may see and do: its own folders, the network, nothing else. Only MemoryDenyWriteExecute is
+# missing: torch compiles for the processor it runs on, and under it the model writes nothing.
+{_HARDENING}{"" if of_user else _HARDENING_BY_ROOT + _folders(settings)}"""
+
+
+def memory_max(weights_bytes: int, dtype: str = "bfloat16") -> str:
+    """Return the memory that a run may take with a model of this size that computes in `dtype`."""
+    times = MEMORY_PER_WEIGHTS.get(dtype, max(MEMORY_PER_WEIGHTS.values()))
+    needed = MEMORY_BASE_MB * 1_000_000 + times * weights_bytes
+    return f"{math.ceil(needed / _MEMORY_STEP) * _MEMORY_STEP >> 20}M"
+
+
+def _weights(settings: Settings) -> tuple[int, str]:
+    """Return size and number format of the model that writes, of the embedded one where none is installed."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # `check` says what is wrong with it
+        choice = settings.model_choice
+        folder = choice.path if isinstance(choice, OwnFolder) else choose.folder_in_use(settings)
+        if folder:
+            model = choose.Model.recorded(folder, settings.model)
+            return sum(file.stat().st_size for file in folder.glob("*.safetensors")), model.dtype
+    return EMBEDDED_WEIGHTS_MB * 1_000_000, "bfloat16"
+
+
+def key_folder(settings: Settings) -> Path:
+    """Return the folder of root's in which a unit looks for the keys, each in a file."""
+    return Path("/etc/twitter_manager") / settings.profile
 
 
 def _credentials(settings: Settings) -> str:
-    """Where the keys come from; maintenance does without."""
-    folder = Path("/etc/twitter_manager") / settings.profile
+    """Return the lines that hand the keys to the service; maintenance does without."""
+    folder = key_folder(settings)
     names = [name.lower() for name in (FILE_SECRETS if settings.twitter_client_secret else SECRETS)]
     loads = [f"LoadCredential={name}:{folder / name}" for name in names]
-    words = f"# Each key in a file that only root can read. With the keys in .env instead, remove these {2 * len(names)} lines."
+    advice = f"With the keys in .env instead, remove these {2 * len(names)} lines."
+    words = f"# Each key in a file that only root can read. {advice}"
     return (
         "\n".join(["", words, *loads, *(f"Environment={name.upper()}_FILE=%d/{name}" for name in names)])
         + "\n"
@@ -224,7 +266,7 @@ def _credentials(settings: Settings) -> str:
 
 
 def _folders(settings: Settings) -> str:
-    """The lines on homes and folders: everything read-only but the account's own data and logs."""
+    """Return the lines on folders: everything is read-only but the account's own data and logs."""
     own = folders(settings)
     fixed = [
         p
@@ -253,18 +295,18 @@ def _folders(settings: Settings) -> str:
 
 
 def _escaped(word: str) -> str:
-    """One word of a command line of systemd's."""
+    """Quote one word of a command line of systemd's."""
     return _quoted(word).replace("$", "$$")
 
 
 def _quoted(word: str) -> str:
-    """One word of a setting of systemd's that may hold spaces."""
+    """Quote one word of a setting of systemd's that may hold spaces."""
     word = word.replace("\\", "\\\\").replace("%", "%%")
     return '"' + word.replace('"', r"\"") + '"' if any(c in word for c in " \"';\\") else word
 
 
 def _owner(settings: Settings) -> str:
-    """Whom the account's files belong to: the user that must run the program."""
+    """Return the owner of the account's files: the user that must run the program."""
     uid = settings.data_dir.stat().st_uid if settings.data_dir.exists() else os.getuid()
     try:
         return pwd.getpwuid(uid).pw_name

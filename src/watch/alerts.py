@@ -139,6 +139,17 @@ def ping(settings: Settings, suffix: str = "", body: str = "") -> bool:
         return False
 
 
+def send_test(settings: Settings) -> dict[str, bool]:
+    """Send a test to whatever is set, "alerts" and "ping"; return which arrived."""
+    delivered = {}
+    if settings.alert_urls:
+        alert = Alert("new", "test", "This is a test. All is well.")
+        delivered["alerts"] = deliver(settings, alert)
+    if settings.ping_url:
+        delivered["ping"] = ping(settings, "", "test")
+    return delivered
+
+
 def _read(file: Path) -> dict[str, float]:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))

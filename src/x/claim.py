@@ -36,9 +36,9 @@ def named(text: str, profile: str) -> str:
 
 
 def _command(quoted: re.Match[str], profile: str) -> str:
-    from src.commands.parser import command_names  # noqa: PLC0415 (only when there is something to tell)
+    from src.commands.table import names  # noqa: PLC0415 (only when there is something to tell)
 
-    return f"`{quoted[1]}{quoted[2]} --profile {profile}`" if quoted[1] in command_names() else quoted[0]
+    return f"`{quoted[1]}{quoted[2]} --profile {profile}`" if quoted[1] in names() else quoted[0]
 
 
 def shown_path(path: Path) -> str:

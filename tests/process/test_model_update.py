@@ -124,11 +124,11 @@ def test_from_the_embedded_to_a_hub_model_and_back(server, make, writer):
     assert before.fix.render() == "type: python -m src.twitter_manager model update"
     new, words = update(settings)
     found = choose.locate(settings)
-    assert (found.folder, found.name, found.stand_in, found.note) == (new, NAME, False, "")
+    assert (found.folder, found.name, found.stand_in, found.note, found.fix) == (new, NAME, False, "", "")
     assert "model rollback" in words
     assert choose.rollback(settings) == old
     back = choose.locate(settings)
-    assert (back.folder, back.stand_in, back.note) == (old, True, "")
+    assert (back.folder, back.stand_in, back.note, back.fix) == (old, True, "", "")
     assert choose.rollback(settings) == new
     assert choose.locate(settings).folder == new
     assert "in use already" in update(settings)[1]

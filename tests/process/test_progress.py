@@ -110,7 +110,7 @@ def test_no_standard_error(monkeypatch):
         ("import os, time; os.close(1); time.sleep(0.3)", 0, ""),
     ],
 )
-def test_what_became_of_the_work(tmp_path, monkeypatch, code, status, words):
+def test_what_became_of_the_work(monkeypatch, tmp_path, code, status, words):
     """The exit status and the last words of the work; None when it took too long and was stopped."""
     (tmp_path / "works.py").write_text(code)
     monkeypatch.setattr(

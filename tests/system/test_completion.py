@@ -3,6 +3,7 @@
 import argparse
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -89,6 +90,51 @@ def test_the_command_runs(settings):
             check=True,
         ).stdout
     )
+
+
+FOREIGN = "raise SystemExit('code of a foreign folder ran')"
+
+
+@pytest.fixture
+def foreign(tmp_path):
+    """A folder with an `src` and a `dotenv.py` of its own, as any other checkout may have them."""
+    folder = tmp_path / "foreign"
+    (folder / "src").mkdir(parents=True)
+    for name in ("src/__init__.py", "src/twitter_manager.py", "dotenv.py", "argparse.py", "sitecustomize.py"):
+        (folder / name).write_text(FOREIGN)
+    return folder
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_no_code_of_the_current_folder_runs(settings, foreign, shell):
+    """The command runs this program, not the code of the folder one stands in."""
+    need(shell, shell)
+    plain = {"bash": ["--norc"], "zsh": ["-f"], "fish": ["--no-config"]}[shell]
+    loading = "autoload -U compinit; compinit -D -u\n" if shell == "zsh" else ""
+    file = foreign / "script"
+    file.write_text(loading + completion.script(shell, settings) + "\ntwitter_manager sources check\n")
+    done = subprocess.run(
+        [shell, *plain, file],
+        cwd=foreign,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(foreign)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "0 broken records" in done.stdout
+
+
+def test_the_foreign_folder_would_run(foreign):
+    """The test above can fail: without the precaution the foreign code runs."""
+    done = subprocess.run(
+        ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "src.twitter_manager", "--version"],
+        cwd=foreign,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "code of a foreign folder ran" in done.stderr
 
 
 def test_fish(settings):

@@ -1,6 +1,7 @@
 """What `install --print` prints: a cron line that runs under cron's environment, and units that systemd takes."""
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -9,9 +10,9 @@ from datetime import UTC, datetime
 import pytest
 
 from src import config
-from src.commands.parser import build_parser, command_names
+from src.commands.parser import build_parser
 from src.config import ROOT
-from src.upkeep import units
+from src.upkeep import install, units
 from tests.conftest import need
 from tests.fake_x import FakeX
 from tests.process.test_accounts import Machine
@@ -67,8 +68,7 @@ def test_cron_line_runs(machine):
         r"\d+ \* \* \* \* cd \S.* timeout -k 60 600 /.*python\S* -m src\.twitter_manager --profile a$", post
     )
     assert re.match(r"\d+ 3 \* \* \* .* --profile a maintain$", maintain)
-    if "maintain" in command_names():
-        assert as_cron_does(table, maintain).returncode == 0
+    assert as_cron_does(table, maintain).returncode == 0
 
 
 def test_what_only_the_shell_knows(machine):
@@ -230,6 +230,235 @@ def test_in_a_real_cron(machine, tmp_path, as_root):  # noqa: F811
         time.sleep(3)
     assert len(machine.tweets_of("a")) == 1
     assert own_crontab() == before
+
+
+# ---- putting it in place ------------------------------------------------
+
+CRONTAB = """\
+#!/bin/sh
+# A crontab that keeps its table in a file beside it, as Debian's prints and reads one.
+table="$(dirname "$0")/table"
+case "$1" in
+-l) if [ -f "$table" ]; then cat "$table"; else echo "no crontab for me" >&2; exit 1; fi ;;
+-) cat > "$table" ;;
+*) exit 2 ;;
+esac
+"""
+SYSTEMCTL = """\
+#!/bin/sh
+# A systemctl that notes what it is told.
+echo "$@" >> "$(dirname "$0")/told"
+"""
+
+
+@pytest.fixture
+def home(machine, tmp_path):
+    """A home with a crontab and a systemctl of its own."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, text in (("crontab", CRONTAB), ("systemctl", SYSTEMCTL)):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    machine.env |= {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(tmp_path / "home")}
+    return programs
+
+
+def table_of(home):
+    return (home / "table").read_text() if (home / "table").exists() else ""
+
+
+OWN = "MAILTO=me\n\n5 4 * * * backup 'a b' % input\n# a remark without an end of line"
+
+
+def test_apply_puts_cron_lines_in_place(machine, home):
+    """The lines are between two comments, twice changes nothing, other lines keep every byte, and the job posts."""
+    (home / "table").write_text(OWN)
+    for _ in range(2):
+        done = machine.cli("install", "--apply", "--yes", "--profile", "a")
+        assert done.returncode == 0, done.stderr
+    table = table_of(home)
+    assert table.startswith(OWN + "\n# BEGIN twitter_manager (a) in ")
+    assert table.count("# BEGIN") == table.count("# END") == 1
+    assert "\nPATH=" not in table
+    ours = table.partition("# BEGIN")[2]
+    assert as_cron_does(ours, jobs(ours)[0]).returncode == 0
+    assert len(machine.tweets_of("a")) == 1
+
+
+def test_profiles_have_lines_of_their_own(machine, home):
+    """Each profile has a block; taking out one leaves the other and what the owner wrote between them."""
+    machine.add("b", POST_INTERVAL_MINUTES="1440")
+    for name in ("a", "b"):
+        assert machine.cli("install", "--apply", "--yes", "--profile", name).returncode == 0
+        with (home / "table").open("a") as file:
+            file.write(f"# written after {name}\n")
+    done = machine.cli("install", "--remove", "--yes", "--profile", "a", "--json")
+    assert json.loads(done.stdout) == {"removed": ["cron"]}
+    table = table_of(home)
+    assert "--profile a" not in table
+    assert table.count("--profile b") == 2
+    assert "# written after a\n" in table
+    assert table.endswith("# written after b\n")
+    assert json.loads(machine.cli("install", "--remove", "--yes", "--profile", "a", "--json").stdout) == {
+        "removed": []
+    }
+
+
+def test_apply_asks_first(machine, home):
+    """Without --yes and without an answer the plan is shown and nothing is changed."""
+    done = machine.cli("install", "--apply", "--profile", "a")
+    assert done.returncode == 0
+    assert "# BEGIN twitter_manager (a)" in done.stdout
+    assert done.stdout.endswith("nothing was changed\n")
+    assert table_of(home) == ""
+    assert not (home.parent / "home").exists()
+
+
+def test_a_block_without_its_end(machine, home):
+    """A block whose end was deleted is not guessed at: 2, and the table stays."""
+    machine.cli("install", "--apply", "--yes")
+    broken = table_of(home).replace("# END", "# end")
+    (home / "table").write_text(broken)
+    done = machine.cli("install", "--apply", "--yes")
+    assert (done.returncode, "crontab -e" in done.stderr) == (2, True)
+    assert table_of(home) == broken
+
+
+def test_no_crontab_program(machine, tmp_path):
+    """On a machine without cron that is said, and nothing is written."""
+    machine.env |= {"PATH": "/nowhere", "HOME": str(tmp_path / "home")}
+    done = machine.cli("install", "--apply", "--yes")
+    assert (done.returncode, "crontab is not installed" in done.stderr) == (2, True)
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_crontab_that_refuses(machine, home):
+    """A crontab that does not take the table ends with 74 and its own words."""
+    (home / "crontab").write_text(
+        '#!/bin/sh\n[ "$1" = -l ] && exit 1\necho "you are not allowed" >&2\nexit 1\n'
+    )
+    done = machine.cli("install", "--apply", "--yes")
+    assert (done.returncode, "you are not allowed" in done.stderr) == (74, True)
+
+
+@pytest.mark.parametrize("root", [True, False])
+def test_apply_puts_units_in_place(machine, home, monkeypatch, tmp_path, root):
+    """Root's units go to the machine's systemd, a user's to the user's own; the timers are started and stopped."""
+    folder = tmp_path / "home" / ".config" / "systemd" / "user" if not root else tmp_path / "system"
+    monkeypatch.setattr(install.os, "geteuid", lambda: 0 if root else 1000)
+    monkeypatch.setattr(install, "SYSTEM_UNITS", folder)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PATH", machine.env["PATH"])
+    settings = config.load(machine.env, "a")
+    where = install.manager()
+    assert install.put_units(settings, where) == install.put_units(settings, where)
+    names = [
+        f"twitter_manager-a{part}" for part in ("-maintain.service", "-maintain.timer", ".service", ".timer")
+    ]
+    assert sorted(file.name for file in folder.iterdir()) == names
+    service = (folder / "twitter_manager-a.service").read_text()
+    assert ("User=" in service, "ProtectSystem=strict" in service) == (root, root)
+    assert "LoadCredential" not in service  # there are no key files on this machine
+    user = [] if root else ["--user"]
+    timers = ["twitter_manager-a.timer", "twitter_manager-a-maintain.timer"]
+    started = [" ".join([*user, "daemon-reload"]), " ".join([*user, "enable", "--now", *timers])]
+    assert (home / "told").read_text().splitlines() == started * 2
+    assert install.remove_units(settings, where)
+    assert not list(folder.iterdir())
+    stopped = [" ".join([*user, "disable", "--now", *timers]), " ".join([*user, "daemon-reload"])]
+    assert (home / "told").read_text().splitlines()[4:] == stopped
+    assert not install.remove_units(settings, where)
+
+
+def test_units_of_a_user_are_taken(machine, tmp_path):
+    """`systemd-analyze verify --user` has nothing to say about a user's own units."""
+    need("systemd-analyze", "systemd")
+    texts = units.units(config.load(machine.env, "a"), of_user=True)
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    files = [tmp_path / name for name in texts]
+    done = subprocess.run(
+        ["systemd-analyze", "--user", "verify", *files],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_launcher(machine, home, tmp_path):
+    """The launcher runs the program from a folder that has a `src` and a `dotenv.py` of its own, and goes again."""
+    machine.cli("install", "--apply", "--yes")
+    launcher = tmp_path / "home" / ".local" / "bin" / "twitter_manager"
+    foreign = tmp_path / "foreign"
+    (foreign / "src").mkdir(parents=True)
+    for name in ("src/__init__.py", "dotenv.py", "argparse.py"):
+        (foreign / name).write_text("raise SystemExit('foreign code ran')")
+    done = subprocess.run(
+        [launcher, "install", "--print", "--cron", "--profile", "a"],
+        cwd=foreign,
+        env=machine.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--profile a maintain" in done.stdout
+    assert json.loads(machine.cli("install", "--remove", "--yes", "--json").stdout)["removed"] == [
+        "cron",
+        "launcher",
+    ]
+    assert not launcher.exists()
+
+
+def test_a_foreign_launcher_stays(machine, home, tmp_path):
+    """A program of the same name that is not ours is neither replaced nor removed, and nothing else is changed."""
+    file = tmp_path / "home" / ".local" / "bin" / "twitter_manager"
+    file.parent.mkdir(parents=True)
+    file.write_text("#!/bin/sh\necho mine\n")
+    done = machine.cli("install", "--apply", "--yes")
+    assert (done.returncode, "is not a launcher of this program" in done.stderr) == (2, True)
+    assert table_of(home) == ""
+    machine.cli("install", "--remove", "--yes")
+    assert file.read_text() == "#!/bin/sh\necho mine\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--yes"], ["--apply", "--unit", "x.timer"], ["--apply", "--remove"], ["--print", "--apply"]],
+)
+def test_what_does_not_go_together(machine, arguments):
+    """A combination of options that means nothing is a usage error."""
+    assert machine.cli("install", *arguments).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "most"),
+    [(135, "1024M"), (270, "1280M"), (800, "2304M"), (2000, "4608M"), (16000, "31488M")],
+)
+def test_memory_fits_the_model(megabytes, most):
+    """A larger model gets more memory; the embedded one the gigabyte that it had."""
+    assert units.memory_max(megabytes * 1_000_000) == most
+    assert int(units.memory_max(megabytes * 1_000_000, "float32")[:-1]) > int(most[:-1])
+
+
+def test_memory_of_the_chosen_model(tmp_path):
+    """The unit's MemoryMax follows the size of the weights that MODEL names."""
+    (tmp_path / "model.safetensors").touch()
+    os.truncate(tmp_path / "model.safetensors", 2_000_000_000)
+    large = units.units(config.load({"MODEL": str(tmp_path)}))["twitter_manager.service"]
+    none = units.units(config.load({"DATA_DIR": str(tmp_path)}))["twitter_manager.service"]
+    assert ("MemoryMax=4608M" in large, "MemoryMax=1024M" in none) == (True, True)
+
+
+def test_no_timeout_program(monkeypatch):
+    """Where the machine has no `timeout`, the line does without."""
+    settings = config.load({})
+    assert "timeout -k 60" in units.cron(settings)
+    monkeypatch.setattr(units, "CRON_PATH", "/nowhere")
+    assert "timeout" not in units.cron(settings)
+    assert " -m src.twitter_manager\n" in units.cron(settings)
 
 
 def test_systemd_analyze_is_in_ci():

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from src import config
-from src.commands.table import _check_credentials, _check_online
+from src.commands.check import _check_credentials, _check_online
 from src.domain.answers import Outcome
 from src.domain.errors import ConfigError, ProgramError, StorageError
 from src.domain.logins import PinLogin, RenewableLogin

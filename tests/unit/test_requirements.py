@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from src.config import ROOT
+from src.system import requirements
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -81,9 +82,11 @@ def test_constraints_are_what_is_installed():
 
 
 def test_versions_agree():
-    """The lowest Python of the Makefile is the project's."""
+    """The lowest versions of the Makefile are those of the project and of the program."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["requires-python"] == f">={variable('LOWEST_PYTHON')}"
+    lowest = (requirements.LOWEST_PYTHON, requirements.LOWEST_SQLITE)
+    assert [variable("LOWEST_PYTHON"), variable("LOWEST_SQLITE")] == [".".join(map(str, v)) for v in lowest]
 
 
 def make(*arguments, **env):
@@ -116,8 +119,8 @@ def test_a_supported_machine_passes():
         ("sys.platform = 'win32'", r"does not run on Windows"),
         ("sys.version_info = (3, 10, 9)", r"needs Python 3\.11 or newer, and \S+ is 3\.10"),
         (
-            "import sqlite3; sqlite3.sqlite_version_info, sqlite3.sqlite_version = (3, 37, 2), '3.37.2'",
-            r"needs SQLite 3\.38\.0 or newer, and \S+ is linked to 3\.37\.2",
+            "import sqlite3; sqlite3.sqlite_version_info, sqlite3.sqlite_version = (3, 26, 0), '3.26.0'",
+            r"needs SQLite 3\.27 or newer, and \S+ is linked to 3\.26\.0",
         ),
         ("sys.modules['sqlite3'] = None", r"needs a Python with the module sqlite3"),
     ],

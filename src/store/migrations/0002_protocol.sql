@@ -22,7 +22,7 @@ ALTER TABLE posts ADD COLUMN vanished_at REAL;
 UPDATE posts SET origin = 'seed', fingerprint = fingerprint(content);
 UPDATE posts SET status = 'posted' WHERE status = 'success';
 UPDATE posts SET status = 'unconfirmed' WHERE status IS NULL OR status NOT IN ('posted', 'failed');
-UPDATE posts SET sent_at = unixepoch(posted_at) WHERE status <> 'failed';
+UPDATE posts SET sent_at = CAST(strftime('%s', posted_at) AS INTEGER) WHERE status <> 'failed';
 
 CREATE TABLE attempts (
     id INTEGER PRIMARY KEY,

@@ -70,7 +70,7 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class PostingReport:
     """Everything that the text, the page and the numbers show. Times UTC, money US dollars."""
 
     now: datetime
@@ -93,14 +93,14 @@ class Report:
 # ---- counting ----------------------------------------------------------------------------------------------
 
 
-def read(settings: Settings, now: datetime, days: int) -> Report:
+def read(settings: Settings, now: datetime, days: int) -> PostingReport:
     """Return the numbers of the last `days` days, all empty without a database. Raises `StorageError`."""
     db = db_manager.open_for_reading(settings.database) or db_manager.empty_database(now)
     with contextlib.closing(db):
         return count(db, settings, now, days)
 
 
-def count(db: db_manager.Database, settings: Settings, now: datetime, days: int) -> Report:
+def count(db: db_manager.Database, settings: Settings, now: datetime, days: int) -> PostingReport:
     """Return the numbers of an open database."""
     window = timedelta(days=days)
     slots = status.read_slots(db, settings, now, max(window, *status.WINDOWS.values()))
@@ -108,7 +108,7 @@ def count(db: db_manager.Database, settings: Settings, now: datetime, days: int)
     slots = [slot for slot in slots if slot.start >= now - window]
     runs, attempts = db.journal.runs_since(now - window), db.journal.attempts_since(now - window)
     judged, taken, refused = db.journal.candidates_since(now - window)
-    return Report(
+    return PostingReport(
         now=now,
         days=days,
         overview=overview,
@@ -231,7 +231,7 @@ def _middle(values: Iterable[float]) -> float | None:
 # ---- for programs ------------------------------------------------------------------------------------------
 
 
-def as_data(report: Report, settings: Settings) -> dict[str, Any]:
+def as_data(report: PostingReport, settings: Settings) -> dict[str, Any]:
     """Return the whole report for programs."""
     return status.as_data(report.overview, report.findings, settings) | {
         "days": report.days,

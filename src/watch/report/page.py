@@ -21,7 +21,7 @@ from src.posting.due import Wait
 from src.system.log import sanitise
 from src.watch import health, status
 from src.watch.report import charts
-from src.watch.report.measures import Day, Report, Spread
+from src.watch.report.measures import Day, PostingReport, Spread
 from src.watch.report.text import gap_time, measure_names
 from src.watch.slot_history import Fate, Rate, Slot
 from src.watch.status import UNITS, Spend, Unit
@@ -63,7 +63,7 @@ class Tile:
     share: float | None = None
 
 
-def as_html(report: Report, settings: Settings) -> str:
+def as_html(report: PostingReport, settings: Settings) -> str:
     """Return the whole page."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
     from markupsafe import Markup  # noqa: PLC0415
@@ -101,7 +101,7 @@ def as_html(report: Report, settings: Settings) -> str:
 # ---- the figures on top ------------------------------------------------------------------------------------
 
 
-def _tiles(report: Report, settings: Settings) -> list[Tile]:
+def _tiles(report: PostingReport, settings: Settings) -> list[Tile]:
     overview, now = report.overview, report.now
     return [
         *(_success_tile(_PERIODS[window], share) for window, share in overview.rates.items()),
@@ -175,7 +175,7 @@ def _breaker_tile(state: BreakerState) -> Tile:
 # ---- the charts --------------------------------------------------------------------------------------------
 
 
-def _charts(report: Report) -> list[Chart]:
+def _charts(report: PostingReport) -> list[Chart]:
     return [
         _posts_chart(report.by_day),
         _time_chart(report),
@@ -193,7 +193,7 @@ def _posts_chart(days: Sequence[Day]) -> Chart:
     return _chart("Posts a day", f"{posted} in {len(days)} days", days, charts.stacked_bars, series, _number)
 
 
-def _time_chart(report: Report) -> Chart:
+def _time_chart(report: PostingReport) -> Chart:
     days, whole = report.by_day, report.measures.phases["whole run"]
     phases = days[0].phases if days else ()
     return _chart(
@@ -206,7 +206,7 @@ def _time_chart(report: Report) -> Chart:
     )
 
 
-def _answer_chart(report: Report) -> Chart:
+def _answer_chart(report: PostingReport) -> Chart:
     days, latency = report.by_day, report.measures.latency_ms
     return _chart(
         "Answer of X",
@@ -221,7 +221,7 @@ def _answer_chart(report: Report) -> Chart:
     )
 
 
-def _memory_chart(report: Report) -> Chart:
+def _memory_chart(report: PostingReport) -> Chart:
     days, measures = report.by_day, report.measures
     processes = (("program", measures.program_mb), ("model", measures.model_mb))
     peaks = [f"{name} {_number(spread.top)} MB" for name, spread in processes if spread]
@@ -243,7 +243,7 @@ def _spend_chart(days: Sequence[Day]) -> Chart:
     return _chart("Spend a day", says, days, charts.stacked_bars, series, money.total)
 
 
-def _limits_chart(report: Report) -> Chart:
+def _limits_chart(report: PostingReport) -> Chart:
     days = report.by_day
     windows = sorted({name for day in days for name in day.limits_left})
     now = [f"{w.remaining} of {w.limit} ({_WINDOWS.get(w.name, w.name)})" for w in report.overview.limits]

@@ -8,7 +8,7 @@ from src.config import Settings
 from src.domain.runs import Metric
 from src.posting.breaker import CLOSED
 from src.watch.health import exit_code
-from src.watch.report.measures import Report, Spread
+from src.watch.report.measures import PostingReport, Spread
 from src.watch.status import Overview
 
 PREFIX = "twitter_manager"
@@ -17,7 +17,7 @@ Add = Callable[[str, str, Values, tuple[str, ...]], None]
 _ONE: tuple[str, ...] = ()  # the key of a number without labels
 
 
-def as_prometheus(report: Report, settings: Settings) -> str:
+def as_prometheus(report: PostingReport, settings: Settings) -> str:
     """Return Prometheus' text format. Every series is a gauge: it holds the value at the time of writing."""
     from prometheus_client import CollectorRegistry, Gauge, generate_latest  # noqa: PLC0415
 
@@ -40,7 +40,7 @@ def as_prometheus(report: Report, settings: Settings) -> str:
     return generate_latest(registry).decode()
 
 
-def _add_health(add: Add, report: Report) -> None:
+def _add_health(add: Add, report: PostingReport) -> None:
     facts, findings = report.overview.facts, report.findings
     breaker = facts.breaker or CLOSED
     add("healthy", "1 if nothing needs a person, else 0", {_ONE: float(not findings)}, ())
@@ -51,7 +51,7 @@ def _add_health(add: Add, report: Report) -> None:
     add("unknown_posts", "posts whose outcome is not known", {_ONE: float(len(facts.unknown or ()))}, ())
 
 
-def _add_times(add: Add, report: Report) -> None:
+def _add_times(add: Add, report: PostingReport) -> None:
     last_posted, run = report.overview.facts.last_posted, report.overview.last_run
     add("written_timestamp_seconds", "when this was written", {_ONE: report.now.timestamp()}, ())
     if last_posted:
@@ -60,7 +60,7 @@ def _add_times(add: Add, report: Report) -> None:
         add("last_run_timestamp_seconds", "start of the last run", {_ONE: run.started.timestamp()}, ())
 
 
-def _add_posts(add: Add, report: Report) -> None:
+def _add_posts(add: Add, report: PostingReport) -> None:
     by_status: Values = {(status,): float(count) for status, count in report.posts_by_status.items()}
     add("posts", "posts on record by state", by_status, ("status",))
     rates, window = report.overview.rates, ("window",)
@@ -91,14 +91,14 @@ def _add_money_and_library(add: Add, overview: Overview, settings: Settings) -> 
     add("library_days_left", "days until no statement is fresh", {_ONE: days}, ())
 
 
-def _add_openings(add: Add, report: Report) -> None:
+def _add_openings(add: Add, report: PostingReport) -> None:
     openings: Values = {("judged",): float(report.judged), ("taken",): float(report.taken)}
     add("openings", "openings by the model", openings, ("kind",))
     refused: Values = {(gate,): float(count) for gate, count in report.refused.items()}
     add("openings_refused", "openings refused, by gate", refused, ("gate",))
 
 
-def _add_measures(add: Add, report: Report) -> None:
+def _add_measures(add: Add, report: PostingReport) -> None:
     measures, at = report.measures, ("quantile",)
     phases: Values = {
         (phase, *key): value

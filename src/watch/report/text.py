@@ -8,7 +8,7 @@ from src.config import Settings
 from src.domain.answers import tweet_url
 from src.domain.posts import Post
 from src.watch import status
-from src.watch.report.measures import Measures, Report, Spread
+from src.watch.report.measures import Measures, PostingReport, Spread
 from src.watch.slot_history import Gap
 
 GAPS = 30
@@ -16,14 +16,14 @@ POSTS = 10
 _WIDTH = 26  # of the names in front
 
 
-def as_text(report: Report, settings: Settings) -> str:
+def as_text(report: PostingReport, settings: Settings) -> str:
     """Return the whole report."""
     screen = status.as_text(report.overview, report.findings, settings, report.now)
     parts = [[screen], _counts(report), _gaps(report.gaps), _posts(report.posts)]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
-def _counts(report: Report) -> list[str]:
+def _counts(report: PostingReport) -> list[str]:
     spreads = measure_names(report.measures)
     openings = f"{report.judged} judged, {report.taken} taken, {report.model_failures} runs without"
     return [

@@ -1,0 +1,145 @@
+"""`check`: try every part of the program; the most severe failure decides the exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from src import db_manager
+from src.commands.command import Command, Context
+from src.commands.parser import Parser
+from src.commands.result import Result
+from src.config import Settings
+from src.content import library, safety
+from src.domain.answers import Outcome
+from src.domain.errors import AccountError, ModelError, ProgramError, StorageError
+from src.domain.logins import RenewableLogin
+from src.model import choose
+from src.system.clock import Clock
+from src.system.lock import sole_writer
+from src.x import credentials
+from src.x.claim import claim_account, folders, named
+
+
+def configure(parser: Parser) -> None:
+    """Add the question to X."""
+    parser.add_argument(
+        "--online", action="store_true", help="also ask X whether the keys may post (one small read)"
+    )
+
+
+def run(context: Context) -> Result:
+    """Try every part, also after one has failed."""
+    rows = [_row(name, probe, context.settings.profile) for name, probe in _probes(context)]
+    lines = [line for row in rows for line in _lines(row)]
+    return Result(rows, "\n".join(lines), max(row["exit_code"] for row in rows))
+
+
+def _row(name: str, probe: Callable[[], str], profile: str) -> dict[str, Any]:
+    """Return the finding on one part, as it is printed with --json."""
+    try:
+        return {"part": name, "ok": True, "says": probe(), "exit_code": 0}
+    except ProgramError as error:
+        fix = named(error.fix, profile)
+        return {
+            "part": name,
+            "ok": False,
+            "says": str(error),
+            "fix": fix,
+            "exit_code": int(error.exit_code),
+        }
+
+
+def _lines(row: dict[str, Any]) -> Iterator[str]:
+    yield f"{'ok  ' if row['ok'] else 'FAIL'}  {row['part']:<12} {row['says']}"
+    if row.get("fix"):
+        yield f"      {'':<12} fix: {row['fix']}"
+
+
+def _probes(context: Context) -> Iterator[tuple[str, Callable[[], str]]]:
+    settings, clock = context.settings, context.clock
+    yield "credentials", lambda: _check_credentials(settings, clock.now())
+    yield "folders", lambda: _check_folders(settings)
+    yield "database", lambda: _check_database(settings)
+    yield "library", lambda: _check_library(settings)
+    yield "model", lambda: _check_model(settings)
+    if context.options.online:
+        yield "account", lambda: _check_online(settings, clock)
+
+
+def _check_credentials(settings: Settings, now: datetime) -> str:
+    credentials.require(settings)
+    claim_account(settings)
+    if settings.login is None:
+        return "all four keys are set"
+    if end := credentials.lapses_at(settings.login, now):
+        message = f"the login at X ends on {end:%F} unless a run renews it"
+        raise ProgramError(message, credentials.FIX_LOGIN)
+    return credentials.described(settings)
+
+
+def _check_folders(settings: Settings) -> str:
+    for folder in folders(settings):
+        _check_folder(folder)
+    return f"{settings.data_dir} and {settings.log_dir} are writable"
+
+
+def _check_folder(folder: Path) -> None:
+    """Make the folder if it is missing. Raise `StorageError` if that or writing to it is impossible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        message = f"{folder} cannot be made: {error.strerror}"
+        fix = "name a folder on a disk of this machine in .env (DATA_DIR, LOG_DIR)"
+        raise StorageError(message, fix) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        message = f"{folder} is not writable"
+        raise StorageError(message, f"type: chmod u+wx {folder}")
+
+
+def _check_database(settings: Settings) -> str:
+    db = db_manager.open_for_reading(settings.database)
+    if db is None:
+        return "not made yet; the first run makes it"
+    with contextlib.closing(db):
+        return f"{settings.database} is sound, {db.archive.count_posts()} posts"
+
+
+def _check_library(settings: Settings) -> str:
+    loaded = library.load(settings.library_paths)
+    safety.read_words(settings.blocklist_file)
+    if not loaded.statements or loaded.problems:
+        message = f"{len(loaded.statements)} statements, {len(loaded.problems)} broken records"
+        raise ProgramError(message, "type: python -m src.twitter_manager sources check")
+    return f"{len(loaded.statements)} statements in {len(loaded.topics)} topics"
+
+
+def _check_model(settings: Settings) -> str:
+    model = choose.locate(settings)
+    if model.note:
+        raise ModelError(model.note, model.fix.render())
+    return f"{model.name} is installed and its files are sound"
+
+
+def _check_online(settings: Settings, clock: Clock) -> str:
+    from src.twitter_handler import XClient  # noqa: PLC0415 (tweepy is slow to load)
+    from src.x.responses import FIX_WRITE  # noqa: PLC0415 (the same)
+
+    with contextlib.ExitStack() as stack:
+        if isinstance(settings.login, RenewableLogin):  # which another run may be renewing
+            stack.enter_context(sole_writer(settings.database))
+        result, level = XClient(settings, clock.now).access_level()
+    if result.outcome is not Outcome.DONE:
+        message = f"X answered {result.http_status or result.reason}: {result.detail or result.reason}"
+        raise AccountError(message, result.fix)
+    if level and "write" not in level:
+        message = f"the access token may only {level}"
+        raise AccountError(message, FIX_WRITE)
+    return f"X accepts the keys; access level {level or 'not told'}"
+
+
+COMMAND = Command("check", "check settings, database, model and library; say what to fix", run, configure)

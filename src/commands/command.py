@@ -1,0 +1,60 @@
+"""The shape of a command: a name, a help line, its options and its action."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+
+from src import db_manager
+from src.commands.parser import Parser
+from src.commands.result import Result
+from src.config import Settings
+from src.db_manager import Database
+from src.system.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All that a command works with: the command line, the settings, the clock and the id of this run."""
+
+    options: argparse.Namespace
+    settings: Settings
+    clock: Clock
+    run_id: str = ""
+
+    @property
+    def now(self) -> datetime:
+        """The time, UTC-aware."""
+        return self.clock.now()
+
+    def locked_database(self) -> AbstractContextManager[Database]:
+        """Open the database as its only writer. Raise `BusyError` while another run is in progress."""
+        return db_manager.locked_database(self.settings.database, self.now)
+
+
+def no_options(_parser: Parser) -> None:
+    """Add nothing to the parser: the command has no options of its own."""
+
+
+def any_options(_options: argparse.Namespace) -> str:
+    """Accept every combination of options that the parser let through."""
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command. Each file of this folder that is a command makes one and calls it COMMAND.
+
+    `name` is the word that one types and the name of the file. `help` starts with a verb, in small letters.
+    `configure` adds the options, `problem` returns what is wrong with a combination of them (empty: nothing),
+    `run` does the work and raises `ProgramError` for what a person can fix.
+    """
+
+    name: str
+    help: str
+    run: Callable[[Context], Result]
+    configure: Callable[[Parser], None] = no_options
+    problem: Callable[[argparse.Namespace], str] = any_options

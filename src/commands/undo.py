@@ -1,0 +1,50 @@
+"""`undo`: delete one of our tweets on X, after asking, and record that."""
+
+from __future__ import annotations
+
+from src.commands.command import Command, Context
+from src.commands.parser import Parser, count
+from src.commands.result import Result, clean, confirmed
+from src.db_manager import Database
+from src.domain.answers import Outcome, tweet_url
+from src.domain.errors import AccountError, UsageError
+from src.domain.posts import Post
+from src.posting.run import LazyAccount
+from src.x import credentials
+
+
+def configure(parser: Parser) -> None:
+    """Add the post and the option not to ask."""
+    parser.add_argument("id", type=count, metavar="ID", help="the post, as `history` shows it")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def run(context: Context) -> Result:
+    """Find the tweet of the post, ask, and delete it."""
+    credentials.require(context.settings)
+    with context.locked_database() as db:
+        post = db.find_post(context.options.id)
+        if post is None or post.tweet_id is None:
+            message = f"post {context.options.id} is not on X"
+            raise UsageError(message, "`history` shows the posts and their ids")
+        if not (context.options.yes or _agreed(post)):
+            return Result({"deleted": False}, "nothing was deleted")
+        _delete(context, db, post, post.tweet_id)
+    data = {"deleted": True, "tweet_id": str(post.tweet_id)}
+    return Result(data, f"deleted {tweet_url(post.tweet_id)}")
+
+
+def _agreed(post: Post) -> bool:
+    print(clean(post.content.replace("\n", " ")))
+    return confirmed(f"Delete {tweet_url(post.tweet_id)}?")
+
+
+def _delete(context: Context, db: Database, post: Post, tweet_id: int) -> None:
+    result = LazyAccount(context.settings, context.clock).delete(tweet_id)
+    if result.outcome is not Outcome.DONE:
+        message = f"X did not delete {tweet_id}: {result.detail or result.reason}"
+        raise AccountError(message, result.fix or "try again later")
+    db.tweets.stamp_deleted(post, context.now)
+
+
+COMMAND = Command("undo", "delete a tweet on X, after asking, and record it", run, configure)
