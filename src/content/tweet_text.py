@@ -17,26 +17,14 @@ from urllib.parse import unquote
 
 import regex
 
+from src.content.emoji import emoji_of_x, without_emoji
 from src.content.x_entities import from_utf16, has_newer_name, known_tlds, link_spans, to_utf16
 
 MAX_WEIGHT = 280
 URL_WEIGHT = 23
+EMOJI_WEIGHT = 2
 _LIGHT_RANGES = ((0x0000, 0x10FF), (0x2000, 0x200D), (0x2010, 0x201F), (0x2032, 0x2037))
 
-# A grapheme cluster that X draws as one emoji: pictographs, flags, keycaps, and their modifiers. Joined ones only
-# with what Unicode joins, and tags only for the three flags that have them: anything longer could hide text.
-_JOINED = (
-    "\u200d(?:[👨👩👦👧🧑🧒💋🤝❤♂♀⚕⚖✈🌾🍳🍼🎓🎤🎨🏫🏭💻💼🔧🔬🚀🚒🦯🦼🦽🗨🌈⚧☠🦺⬛❄💨💫🌫🔥🩹🦰🦱🦲🦳🎄🟩🟫💥🫲➡↔↕]"
-    r"\uFE0F?\p{EMod}?)"
-)
-_EMOJI = regex.compile(
-    r"(?:\p{Regional_Indicator}{2}"
-    r"|[0-9#*]\uFE0F?\u20E3"
-    "|🏴\U000e0067\U000e0062(?:\U000e0065\U000e006e\U000e0067|\U000e0073\U000e0063\U000e0074|\U000e0077\U000e006c\U000e0073)\U000e007f"
-    r"|(?:\p{Emoji_Presentation}|\p{Extended_Pictographic}\uFE0F)\p{EMod}?(?:" + _JOINED + r"){0,3}"
-    r"|\p{Extended_Pictographic}\p{EMod}?(?:" + _JOINED + r"){1,3}"
-    r"|\p{Extended_Pictographic}\p{EMod})"
-)
 # What a reader does not see, or sees in the wrong place: invisible letters, fillers, enclosing marks, a pile of accents.
 _HIDDEN = regex.compile(
     r"[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Cf}\p{Zl}\p{Zp}\p{Me}\p{Default_Ignorable_Code_Point}\u2800--\n]|\p{Mn}{3,}",
@@ -86,6 +74,7 @@ _SCHEME = re.compile(
 _ADDRESS = re.compile(
     r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)|(?<=\[)[0-9a-f:]*:[0-9a-f:]+(?=\])", re.IGNORECASE
 )
+_SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _MENTION = re.compile(r"[@＠][A-Za-z0-9_]+")
 # X also counts marks, some signs ("・", "·") and some private characters as part of a tag. A cashtag may end before `_`.
 _TAG_LETTERS = r"\p{L}\p{M}\uf870-\uf8d6"
@@ -174,18 +163,23 @@ def weighted_length(text: str) -> int:
 
 
 def _weight(units: str, links: list[tuple[int, int]]) -> int:
+    """Return the weight of a text in UTF-16 units as X's library adds it up: a link or an emoji where one starts."""
+    if units.isascii() and not links:
+        return len(units)
+    link_ends, emoji_ends = dict(links), emoji_of_x(units)
     total, position = 0, 0
-    for start, end in links:
-        total += _plain_weight(from_utf16(units[position:start])) + URL_WEIGHT
-        position = end
-    return total + _plain_weight(from_utf16(units[position:]))
-
-
-def _plain_weight(text: str) -> int:
-    if text.isascii():
-        return len(text)
-    without_emoji, emoji = _EMOJI.subn("", text)
-    return 2 * int(emoji) + sum(_character_weight(ord(character)) for character in without_emoji)
+    while position < len(units):
+        if position in link_ends:
+            total += URL_WEIGHT
+            position = link_ends[position]
+        elif position in emoji_ends:
+            total += EMOJI_WEIGHT
+            position = emoji_ends[position]
+        else:
+            pair = _SURROGATES.match(units, position)
+            total += _character_weight(ord(units[position]))
+            position = pair.end() if pair else position + 1
+    return total
 
 
 def _character_weight(code: int) -> int:
@@ -201,7 +195,7 @@ def find_forbidden_characters(text: str) -> list[str]:
     """
     if text.isascii() and text.isprintable():
         return []
-    bare = _EMOJI.sub("", text)
+    bare = without_emoji(text)
     found = [*_HIDDEN.findall(bare), *_MIXED_SCRIPTS.findall(bare)]
     if len(accents := _ACCENT_ON_ASCII.findall(bare)) > 2:
         found += accents
