@@ -9,6 +9,7 @@ from datetime import datetime
 
 from src import content_generator, db_manager
 from src.config import Settings
+from src.content.intake import composed, read_stream
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
 from src.db_manager import Database
 from src.domain.errors import UsageError
@@ -73,7 +74,7 @@ def _approve(
 
 def _edit(options: argparse.Namespace, settings: Settings, db: Database, now: datetime) -> tuple[object, str]:
     post = _find(db, options.id)
-    text = (sys.stdin.read() if options.text == "-" else options.text).strip()
+    text = read_stream(sys.stdin) if options.text == "-" else composed(options.text.strip())
     _refuse_bad(settings, db, text, now, own=post.content)
     return _moved(db, post, done=db.edit(post, text), words="changed: approve it to let it go out")
 
@@ -89,7 +90,7 @@ def _refuse_bad(settings: Settings, db: Database, text: str, now: datetime, *, o
     others = tuple(t for t in db.archive.content_history(now, settings.cooldown_days).texts if t != own)
     verdict = content_generator.judge_by_hand(settings, text, others)
     if not verdict.passed:
-        message = f"this text is refused: {', '.join(verdict.reasons)}"
+        message = f"this text is refused: {sanitise(', '.join(verdict.explained))}"
         raise UsageError(message, "the same gates hold for every text; `drafts edit ID TEXT` changes it")
 
 

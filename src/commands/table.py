@@ -396,6 +396,7 @@ def completion(options: argparse.Namespace, settings: Settings, _clock: Clock, _
 def check_sources(options: argparse.Namespace, settings: Settings, _clock: Clock, _run: str) -> int:
     """Every broken record with file and line; counts per topic."""
     library = sources.load(settings.library_paths)
+    safety.read_words(settings.blocklist_file)
     counts = {topic: sum(s.topic == topic for s in library.statements) for topic in library.topics}
     lines = [str(p) for p in library.problems]
     lines += [f"{count:>5}  {topic}" for topic, count in counts.items()]

@@ -5,21 +5,49 @@ from __future__ import annotations
 import hashlib
 import html
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import zip_longest
+from typing import NamedTuple
+
+
+class Reason(NamedTuple):
+    """One reason to refuse a text: its code, and the part of the text or the count that it is about."""
+
+    code: str
+    detail: str = ""
 
 from src.domain.notes import Note
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gates say of a text: the reason codes of those that refused it, empty when it may go out."""
+    """The judgement of the gates: the reason codes of those that refused a text, none when it may go out.
+
+    `details` has, for each code, the part of the text or the count that it is about, or an empty text.
+    """
 
     reasons: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, reasons: Iterable[Reason]) -> Verdict:
+        """Return the verdict for these reasons. Of two with the same code the first counts."""
+        first: dict[str, str] = {}
+        for reason in reasons:
+            first.setdefault(reason.code, reason.detail)
+        return cls(tuple(first), tuple(first.values()))
 
     @property
     def passed(self) -> bool:
         return not self.reasons
+
+    @property
+    def explained(self) -> tuple[str, ...]:
+        """Each reason code, with what it is about in brackets."""
+        pairs = zip_longest(self.reasons, self.details, fillvalue="")
+        return tuple(f"{code} ({detail})" if detail else code for code, detail in pairs)
 
 
 @dataclass(frozen=True, slots=True)
