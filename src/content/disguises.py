@@ -1,7 +1,8 @@
 """The words that a text may be read as, and how each of them stands there.
 
-A reader knows a word through case, accents, look-alike letters, digits for letters, signs between its letters and
-other words around it. What follows finds such readings; whether one of them is forbidden is for the caller to say.
+A reader knows a word in spite of case, accents, look-alike letters, digits for letters, signs between its
+letters and other words around it. This module finds such readings; its caller says whether one of them is
+forbidden.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from functools import lru_cache
 LEET = tuple(str.maketrans("0134567@$!|+€", f"o{one}easgtas{one}{one}te") for one in "il")
 _TURNED = str.maketrans("ɐɔǝɟƃᴉɾʞɯɹʇʌʍʎɥnu", "acefgijkmrtvwyhun")  # upside down
 _RUN = re.compile(r"[A-Za-z0-9@$!|+€]+")
-_JOINED_RUNS = re.compile(r"[A-Za-z0-9@$!|+€]+(?:[-_.*]+[A-Za-z0-9@$!|+€]+)+")  # f.u-n
-_SIGNED_RUNS = re.compile(r"[A-Za-z0-9@$!|+€]+(?:(?:[^\w\s]|_){1,3}[A-Za-z0-9@$!|+€]+)+")  # f(u)n
+_JOINED_RUNS = re.compile(rf"{_RUN.pattern}(?:[-_.*]+{_RUN.pattern})+")  # f.u-n
+_SIGNED_RUNS = re.compile(rf"{_RUN.pattern}(?:(?:[^\w\s]|_){{1,3}}{_RUN.pattern})+")  # f(u)n
 _SINGLE_LETTERS = re.compile(r"(?<!\w)[\w$!@](?:(?:[^\w$!@]|_){1,3}[\w$!@](?!\w))+")  # f u n
 _LETTERS = re.compile(r"[A-Za-z]+")
 _NOT_A_LETTER = re.compile(r"[^A-Za-z0-9@$!|+€]+")

@@ -16,7 +16,10 @@ _VARIATIONS = re.compile("[\ufe0f\U0001f3fb-\U0001f3ff]")  # the emoji form of a
 
 
 def without_emoji(text: str) -> str:
-    """Return `text` without the emoji that Unicode lists; what only looks like one stays, with its invisible parts."""
+    """Return `text` without the emoji that Unicode lists.
+
+    What is only put together like one stays, with its invisible parts.
+    """
     if text.isascii():
         return text
     known = unicode_emoji()
@@ -39,7 +42,7 @@ def unicode_emoji() -> frozenset[str]:
 
 @cache
 def _sequence() -> re.Pattern[str]:
-    """Return the pattern of emoji and of whatever is put together like them: joined, with tags, flags, keycaps."""
+    """Return the pattern of emoji and of what is put together like them: joined, tagged, flags, keycaps."""
     single = "".join(sorted(emoji for emoji in unicode_emoji() if len(emoji) == 1))
     one = f"[{re.escape(single)}](?:\ufe0f|[\U0001f3fb-\U0001f3ff])?"
     return re.compile(

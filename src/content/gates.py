@@ -1,7 +1,8 @@
 """The gates: whether a text may go out, and what a small model gets wrong. Pure functions with reason codes.
 
-`judge_opening` looks at what the model wrote for one statement, `judge_rewrite` at its own wording of it, `judge_tweet` at the
-whole text as it would be posted, whoever wrote it. Each asks `safety.py` too. An empty verdict means that it may go out.
+`judge_opening` judges the model's opening for one statement, `judge_rewrite` its own wording of it,
+`judge_tweet` the whole text as it would be posted, whoever wrote it. Each asks `safety.py` too. An empty
+verdict lets it go out.
 """
 
 from __future__ import annotations
@@ -124,7 +125,9 @@ _STOP_WORDS = frozenset(
 )
 _FALSE_START = re.compile(r"^(?:and|or|but|because|so|then|than|of)\b", re.IGNORECASE)
 _QUESTION_WORD = re.compile(
-    r"^(?:(?:in|on|at|for|to|with|from|by) )?(?:who|what|when|where|which|why|how|is|are|was|were|do|does|did|can|could|should|would|will|has|have|had|am|may|must)\b",
+    r"^(?:(?:in|on|at|for|to|with|from|by) )?"
+    r"(?:who|what|when|where|which|why|how|is|are|was|were|do|does|did"
+    r"|can|could|should|would|will|has|have|had|am|may|must)\b",
     re.IGNORECASE,
 )
 _NEGATION = re.compile(r"\b(?:not|no|never|none|nothing|cannot|without|neither|nor)\b|n't\b", re.IGNORECASE)
@@ -186,8 +189,8 @@ def _opening_reasons(
 def judge_rewrite(text: str, statement: Statement) -> Verdict:
     """Return whether a model's own wording of a statement still says that.
 
-    These checks catch what can be counted: identifiers, numbers, negations, content words. A swapped subject passes
-    them: that is why `rewrite` is for larger models.
+    These checks catch what can be counted: identifiers, numbers, negations, content words. A swapped subject
+    passes them: that is why `rewrite` is for larger models.
     """
     if len(text) > MAX_CHARACTERS:
         return Verdict.of(safety.reasons(text))
@@ -226,7 +229,7 @@ def negations(text: str) -> int:
 
 
 def judge_tweet(text: str, history: Iterable[str] = (), extra_words: Collection[str] = ()) -> Verdict:
-    """Return what is wrong with a whole text as it would be posted, by a model, from the library, or by a person."""
+    """Return what is wrong with a whole text as it would be posted, whoever wrote it."""
     return Verdict.of(_tweet_reasons(text, history, extra_words))
 
 
@@ -243,7 +246,7 @@ def _tweet_reasons(text: str, history: Iterable[str], extra_words: Collection[st
 
 
 def _asks(opening: str) -> bool:
-    """Return whether a question word leads some clause, or it is an elliptic question of at most twelve words."""
+    """Return whether a question word leads some clause, or the last clause has at most twelve words."""
     clauses = re.split(r"[.,:;!?]\s+", opening)
     return any(_QUESTION_WORD.match(clause.strip()) for clause in clauses) or len(clauses[-1].split()) <= 12
 
@@ -282,7 +285,7 @@ def _after_stop(text: str, token: str) -> bool:
 
 
 def _is_code(token: str) -> bool:
-    """Return whether a token looks like code or a name: camelCase, ALL CAPS, underscores, dots or other marks inside."""
+    """Return whether a token looks like code or a name: camelCase, ALL CAPS, marks inside."""
     bare = token.strip(".,:;?!'\"")
     return (
         bool(re.search(r"[a-z][A-Z]|[A-Z]{2}|_|\w[./:=<>*+#]\w|^-{1,2}\w|\(\)|[%$<>=*]", bare))
@@ -335,7 +338,7 @@ def is_near(text: str, others: Iterable[str], limit: float) -> bool:
 
 
 def nearest(normal: str, others: Sequence[str], limit: float) -> str | None:
-    """Return which of `others` is at least `limit` (0 to 100) similar to `normal`, both as `normal_words` gives them."""
+    """Return which of `others` is at least `limit` (0 to 100) similar to `normal`, all by `normal_words`."""
     from rapidfuzz import fuzz, process  # noqa: PLC0415 (17 ms that an idle tick need not spend)
 
     found = process.extractOne(normal, others, scorer=fuzz.ratio, score_cutoff=limit)
@@ -344,5 +347,5 @@ def nearest(normal: str, others: Sequence[str], limit: float) -> str | None:
 
 @lru_cache(maxsize=200_000)
 def normal_words(text: str) -> str:
-    """Return the lower-case words of a text without punctuation, sorted: the form in which texts are compared."""
+    """Return the lower-case words of a text, sorted and without punctuation: texts are compared so."""
     return " ".join(sorted("".join(c if c.isalnum() else " " for c in text.casefold()).split()))

@@ -10,7 +10,8 @@ import unicodedata
 from pathlib import Path
 from typing import TextIO
 
-# X takes 280 of weight. The longest such text has 140 emoji of 7 characters each; links, which are cheaper, never go out.
+# X takes 280 of weight. The longest such text has 140 emoji of 7 characters; links, which weigh less, never
+# go out.
 MAX_CHARACTERS = 1_000
 MAX_FILE_BYTES = 64_000_000
 
@@ -26,7 +27,7 @@ def shortened(text: str) -> str:
 
 
 def read_file(path: Path) -> str:
-    """Return the text of a UTF-8 file. Raise OSError or ValueError, with words for the owner, where there is none."""
+    """Return the text of a UTF-8 file. Raise OSError or ValueError, in words for the owner."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         message = "it is not a regular file"
@@ -38,5 +39,5 @@ def read_file(path: Path) -> str:
 
 
 def read_stream(stream: TextIO) -> str:
-    """Return what a person sent to the program, composed; of a long text no more than shows that it is too long."""
+    """Return a text of standard input, composed. A long one is read only as far as shows that."""
     return composed(stream.read(10 * MAX_CHARACTERS).strip())

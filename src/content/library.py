@@ -7,8 +7,8 @@ the test suite executes it. Owners add files of the same form with `SOURCES`.
      "openings": ["Lost a commit after a bad reset?"], "hashtags": ["git"], "reference": "git-reflog(1)",
      "since": "Git 2.23", "proof": {"run": "bash", "code": "...", "expect": "..."}}
 
-`wordings` say the same thing in other words, `openings` are hand-written leads for when the model has none good enough;
-both, `since` and `proof` are optional.
+`wordings` say the same thing in other words, `openings` are hand-written leads for when the model has none
+good enough; both, `since` and `proof` are optional.
 """
 
 from __future__ import annotations
@@ -91,10 +91,10 @@ class Library:
 
 
 def load(paths: Iterable[Path]) -> Library:
-    """Return what library files, and folders of `*.jsonl`, hold, in order. A bad file becomes a problem, not an error.
+    """Return what library files, and folders of `*.jsonl`, hold, in order.
 
-    A text that the gates refuse whatever was posted before is a problem of its record. What the owner's blocklist
-    forbids is none: it is left out when a text is chosen.
+    A bad file becomes a problem, not an error. A text that the gates refuse whatever was posted before is a
+    problem of its record. What the owner's blocklist forbids is none: it is left out when a text is chosen.
     """
     statements: list[Statement] = []
     problems: list[Problem] = []

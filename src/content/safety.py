@@ -1,4 +1,4 @@
-"""What may not stand in any text, whoever wrote it: links, mentions, chat, injection, harmful commands, secrets, bad words.
+"""What no text may have: links, mentions, chat, injection, harmful commands, secrets, forbidden words.
 
 Pure functions. `reasons` gives the reason codes of a text; the gates of `gates.py` build on it.
 """
@@ -43,11 +43,13 @@ def _any_of(*patterns: str, flags: int = re.IGNORECASE) -> re.Pattern[str]:
 
 # What a model says to the person it talks with, and the marks it formats with. Read line by line.
 _CHAT = _any_of(
-    r"^(?:sure|certainly|of course|okay|ok|here(?:'s| is| are)|absolutely|great question|let me|i can|i'd|i will|note)\b[,:! ]",
+    r"^(?:sure|certainly|of course|okay|ok|here(?:'s| is| are)|absolutely|great question|let me"
+    r"|i can|i'd|i will|note)\b[,:! ]",
     r"\bas an? (?:ai|language model|assistant)\b",
     r"\bi(?:'m| am) (?:sorry|unable|an? ai|not able)\b",
     r"\bi (?:cannot|can't|won't)\b",
-    r"^\W*(?:system|developer|assistant|user|human|ai|question|answer|tweet|opening|fact|statement|output|prompt|instructions?)\W?\s*:",
+    r"^\W*(?:system|developer|assistant|user|human|ai|question|answer|tweet|opening|fact|statement|output"
+    r"|prompt|instructions?)\W?\s*:",
     r"^\s*(?:[-*>]|\#{1,6})\s",  # lists, quotes, headings
     r"```",
     r"(?<![\w*])\*\*(?=[^\s*/])[^*\n]*[^\s*]\*\*(?!\w)",  # **bold**, but not 2**8 and a/**/b
@@ -57,14 +59,19 @@ _CHAT = _any_of(
 # What a text says to a model that reads it, from a library file or a fine-tuning set of unknown origin.
 _INJECTION = _any_of(
     # "ignore all previous instructions", "don't follow the system prompt"
-    r"\b(?:ignore|disregard|forget|override|bypass|skip|drop|set aside|(?:stop|not|don't|never) (?:follow|obey)(?:ing)?)\s+"
+    r"\b(?:ignore|disregard|forget|override|bypass|skip|drop|set aside"
+    r"|(?:stop|not|don't|never) (?:follow|obey)(?:ing)?)\s+"
     r"(?:(?:all|any|the|these|those|your|my|of|everything)\s+)*"
-    r"(?:(?:previous|prior|above|earlier|preceding|former|system|safety|content|original)\s+|(?<=your )|(?<=all of the )|(?<=my ))+"
+    r"(?:(?:previous|prior|above|earlier|preceding|former|system|safety|content|original)\s+"
+    r"|(?<=your )|(?<=all of the )|(?<=my ))+"
     r"(?:and\s+\w+\s+)?"
-    r"(?:instructions?|prompts?|rules?|guidelines?|guidance|directions?|orders|messages?|context|text|filters?|statements?|everything)\b",
-    r"\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+|the\s+)?(?:everything|instructions|(?:that|what) came |what (?:you were|i) )",
+    r"(?:instructions?|prompts?|rules?|guidelines?|guidance|directions?|orders|messages?|context|text"
+    r"|filters?|statements?|everything)\b",
+    r"\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+|the\s+)?"
+    r"(?:everything|instructions|(?:that|what) came |what (?:you were|i) )",
     # another role
-    r"\b(?:you are now|from now on|pretend (?:to be|you|that you)|act as (?:an? )?(?:unrestricted|evil|dan|root|admin|if you))",
+    r"\b(?:you are now|from now on|pretend (?:to be|you|that you)"
+    r"|act as (?:an? )?(?:unrestricted|evil|dan|root|admin|if you))",
     r"\b(?:jailbreak|developer mode|do anything now)",
     # other instructions
     r"\bnew (?:instructions?|task|(?:system )?prompt)\s*:",
@@ -72,10 +79,12 @@ _INJECTION = _any_of(
     r"\b(?:your|these are your|follow these) (?:new |real )?instructions",
     # the prompt itself
     r"\b(?:your (?:system|hidden|initial) prompt|the hidden prompt)",
-    r"\b(?:reveal|print|show|repeat|leak|output|tell me) (?:me )?(?:your|the (?:system|hidden|above)) (?:prompt|instructions|message|text|rules|secret)",
+    r"\b(?:reveal|print|show|repeat|leak|output|tell me) (?:me )?(?:your|the (?:system|hidden|above)) "
+    r"(?:prompt|instructions|message|text|rules|secret)",
     # words put into its mouth
     r"\b(?:respond|reply|answer|write|output|tweet|say) (?:only|exactly|nothing but)\b",
-    r"\b(?:repeat after me|tweet (?:this|the following)\b|(?:post|write) the following (?:text|tweet|message|link))",
+    r"\b(?:repeat after me|tweet (?:this|the following)\b"
+    r"|(?:post|write) the following (?:text|tweet|message|link))",
     # the same in other languages
     r"\b(?:ignorier\w* alle|oublie[zr]? (?:toutes )?les|ignora (?:todas )?las|игнорируй|忽略)",
     # the marks of chat templates
@@ -84,7 +93,8 @@ _INJECTION = _any_of(
     r"<<\W?sys",
     r"(?<!\w)\[/?(?:inst|system|user|assistant|tool_calls?)\]",
     r"</?s>",
-    r"</?(?:system|user|assistant|human|tool\w*|function\w*|think(?:ing)?|start_of_turn|end_of_turn|bos|eos|instructions?|prompt|invoke|antml\w*|im_start|im_end)\b[^<]*>",
+    r"</?(?:system|user|assistant|human|tool\w*|function\w*|think(?:ing)?|start_of_turn|end_of_turn|bos|eos"
+    r"|instructions?|prompt|invoke|antml\w*|im_start|im_end)\b[^<]*>",
     # markup with an effect
     r"<!--",
     r"</\w+\s*>",
@@ -141,7 +151,8 @@ _HARMFUL = _any_of(
     r"\bcrontab\s+-r\b",
     r"['\"]\s*;\s*(?:drop|delete|truncate)\s",
 )
-# Keys by the forms that their makers give them, then what is named like one, then what looks like one or like a card's number.
+# Keys by the forms that their makers give them, then what is named like one, then what looks like one or like
+# the number of a card.
 _SECRET = _any_of(
     r"\b(?:AKIA|ASIA)[0-9A-Z]{12,}",
     r"\bgh[pousr]_\w{16,}",
@@ -167,9 +178,10 @@ _SECRET = _any_of(
 
 
 def reasons(text: str, extra_words: Collection[str] = (), hashtags_allowed: int = 0) -> Iterator[Reason]:
-    """Yield a reason for each thing that may not stand in `text`. `extra_words`: the owner's blocklist, see `read_words`.
+    """Yield a reason for each thing that may not stand in `text`.
 
-    A text longer than any that X takes is refused for that, and not looked at.
+    `extra_words` is the owner's blocklist (`read_words`). A text longer than any that X takes is refused for
+    that, and not looked at.
     """
     if len(text) > MAX_CHARACTERS:
         yield Reason("too-long", f"more than {MAX_CHARACTERS:,} characters")
@@ -218,9 +230,10 @@ def blocked_words(text: str, extra: Collection[str] = ()) -> list[str]:
 def find_blocked(text: str, extra: Collection[str] = ()) -> dict[str, str]:
     """Return each blocklisted word in a text with the part of the text that reads so.
 
-    Whole words only, so that "Scunthorpe" and "class" pass; phrases of the allow-list ("kill -9") are taken out first.
-    A word is seen through case, accents, look-alike letters, leetspeak, masks, signs between its letters and camelCase
-    (`disguises.py`). An entry of the owner (`extra`) is also seen as it was written, whatever it consists of.
+    Whole words only, so that "Scunthorpe" and "class" pass; phrases of the allow-list ("kill -9") are taken
+    out first. A word is seen through case, accents, look-alike letters, leetspeak, masks, signs between its
+    letters and camelCase (`disguises.py`). An entry of the owner (`extra`) is also seen as written, whatever
+    it consists of.
     """
     listed, stems, phrases, allowed = _blocklist()
     mine = {" ".join(canonical(entry).casefold().split()) for entry in extra}
@@ -265,7 +278,10 @@ def _literal_patterns(entries: frozenset[str]) -> tuple[tuple[str, re.Pattern[st
 
 
 def _at_boundaries(entry: str) -> re.Pattern[str]:
-    """Return a pattern for an entry that is no part of a longer word. Scripts without spaces have no such boundary."""
+    """Return a pattern for an entry that is no part of a longer word.
+
+    Scripts without spaces have no such boundary.
+    """
     before = rf"(?<!{_WORD_CHARACTER})" if regex.match(_WORD_CHARACTER, entry[0], regex.V1) else ""
     after = rf"(?!{_WORD_CHARACTER})" if regex.match(_WORD_CHARACTER, entry[-1], regex.V1) else ""
     pattern: re.Pattern[str] = regex.compile(before + regex.escape(entry) + after, regex.V1)
@@ -279,7 +295,7 @@ def _folded(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _blocklist() -> tuple[frozenset[str], frozenset[str], frozenset[str], re.Pattern[str]]:
-    """Return the words, parts of words and phrases of `data/blocklist.txt`, and a pattern of the phrases let through.
+    """Return the words, parts of words and phrases of the shipped list, and a pattern of those let through.
 
     Its lines are `word`, `*part`, `more than one word` and `+phrase`.
     """
@@ -296,10 +312,10 @@ def _blocklist() -> tuple[frozenset[str], frozenset[str], frozenset[str], re.Pat
 
 
 def read_words(path: Path | None) -> frozenset[str]:
-    """Return the owner's blocklist: one word or phrase a line; `#` after white space starts a comment. Empty for no file.
+    """Return the owner's blocklist: one word or phrase a line. Empty for no file.
 
-    Raise `ConfigError` for a file that cannot be read and for an entry that no text can have: nothing goes out past
-    words that the owner forbids.
+    A `#` at the start of a line or after white space begins a comment. Raise `ConfigError` for a file that
+    cannot be read and for an entry that no text can have: nothing goes out past words that the owner forbids.
     """
     if path is None:
         return frozenset()

@@ -2,8 +2,8 @@
 
 Source: twitter-text configuration v3 (https://github.com/twitter/twitter-text). A post that X bills as
 carrying a link costs thirteen times as much, and X makes links of bare domains: `setup.py` and
-`socket.io` are two. So `find_links` returns what X's own library would link (`x_entities.py`) and, beyond that,
-what a reader could follow. The weight counts the links of X's library alone.
+`socket.io` are two. So `find_links` returns what X's own library would link (`x_entities.py`) and, beyond
+that, what a reader could follow. The weight counts the links of X's library alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ URL_WEIGHT = 23
 EMOJI_WEIGHT = 2
 _LIGHT_RANGES = ((0x0000, 0x10FF), (0x2000, 0x200D), (0x2010, 0x201F), (0x2032, 0x2037))
 
-# What a reader does not see, or sees in the wrong place: invisible letters, fillers, enclosing marks, a pile of accents.
+# What a reader does not see, or sees in the wrong place: invisible letters, fillers, enclosing marks, many
+# accents.
 _HIDDEN = regex.compile(
     r"[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Cf}\p{Zl}\p{Zp}\p{Me}\p{Default_Ignorable_Code_Point}\u2800--\n]|\p{Mn}{3,}",
     regex.V1,
@@ -76,7 +77,8 @@ _ADDRESS = re.compile(
 )
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _MENTION = re.compile(r"[@＠][A-Za-z0-9_]+")
-# X also counts marks, some signs ("・", "·") and some private characters as part of a tag. A cashtag may end before `_`.
+# X also counts marks, some signs ("・", "·") and some private characters as part of a tag. A cashtag may end
+# before `_`.
 _TAG_LETTERS = r"\p{L}\p{M}\uf870-\uf8d6"
 _TAG_SIGNS = r"\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\xb7"
 _HASHTAG = regex.compile(
@@ -102,7 +104,10 @@ def _followable(text: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def canonical(text: str) -> str:
-    """The text as a reader or a decoder may take it: entities, percent signs, look-alikes and `[.]` undone, hidden marks gone."""
+    """Return the text as a reader or a decoder may take it.
+
+    Entities, percent signs, look-alikes and `[.]` are undone, hidden marks are removed.
+    """
     if not _DISGUISE.search(text):
         return text
     text = unicodedata.normalize("NFKD", _undo(html.unescape(unquote(text))))
@@ -116,7 +121,7 @@ def _undo(text: str) -> str:
 
 
 def find_links(text: str) -> list[str]:
-    """Return every URL, bare domain and public address in `text` that X links (and bills), or a reader might follow."""
+    """Return the URLs, bare domains and public addresses that X links or a reader might follow."""
     links: list[str] = []
     for form in dict.fromkeys((text, canonical(text))):
         units = to_utf16(form)
@@ -135,25 +140,26 @@ def _is_public(address: str) -> bool:
 
 
 def find_mentions(text: str) -> list[str]:
-    """Every `@name` X would notify, wherever it stands (stricter than X, which wants a boundary before it)."""
+    """Return every `@name` that X might notify, wherever it stands; X itself wants a boundary before it."""
     return _MENTION.findall(text) or _MENTION.findall(canonical(text))
 
 
 def find_hashtags(text: str) -> list[str]:
-    """Every `#tag` with at least one letter."""
+    """Return every `#tag` with at least one letter."""
     tags: list[str] = _HASHTAG.findall(text) or _HASHTAG.findall(canonical(text))
     return tags
 
 
 def find_cashtags(text: str) -> list[str]:
-    """Every `$TICKER`; X refuses a post with more than one."""
+    """Return every `$TICKER`; X refuses a post with more than one."""
     return _CASHTAG.findall(text) or _CASHTAG.findall(canonical(text))
 
 
 def weighted_length(text: str) -> int:
-    """Return the length of `text` in X's units (maximum 280): NFC, Latin weighs 1, the rest 2, an emoji 2, a URL 23.
+    """Return the length of `text` in X's units: Latin weighs 1, the rest 2, an emoji 2, a URL 23.
 
-    A text with a top-level domain newer than X's library weighs the more of what it weighs with and without that link.
+    It counts the composed form (NFC). A text with a top-level domain newer than X's library weighs the more
+    of what it weighs with and without that link.
     """
     units = to_utf16(unicodedata.normalize("NFC", text))
     weight = _weight(units, link_spans(units, newer_names=False))
@@ -163,7 +169,7 @@ def weighted_length(text: str) -> int:
 
 
 def _weight(units: str, links: list[tuple[int, int]]) -> int:
-    """Return the weight of a text in UTF-16 units as X's library adds it up: a link or an emoji where one starts."""
+    """Return the weight of a text in UTF-16 units, added up as X's library does: by what starts at each."""
     if units.isascii() and not links:
         return len(units)
     link_ends, emoji_ends = dict(links), emoji_of_x(units)
@@ -187,11 +193,11 @@ def _character_weight(code: int) -> int:
 
 
 def find_forbidden_characters(text: str) -> list[str]:
-    """Characters that X refuses or that hide what a reader sees, as `U+XXXX` names.
+    """Return the characters that X refuses or that hide what a reader sees, as `U+XXXX` names.
 
     Controls (a line feed is allowed), lone surrogates, private use and unassigned code points, everything
-    invisible or bidirectional, piled-up accents, and letters of two scripts in one word. A joiner, a variation
-    selector or a tag is allowed only inside an emoji.
+    invisible or bidirectional, piled-up accents, and letters of two scripts in one word. A joiner, a
+    variation selector or a tag is allowed only inside an emoji.
     """
     if text.isascii() and text.isprintable():
         return []

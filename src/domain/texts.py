@@ -1,4 +1,4 @@
-"""Texts on their way to a post: candidates with their verdicts, drafts, and what they must be fresh against."""
+"""Texts on their way to a post: candidates, verdicts, drafts, and the history to compare them with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class Reason(NamedTuple):
-    """One reason to refuse a text: its code, and the part of the text or the count that it is about."""
+    """A reason to refuse a text: its code, and the part of the text or the count that it is about."""
 
     code: str
     detail: str = ""
@@ -45,7 +45,7 @@ class Verdict:
 
     @property
     def explained(self) -> tuple[str, ...]:
-        """Each reason code, with what it is about in brackets."""
+        """Return each reason code, with what it is about in brackets."""
         pairs = zip_longest(self.reasons, self.details, fillvalue="")
         return tuple(f"{code} ({detail})" if detail else code for code, detail in pairs)
 
@@ -74,10 +74,11 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a new text must be fresh against. `texts` and `openings` of the cool-down and `topics`, newest first.
+    """The past that a new text is compared with.
 
-    `last_used` is when each statement last ran, `sent` the texts of each statement over all of history: those that
-    are or may be on X, and those that wait to go there.
+    `texts` and `openings` of the cool-down, and `topics`, are newest first. `last_used` is when each
+    statement last ran, `sent` the texts of each statement over all of history: those that are or may be on X,
+    and those that wait to go there.
     """
 
     texts: tuple[str, ...] = ()
@@ -107,7 +108,7 @@ class Composition:
 
 
 def same_text(shown: str, sent: str) -> bool:
-    """Whether a timeline shows the text we sent: X escapes HTML, normalises to NFC and folds white space."""
+    """Return whether a timeline shows the text we sent, though X escapes HTML, composes and folds space."""
     return _normal(html.unescape(shown)) == _normal(sent)
 
 
@@ -116,7 +117,7 @@ def _normal(text: str) -> str:
 
 
 def fingerprint(text: str) -> str:
-    """A short hash under which texts that differ only in case, punctuation or spacing are the same (hex, 32 digits)."""
+    """Return 32 hex digits that are the same for texts that differ only in case, punctuation or spacing."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     words = "".join(c if c.isalnum() else " " for c in folded).split()
     return hashlib.sha256(" ".join(words).encode("utf-8", "surrogatepass")).hexdigest()[:32]

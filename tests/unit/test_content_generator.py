@@ -254,6 +254,21 @@ def test_the_owners_blocklist_holds_for_hashtags(tmp_path):
     assert compose(blocking, History(), NOW, seconds=10).draft.content == "A sentence about nothing. #Git"
 
 
+def test_texts_are_composed_on_the_way(tmp_path):
+    """A decomposed accent in the owner's file or in the model's answer is composed, and the text goes out."""
+    file = tmp_path / "own.jsonl"
+    text = "The cafe\u0301 of a build is open."
+    file.write_text(json.dumps({"id": "a", "topic": "Git", "statement": text, "reference": "x"}))
+    own = config.load(
+        {"DATA_DIR": str(tmp_path), "CANDIDATES": "0", "SOURCES": str(file), "BUILTIN_LIBRARY": "false"}
+    )
+    assert compose(own, History(), NOW, seconds=10).draft.content == "The café of a build is open."
+    (statement,) = load([file]).statements
+    written = Written((("Where is the cafe\u0301?", 0.0),))
+    (candidate,) = judge_all(SETTINGS, written, statement, statement.statement, History())
+    assert (candidate.opening, candidate.verdict.passed) == ("Where is the café?", True)
+
+
 def test_no_model_wanted(settings, tmp_path):
     """CANDIDATES=0 leaves the model out without complaint."""
     quiet = config.load({"DATA_DIR": str(tmp_path), "CANDIDATES": "0"})

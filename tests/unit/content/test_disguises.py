@@ -8,7 +8,7 @@ import pytest
 
 from src import config
 from src.content.gates import judge_tweet
-from src.content.safety import blocked_words, find_blocked
+from src.content.safety import blocked_words
 
 LINES = (config.ROOT / "data" / "blocklist.txt").read_text(encoding="utf-8").splitlines()
 WORDS = [line for line in LINES if re.fullmatch("[a-z]{4,9}", line)]
