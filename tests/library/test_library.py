@@ -10,8 +10,8 @@ from rapidfuzz import fuzz, process
 
 from src.config import ROOT
 from src.content.gates import judge_tweet, normal_words
-from src.content.safety import reasons
 from src.content.library import load
+from src.content.safety import reasons
 from tests.support.prove import prove
 
 LIBRARY = load([ROOT / "data" / "library"])
