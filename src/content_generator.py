@@ -19,6 +19,7 @@ from src.config import Settings
 from src.content import gates, safety
 from src.content import library as sources
 from src.content.freshness import Supply, is_fresh, joined, supply, unsent
+from src.content.intake import composed
 from src.content.library import Library, Statement
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
 from src.domain.errors import ModelError
@@ -248,7 +249,8 @@ def judge_all(
     recent = history.openings[:RECENT_OPENINGS]
     sent = history.sent.get(statement.id, frozenset())
     judged = []
-    for candidate, score in written.openings:
+    for raw, score in written.openings:
+        candidate = composed(raw)
         verdict = Verdict()
         if mode == "hook":
             verdict = gates.judge_opening(candidate, statement, text, recent)

@@ -9,6 +9,7 @@ from src import content_generator
 from src.commands.command import Command, Context
 from src.commands.parser import Parser, add_actions, count
 from src.commands.result import Result
+from src.content.intake import composed, read_stream
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
 from src.db_manager import Database
 from src.domain.errors import UsageError
@@ -70,7 +71,7 @@ def _list(context: Context, db: Database) -> Result:
 def _show(context: Context, db: Database) -> Result:
     post = _find(context, db)
     verdict = _judged(context, db, post.content, own=post)
-    words = "passes every gate" if verdict.passed else f"refused: {', '.join(verdict.reasons)}"
+    words = "passes every gate" if verdict.passed else f"refused: {', '.join(verdict.explained)}"
     weight = weighted_length(post.content)
     text = f"{_line(post)}\n\n{post.content}\n\n{weight} of {MAX_WEIGHT}; {words}"
     return Result({**_data(post), "weighted_length": weight, "reasons": list(verdict.reasons)}, text)
@@ -85,7 +86,7 @@ def _approve(context: Context, db: Database) -> Result:
 
 def _edit(context: Context, db: Database) -> Result:
     post, given = _find(context, db), context.options.text
-    text = (sys.stdin.read() if given == "-" else given).strip()
+    text = read_stream(sys.stdin) if given == "-" else composed(given.strip())
     _refuse_bad(context, db, text, own=post)
     return _moved(db, post, done=db.edit(post, text), words="changed: approve it to let it go out")
 
@@ -105,7 +106,7 @@ def _judged(context: Context, db: Database, text: str, *, own: Post) -> Verdict:
 def _refuse_bad(context: Context, db: Database, text: str, *, own: Post) -> None:
     verdict = _judged(context, db, text, own=own)
     if not verdict.passed:
-        message = f"this text is refused: {', '.join(verdict.reasons)}"
+        message = f"this text is refused: {sanitise(', '.join(verdict.explained))}"
         raise UsageError(message, "the same gates hold for every text; `drafts edit ID TEXT` changes it")
 
 

@@ -1,4 +1,4 @@
-"""How long the library lasts: the texts that were not sent yet, cool-downs, posts a day. Pure functions."""
+"""How long the library lasts: texts that were not sent yet, cool-downs, posts a day. Pure functions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HASHTAGS = re.compile(r"(?: #\w+)+$")
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """What is left: all statements, those that may run now, unsent vetted texts, and how long they last.
+    """The rest of the library: statements, those that may run now, texts not sent, and the days these last.
 
     `days` is None where they last longer than a year.
     """
@@ -32,12 +32,12 @@ class Supply:
 
 
 def posts_per_day(settings: Settings) -> float:
-    """How many posts a day the settings allow, quiet hours aside."""
+    """Return how many posts a day the settings allow, quiet hours aside."""
     return min(1440 / settings.post_interval_minutes, settings.max_posts_per_day)
 
 
 def is_fresh(settings: Settings, used: datetime | None, now: datetime) -> bool:
-    """Whether a statement that last ran at `used` (None: never) may run again: its cool-down is over."""
+    """Return whether the cool-down of a statement that last ran at `used` (None: never) is over."""
     return used is None or now - used >= timedelta(days=settings.cooldown_days)
 
 
@@ -49,8 +49,8 @@ def joined(opening: str, text: str) -> str:
 def unsent(statement: Statement, sent: Collection[str]) -> list[tuple[str, str]]:
     """Return the vetted (opening, text) pairs of a statement that were not sent.
 
-    An empty opening stands for the text alone. Wordings used least come first. `sent` are the statement's
-    tweets on record; their hashtags make no other text.
+    The opening is empty for the text alone. Wordings used least come first. `sent` are the statement's tweets
+    on record; their hashtags make no other text.
     """
     tweets = {_HASHTAGS.sub("", tweet) for tweet in sent}
     times_used = {text: sum(tweet.endswith(text) for tweet in tweets) for text in statement.texts}
@@ -86,10 +86,10 @@ def _days_until_back(
 
 
 def days_left(stock: Iterable[tuple[float, int]], per_day: float, cooldown_days: float) -> float | None:
-    """Return the days until a post has no text, at `per_day` posts; None if they are more than a year.
+    """Return the days until a post finds no text; None if that does not come within a year.
 
-    `stock` has one pair a statement: the days until it may run, and how many texts it has. After each use it
-    rests for `cooldown_days`.
+    There are `per_day` posts. `stock` has one pair a statement: the days until it may run, and how many texts
+    it has. After each use it rests for `cooldown_days`.
     """
     waiting = [
         (wait, -texts) for wait, texts in stock if texts

@@ -1,8 +1,8 @@
 """The gates: whether a text may go out, and what a small model gets wrong. Pure functions with reason codes.
 
-`judge_opening` looks at what the model wrote for one statement, `judge_rewrite` at its own wording of it,
-`judge_tweet` at the whole text as it would be posted, whoever wrote it. Each asks `safety.py` too. An empty
-verdict means that it may go out.
+`judge_opening` judges the model's opening for one statement, `judge_rewrite` its own wording of it,
+`judge_tweet` the whole text as it would be posted, whoever wrote it. Each asks `safety.py` too. An empty
+verdict lets it go out.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from src.content import safety
+from src.content.intake import MAX_CHARACTERS
 from src.content.library import MAX_OPENING, Statement
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
-from src.domain.texts import Verdict
+from src.domain.texts import Reason, Verdict
 
 NEAR_DUPLICATE = 88.0  # similarity of the sorted words, 0 to 100 (rapidfuzz)
 STALE_OPENING = 82.0
@@ -124,7 +125,8 @@ _STOP_WORDS = frozenset(
 )
 _FALSE_START = re.compile(r"^(?:and|or|but|because|so|then|than|of)\b", re.IGNORECASE)
 _QUESTION_WORD = re.compile(
-    r"^(?:(?:in|on|at|for|to|with|from|by) )?(?:who|what|when|where|which|why|how|is|are|was|were|do|does|did"
+    r"^(?:(?:in|on|at|for|to|with|from|by) )?"
+    r"(?:who|what|when|where|which|why|how|is|are|was|were|do|does|did"
     r"|can|could|should|would|will|has|have|had|am|may|must)\b",
     re.IGNORECASE,
 )
@@ -136,70 +138,83 @@ _DANGLING = re.compile(
 
 
 def judge_opening(opening: str, statement: Statement, text: str, recent: Iterable[str] = ()) -> Verdict:
-    """Judge the model's opening above `text`, a wording of `statement`. `recent`: openings used lately."""
-    return Verdict(tuple(dict.fromkeys(_opening_reasons(opening, statement, text, recent))))
+    """Return what is wrong with the model's opening above `text`, a wording of `statement`.
+
+    `recent` are the openings used lately.
+    """
+    if len(opening) > MAX_CHARACTERS:
+        return Verdict.of(safety.reasons(opening))
+    return Verdict.of(_opening_reasons(opening, statement, text, recent))
 
 
-def _opening_reasons(opening: str, statement: Statement, text: str, recent: Iterable[str]) -> Iterator[str]:
+def _opening_reasons(
+    opening: str, statement: Statement, text: str, recent: Iterable[str]
+) -> Iterator[Reason]:
     yield from safety.reasons(opening)
     if opening != " ".join(opening.split()):
-        yield "white-space"
-    if weighted_length(opening) > MAX_OPENING:
-        yield "too-long"
+        yield Reason("white-space")
+    if (weight := weighted_length(opening)) > MAX_OPENING:
+        yield Reason("too-long", f"{weight} of {MAX_OPENING}")
     words = _WORD.findall(opening)
     if len(words) < 2 or len(set(map(str.lower, words))) < 2:
-        yield "too-short"
+        yield Reason("too-short")
     if (
         not opening.endswith(("?", ".", "!", "…"))
         or _DANGLING.search(opening)
         or _FALSE_START.search(opening)
     ):
-        yield "incomplete"
+        yield Reason("incomplete")
     first = next(iter(opening.split()), "")
     if not (first[:1].isupper() or _is_code(first) or _known(first, text)):
-        yield "incomplete"
+        yield Reason("incomplete", first)
     if opening.count("?") > 1 or len(re.findall(r"[?!.](?=\s|$)", opening)) > 3:
-        yield "incomplete"
+        yield Reason("incomplete")
     if opening.endswith("?") and not _asks(opening):
-        yield "not-a-question"
+        yield Reason("not-a-question")
     versions = [
         t
         for raw in _TOKEN.findall(opening)
         if len(t := raw.strip(".,:;?!'\"()")) > 2 and any(c.isdigit() for c in t)
     ]
     if repeats(opening) or len(set(versions)) < len(versions):
-        yield "repetition"
+        yield Reason("repetition")
     if foreign := foreign_terms(opening, f"{text} {statement.statement} {statement.topic}"):
-        yield "foreign-number" if any(c.isdigit() for c in foreign[0]) else "foreign-term"
+        yield Reason("foreign-number" if any(c.isdigit() for c in foreign[0]) else "foreign-term", foreign[0])
     if echoes(opening, text):
-        yield "echo"
+        yield Reason("echo")
     if is_near(opening, recent, STALE_OPENING):
-        yield "stale-opening"
+        yield Reason("stale-opening")
 
 
 def judge_rewrite(text: str, statement: Statement) -> Verdict:
-    """Judge a model's own wording of a statement: identifiers, numbers, negations and words of substance.
+    """Return whether a model's own wording of a statement still says that.
 
-    These checks catch what can be counted. A swapped subject passes them, so `rewrite` is for larger models.
+    These checks catch what can be counted: identifiers, numbers, negations, content words. A swapped subject
+    passes them: that is why `rewrite` is for larger models.
     """
-    reasons = list(safety.reasons(text))
+    if len(text) > MAX_CHARACTERS:
+        return Verdict.of(safety.reasons(text))
+    return Verdict.of(_rewrite_reasons(text, statement))
+
+
+def _rewrite_reasons(text: str, statement: Statement) -> Iterator[Reason]:
+    yield from safety.reasons(text)
     if text != " ".join(text.split()):
-        reasons.append("white-space")
+        yield Reason("white-space")
     source = f"{statement.statement} {' '.join(statement.wordings)} {statement.topic}"
-    if foreign_terms(text, source):
-        reasons.append("foreign-term")
+    if foreign := foreign_terms(text, source):
+        yield Reason("foreign-term", foreign[0])
     if lost := [t for t in _firm_terms(statement.statement) if not _known(t, text)]:
-        reasons.append("lost-number" if any(c.isdigit() for c in lost[0]) else "lost-term")
+        yield Reason("lost-number" if any(c.isdigit() for c in lost[0]) else "lost-term", lost[0])
     if negations(text) != negations(statement.statement):
-        reasons.append("negation")
+        yield Reason("negation")
     mine, theirs = set(content_words(text)), set(content_words(source))
     if len(mine & theirs) < MIN_SHARED_WORDS * max(len(mine), 1):
-        reasons.append("strange-words")
+        yield Reason("strange-words", ", ".join(sorted(mine - theirs)))
     if not text.endswith((".", "!", "?")) or len(text.split()) < 5:
-        reasons.append("incomplete")
+        yield Reason("incomplete")
     if repeats(text):
-        reasons.append("repetition")
-    return Verdict(tuple(dict.fromkeys(reasons)))
+        yield Reason("repetition")
 
 
 def _firm_terms(text: str) -> list[str]:
@@ -209,30 +224,35 @@ def _firm_terms(text: str) -> list[str]:
 
 
 def negations(text: str) -> int:
-    """Return the number of negating words in a text."""
+    """Return how many negating words a text has."""
     return len(_NEGATION.findall(text))
 
 
 def judge_tweet(text: str, history: Iterable[str] = (), extra_words: Collection[str] = ()) -> Verdict:
-    """Judge a whole text as it would be posted, by a model, from the library, or by a person."""
-    reasons = list(safety.reasons(text, extra_words, hashtags_allowed=2))
+    """Return what is wrong with a whole text as it would be posted, whoever wrote it."""
+    return Verdict.of(_tweet_reasons(text, history, extra_words))
+
+
+def _tweet_reasons(text: str, history: Iterable[str], extra_words: Collection[str]) -> Iterator[Reason]:
+    yield from safety.reasons(text, extra_words, hashtags_allowed=2)
+    if len(text) > MAX_CHARACTERS:
+        return
     if not text.strip():
-        reasons.append("empty")
-    if weighted_length(text) > MAX_WEIGHT:
-        reasons.append("too-long")
+        yield Reason("empty")
+    if (weight := weighted_length(text)) > MAX_WEIGHT:
+        yield Reason("too-long", f"{weight} of {MAX_WEIGHT}")
     if is_near(text, history, NEAR_DUPLICATE):
-        reasons.append("near-duplicate")
-    return Verdict(tuple(dict.fromkeys(reasons)))
+        yield Reason("near-duplicate")
 
 
 def _asks(opening: str) -> bool:
-    """Return whether a question word begins some clause, or the question is short ("Lost a commit?")."""
+    """Return whether a question word leads some clause, or the last clause has at most twelve words."""
     clauses = re.split(r"[.,:;!?]\s+", opening)
     return any(_QUESTION_WORD.match(clause.strip()) for clause in clauses) or len(clauses[-1].split()) <= 12
 
 
 def repeats(text: str) -> bool:
-    """Return whether a word of substance occurs three times, or a pair of words twice."""
+    """Return whether a word of substance comes three times, or a pair of words twice."""
     words = [w.lower() for w in _WORD.findall(text)]
     pairs = list(itertools.pairwise(words))
     counts = {w: words.count(w) for w in words if w not in _STOP_WORDS}
@@ -265,7 +285,7 @@ def _after_stop(text: str, token: str) -> bool:
 
 
 def _is_code(token: str) -> bool:
-    """Return whether a token looks like code or a name: camelCase, ALL CAPS, or marks inside."""
+    """Return whether a token looks like code or a name: camelCase, ALL CAPS, marks inside."""
     bare = token.strip(".,:;?!'\"")
     return (
         bool(re.search(r"[a-z][A-Z]|[A-Z]{2}|_|\w[./:=<>*+#]\w|^-{1,2}\w|\(\)|[%$<>=*]", bare))
@@ -284,7 +304,7 @@ def _known(token: str, source: str) -> bool:
 
 
 def content_words(text: str) -> list[str]:
-    """Return the words of substance in a text, in lower case and without plural endings."""
+    """Return the words of substance in a text, lower case, with plural endings dropped."""
     return [
         re.sub(r"(?:'s|es|s)$", "", w.lower())
         for w in _WORD.findall(text)
@@ -293,7 +313,7 @@ def content_words(text: str) -> list[str]:
 
 
 def echoes(opening: str, text: str) -> bool:
-    """Return whether the opening repeats the statement: most of its words in the same order."""
+    """Return whether the opening gives the statement away: most of its words in the same order as there."""
     mine, theirs = [w.lower() for w in _WORD.findall(opening)], [w.lower() for w in _WORD.findall(text)]
     longest = max((_common_run(mine[i:], theirs) for i in range(len(mine))), default=0)
     return longest >= 5 or (longest >= 4 and longest >= 0.7 * len(mine))
@@ -310,7 +330,7 @@ def _common_run(words: list[str], other: list[str]) -> int:
 
 
 def is_near(text: str, others: Iterable[str], limit: float) -> bool:
-    """Return whether any of `others` is at least `limit` (0 to 100) similar, in any order of words."""
+    """Return whether any of `others` is at least `limit` (0 to 100) similar, whatever the order of words."""
     others = list(others)
     if not others:
         return False
@@ -318,7 +338,7 @@ def is_near(text: str, others: Iterable[str], limit: float) -> bool:
 
 
 def nearest(normal: str, others: Sequence[str], limit: float) -> str | None:
-    """Return one of `others` at least `limit` (0 to 100) similar to `normal`; all are `normal_words`."""
+    """Return which of `others` is at least `limit` (0 to 100) similar to `normal`, all by `normal_words`."""
     from rapidfuzz import fuzz, process  # noqa: PLC0415 (17 ms that an idle tick need not spend)
 
     found = process.extractOne(normal, others, scorer=fuzz.ratio, score_cutoff=limit)
@@ -327,5 +347,5 @@ def nearest(normal: str, others: Sequence[str], limit: float) -> str | None:
 
 @lru_cache(maxsize=200_000)
 def normal_words(text: str) -> str:
-    """Return the lower-case words without punctuation, sorted: the form in which texts are compared."""
+    """Return the lower-case words of a text, sorted and without punctuation: texts are compared so."""
     return " ".join(sorted("".join(c if c.isalnum() else " " for c in text.casefold()).split()))

@@ -20,7 +20,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from src.content.safety import blocked_words
+from src.config import ROOT
+from src.content import safety
+from src.content.intake import MAX_CHARACTERS, composed, read_file, shortened
 from src.content.tweet_text import (
     find_cashtags,
     find_forbidden_characters,
@@ -30,6 +32,9 @@ from src.content.tweet_text import (
     weighted_length,
 )
 
+# Its texts pass the gates in the tests; asking again would take seconds of each run.
+_SHIPPED = ROOT / "data" / "library"
+MAX_RECORD = 64_000  # characters of a line
 MAX_STATEMENT = 200
 MAX_OPENING = 72
 MAX_WORDINGS = 3
@@ -86,13 +91,19 @@ class Library:
 
 
 def load(paths: Iterable[Path]) -> Library:
-    """Read library files, and folders of `*.jsonl`, in order. A bad file becomes a problem, not an error."""
+    """Return what library files, and folders of `*.jsonl`, hold, in order.
+
+    A bad file becomes a problem, not an error. A text that the gates refuse whatever was posted before is a
+    problem of its record. What the owner's blocklist forbids is none: it is left out when a text is chosen.
+    """
     statements: list[Statement] = []
     problems: list[Problem] = []
     seen: dict[str, str] = {}
     for path in _files(paths):
         for where, line in _lines(path, problems):
             record, found = _read(line)
+            if record and path.parent != _SHIPPED:
+                found += _gate_problems(record)
             if record and record.id in seen:
                 found.append(f"the id is used already at {seen[record.id]}")
             name = (
@@ -116,8 +127,8 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 
 def _lines(path: Path, problems: list[Problem]) -> Iterator[tuple[str, str]]:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_file(path)
+    except (OSError, ValueError) as error:
         problems.append(Problem(str(path), "", f"cannot be read: {error}"))
         return
     for number, line in enumerate(text.split("\n"), start=1):
@@ -126,6 +137,8 @@ def _lines(path: Path, problems: list[Problem]) -> Iterator[tuple[str, str]]:
 
 
 def _read(line: str) -> tuple[Statement | None, list[str]]:
+    if len(line) > MAX_RECORD:
+        return None, [f"has {len(line):,} characters; at most {MAX_RECORD:,}"]
     try:
         data = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -136,13 +149,13 @@ def _read(line: str) -> tuple[Statement | None, list[str]]:
         return None, problems
     record = Statement(
         id=data["id"],
-        topic=data["topic"],
-        statement=data["statement"],
-        wordings=tuple(data.get("wordings", ())),
-        openings=tuple(data.get("openings", ())),
+        topic=composed(data["topic"]),
+        statement=composed(data["statement"]),
+        wordings=tuple(map(composed, data.get("wordings", ()))),
+        openings=tuple(map(composed, data.get("openings", ()))),
         hashtags=tuple(data.get("hashtags", ())),
-        reference=data["reference"],
-        since=data.get("since", ""),
+        reference=composed(data["reference"]),
+        since=composed(data.get("since", "")),
         proof=dict(data.get("proof", {})),
     )
     return record, list(_content_problems(record))
@@ -150,7 +163,7 @@ def _read(line: str) -> tuple[Statement | None, list[str]]:
 
 def _shape_problems(data: dict[str, object]) -> Iterator[str]:
     for key in sorted(set(data) - _KEYS):
-        yield f"unknown key {key!r}; the keys are {', '.join(sorted(_KEYS))}"
+        yield f"unknown key {shortened(key)}; the keys are {', '.join(sorted(_KEYS))}"
     for key in ("id", "topic", "statement", "reference"):
         if not isinstance(data.get(key), str) or not str(data[key]).strip():
             yield f"{key!r} must be a text that is not empty"
@@ -158,6 +171,15 @@ def _shape_problems(data: dict[str, object]) -> Iterator[str]:
         value = data.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             yield f"{key!r} must be a list of texts"
+            continue
+        long = [item for item in value if len(item) > MAX_CHARACTERS]
+        yield from (
+            f"a text of {key!r} has {len(item):,} characters; at most {MAX_CHARACTERS:,}" for item in long
+        )
+    for key in ("id", "topic", "statement", "reference", "since"):
+        value = data.get(key, "")
+        if isinstance(value, str) and len(value) > MAX_CHARACTERS:
+            yield f"{key!r} has {len(value):,} characters; at most {MAX_CHARACTERS:,}"
     if not isinstance(data.get("since", ""), str):
         yield "'since' must be a text"
     proof = data.get("proof", {})
@@ -193,17 +215,26 @@ def _content_problems(record: Statement) -> Iterator[str]:
             yield f"no end mark on opening {opening!r}"
 
 
+def _gate_problems(record: Statement) -> Iterator[str]:
+    """Yield why the gates would refuse a text of a record, beyond what `text_problems` names."""
+    known = {"link", "mention", "hashtag", "cashtag", "forbidden-character"}
+    for text in (record.topic, *record.texts, *record.openings):
+        for reason in safety.reasons(text):
+            if reason.code not in known:
+                yield f"{reason.code}{f' ({reason.detail})' if reason.detail else ''} in {text!r}"
+
+
 @lru_cache(maxsize=1024)
 def is_blocked_tag(tag: str, extra: frozenset[str] = frozenset()) -> bool:
-    """Return whether a hashtag, whole or split at its capitals, has a blocked word.
-
-    Hashtags join the text after the gates.
-    """
-    return bool(blocked_words(f"{tag} {re.sub(r'(?<=[a-z0-9])(?=[A-Z])', ' ', tag)}", extra))
+    """Return whether a hashtag has a forbidden word. It joins the text after the gates."""
+    return bool(safety.blocked_words(tag, extra))
 
 
 def text_problems(text: str, limit: int) -> Iterator[str]:
-    """Yield the reasons why `text` may not be posted: size, links, mentions, tags, characters."""
+    """Yield why `text` may not be posted as it stands: size, links, mentions, tags, characters."""
+    if len(text) > MAX_CHARACTERS:
+        yield f"has {len(text):,} characters, at most {MAX_CHARACTERS:,}"
+        return
     if (weight := weighted_length(text)) > limit:
         yield f"weighs {weight}, at most {limit}"
     if text != " ".join(text.split()):

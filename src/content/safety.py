@@ -1,4 +1,4 @@
-"""What no text may contain, whoever wrote it.
+"""What no text may have: links, mentions, chat, injection, harmful commands, secrets, forbidden words.
 
 That is links, mentions, chat, prompt injection, harmful commands, secrets and bad words. Pure functions.
 `reasons` yields the reason codes of a text; the gates of `gates.py` build on it.
@@ -12,22 +12,30 @@ from collections.abc import Collection, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+import regex
+
 from src.config import ROOT
+from src.content.disguises import LEET, humps_apart, once_each, readings
+from src.content.intake import MAX_CHARACTERS, composed, read_file, shortened
 from src.content.tweet_text import (
+    MAX_WEIGHT,
     canonical,
     find_cashtags,
     find_forbidden_characters,
     find_hashtags,
     find_links,
     find_mentions,
+    weighted_length,
 )
 from src.domain.errors import ConfigError
+from src.domain.texts import Reason
 
 _BLOCKLIST_FILE = ROOT / "data" / "blocklist.txt"
-# Digits and signs that stand for letters; 1 and | are read both ways.
-_LEET = tuple(str.maketrans("0134567@$!|+€", f"o{one}easgtas{one}{one}te") for one in "il")
-_TURNED = str.maketrans("ɐɔǝɟƃᴉɾʞɯɹʇʌʍʎɥnu", "acefgijkmrtvwyhun")  # upside down
-_LETTERS_AND_SIGNS = re.compile(r"[a-z0-9@$!|+€]+(?:[-_.*][a-z0-9@$!|+€]+)*")
+_MASK = re.compile(r"(?<![\w*])[A-Za-z]+[*@#%][A-Za-z*@#%]*[A-Za-z](?![\w*])")
+_DRAWN_OUT = re.compile(r"([a-z])\1\1")
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
+_APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ＇`´", "'"))
+_WORD_CHARACTER = r"[\p{L}\p{M}\p{N}--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]]"
 
 
 def _any_of(*patterns: str, flags: int = re.IGNORECASE) -> re.Pattern[str]:
@@ -41,7 +49,8 @@ _CHAT = _any_of(
     r"\bas an? (?:ai|language model|assistant)\b",
     r"\bi(?:'m| am) (?:sorry|unable|an? ai|not able)\b",
     r"\bi (?:cannot|can't|won't)\b",
-    r"^\W*(?:system|developer|assistant|user|human|ai|question|answer|tweet|opening|fact|statement|output|prompt|instructions?)\W?\s*:",
+    r"^\W*(?:system|developer|assistant|user|human|ai|question|answer|tweet|opening|fact|statement|output"
+    r"|prompt|instructions?)\W?\s*:",
     r"^\s*(?:[-*>]|\#{1,6})\s",  # lists, quotes, headings
     r"```",
     r"(?<![\w*])\*\*(?=[^\s*/])[^*\n]*[^\s*]\*\*(?!\w)",  # **bold**, but not 2**8 and a/**/b
@@ -57,7 +66,8 @@ _INJECTION = _any_of(
     r"(?:(?:previous|prior|above|earlier|preceding|former|system|safety|content|original)\s+"
     r"|(?<=your )|(?<=all of the )|(?<=my ))+"
     r"(?:and\s+\w+\s+)?"
-    r"(?:instructions?|prompts?|rules?|guidelines?|guidance|directions?|orders|messages?|context|text|filters?|statements?|everything)\b",
+    r"(?:instructions?|prompts?|rules?|guidelines?|guidance|directions?|orders|messages?|context|text"
+    r"|filters?|statements?|everything)\b",
     r"\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+|the\s+)?"
     r"(?:everything|instructions|(?:that|what) came |what (?:you were|i) )",
     # another role
@@ -84,7 +94,8 @@ _INJECTION = _any_of(
     r"<<\W?sys",
     r"(?<!\w)\[/?(?:inst|system|user|assistant|tool_calls?)\]",
     r"</?s>",
-    r"</?(?:system|user|assistant|human|tool\w*|function\w*|think(?:ing)?|start_of_turn|end_of_turn|bos|eos|instructions?|prompt|invoke|antml\w*|im_start|im_end)\b[^<]*>",
+    r"</?(?:system|user|assistant|human|tool\w*|function\w*|think(?:ing)?|start_of_turn|end_of_turn|bos|eos"
+    r"|instructions?|prompt|invoke|antml\w*|im_start|im_end)\b[^<]*>",
     # markup with an effect
     r"<!--",
     r"</\w+\s*>",
@@ -141,7 +152,8 @@ _HARMFUL = _any_of(
     r"\bcrontab\s+-r\b",
     r"['\"]\s*;\s*(?:drop|delete|truncate)\s",
 )
-# Keys by the forms of their makers, then what is named like one, then what looks like a key or a card number.
+# Keys by the forms that their makers give them, then what is named like one, then what looks like one or like
+# the number of a card.
 _SECRET = _any_of(
     r"\b(?:AKIA|ASIA)[0-9A-Z]{12,}",
     r"\bgh[pousr]_\w{16,}",
@@ -166,112 +178,169 @@ _SECRET = _any_of(
 )
 
 
-def reasons(text: str, extra_words: Collection[str] = (), hashtags_allowed: int = 0) -> Iterator[str]:
-    """Yield a reason code for each thing that `text` may not contain. `extra_words`: own blocklist."""
-    if find_links(text):
-        yield "link"
-    if find_mentions(text):
-        yield "mention"
-    if find_cashtags(text):
-        yield "cashtag"
-    if len(find_hashtags(text)) > hashtags_allowed:
-        yield "hashtag"
-    if find_forbidden_characters(text) or unicodedata.normalize("NFC", text) != text:
-        yield "forbidden-character"
+def reasons(text: str, extra_words: Collection[str] = (), hashtags_allowed: int = 0) -> Iterator[Reason]:
+    """Yield a reason for each thing that may not stand in `text`.
+
+    `extra_words` is the owner's blocklist (`read_words`). A text longer than any that X takes is refused for
+    that, and not looked at.
+    """
+    if len(text) > MAX_CHARACTERS:
+        yield Reason("too-long", f"more than {MAX_CHARACTERS:,} characters")
+        return
+    for code, items in (
+        ("link", find_links(text)),
+        ("mention", find_mentions(text)),
+        ("cashtag", find_cashtags(text)),
+        ("hashtag", find_hashtags(text)[hashtags_allowed:]),
+        ("forbidden-character", find_forbidden_characters(text) or _decomposed(text)),
+    ):
+        if items:
+            yield Reason(code, ", ".join(dict.fromkeys(items)))
     forms = dict.fromkeys((text, canonical(text)))
     lines = [line for form in forms for line in form.splitlines()]
-    if any(_CHAT.search(line) for line in lines):
-        yield "chat"
     rows = [" ".join(form.split()) for form in forms]
-    if any(
-        _INJECTION.search(row) or _INJECTION.search(re.sub(r"[-_.]", " ", row).translate(_LEET[0]))
-        for row in rows
+    plain_rows = [re.sub(r"[-_.]", " ", row).translate(LEET[0]) for row in rows]
+    for code, pattern, places in (
+        ("chat", _CHAT, lines),
+        ("chat", _INJECTION, (*rows, *plain_rows)),
+        ("harmful-command", _HARMFUL, (*lines, *rows)),
+        ("secret", _SECRET, lines),
     ):
-        yield "chat"
-    if any(_HARMFUL.search(line) for line in (*lines, *rows)):
-        yield "harmful-command"
-    if any(_SECRET.search(line) for line in lines):
-        yield "secret"
-    if blocked_words(text, extra_words):
-        yield "blocklist"
+        if match := next(filter(None, map(pattern.search, places)), None):
+            yield Reason(code, "" if code == "secret" else match[0].strip())
+    if blocked := find_blocked(text, extra_words):
+        yield Reason("blocklist", ", ".join(_as_read(word, shown) for word, shown in sorted(blocked.items())))
+
+
+def _as_read(word: str, shown: str) -> str:
+    return f"`{shown}`" if shown.casefold() == word else f"`{shown}` reads as `{word}`"
+
+
+def _decomposed(text: str) -> list[str]:
+    """Return the marks of a text that would be composed with the letter before them, as `U+XXXX` names."""
+    if composed(text) == text:
+        return []
+    return [f"U+{ord(c):04X}" for c in text if unicodedata.combining(c)] or ["not in NFC"]
 
 
 def blocked_words(text: str, extra: Collection[str] = ()) -> list[str]:
-    """Return the blocked words in a text, through case, accents, look-alike letters and leetspeak.
+    """Return the blocklisted words of a text, in order: see `find_blocked`."""
+    return sorted(find_blocked(text, extra))
 
-    Masks and hidden characters do not help either. Whole words only, so that "Scunthorpe" and "class" pass;
-    phrases of the allow-list ("kill -9") are taken out first.
+
+def find_blocked(text: str, extra: Collection[str] = ()) -> dict[str, str]:
+    """Return each blocklisted word in a text with the part of the text that reads so.
+
+    Whole words only, so that "Scunthorpe" and "class" pass; phrases of the allow-list ("kill -9") are taken
+    out first. A word is seen through case, accents, look-alike letters, leetspeak, masks, signs between its
+    letters and camelCase (`disguises.py`). An entry of the owner (`extra`) is also seen as written, whatever
+    it consists of.
     """
-    words, stems, phrases = _blocklist()
-    plain = canonical(text).casefold()
-    for phrase in phrases:
-        plain = plain.replace(phrase, " ")
-    forbidden = words | {" ".join(canonical(w).casefold().split()) for w in extra}
-    spaced = re.sub(r"(?<![\w])([\w$!@])(?:[ .\-_*/|,~]{1,2}(?=[\w$!@](?!\w)))", r"\1", plain)
-    if any(ord(c) in _TURNED for c in plain if not c.isascii()):
-        spaced += " " + plain.translate(_TURNED)[::-1]
-    seen = set(re.findall(r"[a-z]+", spaced))
-    for token in _LETTERS_AND_SIGNS.findall(f"{plain} {spaced}"):
-        seen |= _readings(token)
-    masks = re.findall(r"(?<![\w*])[a-z]+[*@#%][a-z*@#%]*[a-z](?![\w*])", plain)
-    masked = {
-        w for mask in masks if len(mask) > 3 for w in words if re.fullmatch(re.sub(r"\W", "[a-z]", mask), w)
-    }
+    listed, stems, phrases, allowed = _blocklist()
+    mine = {" ".join(canonical(entry).casefold().split()) for entry in extra}
+    words = listed | {entry for entry in mine if " " not in entry}
+    phrases = phrases | {entry for entry in mine if " " in entry}
+    shape = allowed.sub(" ", canonical(text)).replace("ß", "ss")
+    read = readings(shape)
+    blocked = {word: read[word] for word in words & read.keys()}
+    if drawn_out := {once_each(word): shown for word, shown in read.items() if _DRAWN_OUT.search(word)}:
+        blocked |= {word: drawn_out[once_each(word)] for word in words if once_each(word) in drawn_out}
+    everything = " ".join(read)
+    for stem in stems:
+        if stem in everything:
+            blocked[stem] = next(shown for word, shown in read.items() if stem in word)
+    for mask in filter(lambda mask: len(mask) > 3, _MASK.findall(shape)):
+        pattern = re.compile(re.sub(r"\W", "[a-z]", mask.casefold()))
+        blocked |= {word: mask for word in words if pattern.fullmatch(word)}
+    spaced = humps_apart(shape)
     rows = {
         f" {' '.join(re.findall('[a-z0-9]+', row))} "
-        for row in (plain, *(plain.translate(leet) for leet in _LEET))
+        for plain in {shape.casefold(), spaced.casefold()}
+        for row in (plain, *(plain.translate(leet) for leet in LEET))
     }
-    everything = " ".join(seen)
-    return sorted(
-        (forbidden & seen)
-        | masked
-        | {stem for stem in stems if stem in everything}
-        | {w for w in forbidden if " " in w and any(f" {w} " in row for row in rows)}
-    )
+    blocked |= {phrase: phrase for phrase in phrases if any(f" {phrase} " in row for row in rows)}
+    return _literal_matches(text, frozenset(extra)) | blocked
 
 
-@lru_cache(maxsize=20_000)
-def _readings(token: str) -> frozenset[str]:
-    """Return every word that a token may be read as: leetspeak, joined parts, repeated letters, no ending."""
-    if not re.search(r"[a-z]", token):  # 455 is a number, not leetspeak
-        return frozenset()
-    joined = re.sub(r"[-_.*]", "", token)
-    forms = {token, *(form.translate(leet) for form in (token, token.strip("!+"), joined) for leet in _LEET)}
-    return frozenset(
-        reading
-        for form in forms
-        for reading in (
-            form,
-            re.sub(r"(.)\1{2,}", r"\1", form),
-            re.sub(r"(.)\1+", r"\1", form),
-            re.sub(r"(?:s|z|es|ed|ing|ers?)$", "", form),
-        )
+def _literal_matches(text: str, entries: frozenset[str]) -> dict[str, str]:
+    """Return the owner's entries that stand in a text as they were written, at word boundaries."""
+    if not entries:
+        return {}
+    forms = {_folded(text), _folded(humps_apart(text)), _folded(canonical(text))}
+    return {entry: entry for entry, pattern in _literal_patterns(entries) if any(map(pattern.search, forms))}
+
+
+@lru_cache(maxsize=4)
+def _literal_patterns(entries: frozenset[str]) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    forms = (
+        (entry, form) for entry in sorted(entries) for form in {_folded(entry), _folded(canonical(entry))}
     )
+    return tuple((entry, _at_boundaries(form)) for entry, form in forms if form)
+
+
+def _at_boundaries(entry: str) -> re.Pattern[str]:
+    """Return a pattern for an entry that is no part of a longer word.
+
+    Scripts without spaces have no such boundary.
+    """
+    before = rf"(?<!{_WORD_CHARACTER})" if regex.match(_WORD_CHARACTER, entry[0], regex.V1) else ""
+    after = rf"(?!{_WORD_CHARACTER})" if regex.match(_WORD_CHARACTER, entry[-1], regex.V1) else ""
+    pattern: re.Pattern[str] = regex.compile(before + regex.escape(entry) + after, regex.V1)
+    return pattern
+
+
+def _folded(text: str) -> str:
+    """Return `text` without differences of case, composition, white space and kinds of apostrophes."""
+    return " ".join(composed(composed(text).casefold()).translate(_APOSTROPHES).split())
 
 
 @lru_cache(maxsize=1)
-def _blocklist() -> tuple[frozenset[str], frozenset[str], tuple[str, ...]]:
-    """Return blocked words, blocked parts of words and allowed phrases: lines `word`, `*part`, `+phrase`."""
+def _blocklist() -> tuple[frozenset[str], frozenset[str], frozenset[str], re.Pattern[str]]:
+    """Return the words, parts of words and phrases of the shipped list, and a pattern of those let through.
+
+    Its lines are `word`, `*part`, `more than one word` and `+phrase`.
+    """
     lines = [line.strip().lower() for line in _BLOCKLIST_FILE.read_text(encoding="utf-8").splitlines()]
     entries = [line for line in lines if line and not line.startswith("#")]
-    stems = frozenset(line[1:] for line in entries if line.startswith("*"))
-    words = frozenset(
-        line.replace("-", " ") if " " in line else line for line in entries if line[0] not in "*+"
+    plain = {line.replace("-", " ") if " " in line else line for line in entries if line[0] not in "*+"}
+    allowed = "|".join(re.escape(line[1:]) for line in entries if line.startswith("+"))
+    return (
+        frozenset(line for line in plain if " " not in line),
+        frozenset(line[1:] for line in entries if line.startswith("*")),
+        frozenset(line for line in plain if " " in line),
+        re.compile(rf"(?<!\w)(?:{allowed})(?!\w)", re.IGNORECASE),
     )
-    return words, stems, tuple(line[1:] for line in entries if line.startswith("+"))
 
 
 def read_words(path: Path | None) -> frozenset[str]:
-    """Return the owner's blocklist: one word or phrase a line, `#` starts a comment. Empty for no file.
+    """Return the owner's blocklist: one word or phrase a line. Empty for no file.
 
-    Raises `ConfigError` for one that cannot be read: nothing goes out past words that the owner forbids.
+    A `#` at the start of a line or after white space begins a comment. Raise `ConfigError` for a file that
+    cannot be read and for an entry that no text can have: nothing goes out past words that the owner forbids.
     """
     if path is None:
         return frozenset()
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_file(path)
+    except (OSError, ValueError) as error:
         message = f"BLOCKLIST_FILE: {path} cannot be read: {error}"
         raise ConfigError(message, "name a text file (UTF-8) in .env, or take the setting out") from error
-    lines = (line.partition("#")[0].strip().lower() for line in text.splitlines())
-    return frozenset(filter(None, lines))
+    entries: set[str] = set()
+    problems: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if entry := " ".join(composed(_COMMENT.sub("", line)).split()):
+            entries.add(entry.casefold())
+            problems += [f"{path}:{number}: {problem}" for problem in _entry_problems(entry)]
+    if problems:
+        more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
+        message = f"BLOCKLIST_FILE: {'; '.join(problems[:5])}{more}"
+        raise ConfigError(message, "correct that line or take it out")
+    return frozenset(entries)
+
+
+def _entry_problems(entry: str) -> Iterator[str]:
+    """Yield why an entry matches no text that may go out."""
+    if len(entry) > MAX_CHARACTERS or weighted_length(entry) > MAX_WEIGHT:
+        yield f"{shortened(entry[:60])}... is longer than a tweet and would never match"
+    elif found := find_forbidden_characters(entry):
+        yield f"{entry!a} has {found[0]}, which no text may have, and would never match"

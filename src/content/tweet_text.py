@@ -1,9 +1,9 @@
 """How X reads a text: its weighted length, the links it would make of it, its mentions and tags.
 
 Source: twitter-text configuration v3 (https://github.com/twitter/twitter-text). A post that X bills as
-carrying a link costs thirteen times as much, and X makes links of bare domains: `setup.py` and `socket.io`
-are two. So `find_links` returns what X's own library would link (`x_entities.py`) and, beyond that, what a
-reader could follow. The weight counts the links of X's library alone.
+carrying a link costs thirteen times as much, and X makes links of bare domains: `setup.py` and
+`socket.io` are two. So `find_links` returns what X's own library would link (`x_entities.py`) and, beyond
+that, what a reader could follow. The weight counts the links of X's library alone.
 """
 
 from __future__ import annotations
@@ -17,28 +17,15 @@ from urllib.parse import unquote
 
 import regex
 
+from src.content.emoji import emoji_of_x, without_emoji
 from src.content.x_entities import from_utf16, has_newer_name, known_tlds, link_spans, to_utf16
 
 MAX_WEIGHT = 280
 URL_WEIGHT = 23
+EMOJI_WEIGHT = 2
 _LIGHT_RANGES = ((0x0000, 0x10FF), (0x2000, 0x200D), (0x2010, 0x201F), (0x2032, 0x2037))
 
-# A grapheme cluster that X draws as one emoji: pictographs, flags, keycaps, and their modifiers. Joined ones
-# only with what Unicode joins, and tags only for the three flags that have them: anything longer could hide
-# text.
-_JOINED = (
-    "\u200d(?:[👨👩👦👧🧑🧒💋🤝❤♂♀⚕⚖✈🌾🍳🍼🎓🎤🎨🏫🏭💻💼🔧🔬🚀🚒🦯🦼🦽🗨🌈⚧☠🦺⬛❄💨💫🌫🔥🩹🦰🦱🦲🦳🎄🟩🟫💥🫲➡↔↕]"
-    r"\uFE0F?\p{EMod}?)"
-)
-_EMOJI = regex.compile(
-    r"(?:\p{Regional_Indicator}{2}"
-    r"|[0-9#*]\uFE0F?\u20E3"
-    "|🏴\U000e0067\U000e0062(?:\U000e0065\U000e006e\U000e0067|\U000e0073\U000e0063\U000e0074|\U000e0077\U000e006c\U000e0073)\U000e007f"
-    r"|(?:\p{Emoji_Presentation}|\p{Extended_Pictographic}\uFE0F)\p{EMod}?(?:" + _JOINED + r"){0,3}"
-    r"|\p{Extended_Pictographic}\p{EMod}?(?:" + _JOINED + r"){1,3}"
-    r"|\p{Extended_Pictographic}\p{EMod})"
-)
-# What a reader does not see, or sees in the wrong place: invisible letters, fillers, enclosing marks,
+# What a reader does not see, or sees in the wrong place: invisible letters, fillers, enclosing marks, many
 # accents.
 _HIDDEN = regex.compile(
     r"[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Cf}\p{Zl}\p{Zp}\p{Me}\p{Default_Ignorable_Code_Point}\u2800--\n]|\p{Mn}{3,}",
@@ -88,6 +75,7 @@ _SCHEME = re.compile(
 _ADDRESS = re.compile(
     r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)|(?<=\[)[0-9a-f:]*:[0-9a-f:]+(?=\])", re.IGNORECASE
 )
+_SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _MENTION = re.compile(r"[@＠][A-Za-z0-9_]+")
 # X also counts marks, some signs ("・", "·") and some private characters as part of a tag. A cashtag may end
 # before `_`.
@@ -118,7 +106,7 @@ def _followable(text: str) -> list[str]:
 def canonical(text: str) -> str:
     """Return the text as a reader or a decoder may take it.
 
-    Entities, percent signs, look-alikes and `[.]` are undone, hidden marks removed.
+    Entities, percent signs, look-alikes and `[.]` are undone, hidden marks are removed.
     """
     if not _DISGUISE.search(text):
         return text
@@ -133,7 +121,7 @@ def _undo(text: str) -> str:
 
 
 def find_links(text: str) -> list[str]:
-    """Return every URL, bare domain and public address that X links (and bills), or a reader might follow."""
+    """Return the URLs, bare domains and public addresses that X links or a reader might follow."""
     links: list[str] = []
     for form in dict.fromkeys((text, canonical(text))):
         units = to_utf16(form)
@@ -152,7 +140,7 @@ def _is_public(address: str) -> bool:
 
 
 def find_mentions(text: str) -> list[str]:
-    """Return every `@name`, wherever it stands (stricter than X, which wants a boundary before it)."""
+    """Return every `@name` that X might notify, wherever it stands; X itself wants a boundary before it."""
     return _MENTION.findall(text) or _MENTION.findall(canonical(text))
 
 
@@ -168,10 +156,10 @@ def find_cashtags(text: str) -> list[str]:
 
 
 def weighted_length(text: str) -> int:
-    """Return the length of `text` in X's units (maximum 280).
+    """Return the length of `text` in X's units: Latin weighs 1, the rest 2, an emoji 2, a URL 23.
 
-    In NFC, a Latin character weighs 1, any other 2, an emoji 2, a URL 23. A text with a top-level domain
-    newer than X's library weighs the more of what it weighs with and without that link.
+    It counts the composed form (NFC). A text with a top-level domain newer than X's library weighs the more
+    of what it weighs with and without that link.
     """
     units = to_utf16(unicodedata.normalize("NFC", text))
     weight = _weight(units, link_spans(units, newer_names=False))
@@ -181,18 +169,23 @@ def weighted_length(text: str) -> int:
 
 
 def _weight(units: str, links: list[tuple[int, int]]) -> int:
+    """Return the weight of a text in UTF-16 units, added up as X's library does: by what starts at each."""
+    if units.isascii() and not links:
+        return len(units)
+    link_ends, emoji_ends = dict(links), emoji_of_x(units)
     total, position = 0, 0
-    for start, end in links:
-        total += _plain_weight(from_utf16(units[position:start])) + URL_WEIGHT
-        position = end
-    return total + _plain_weight(from_utf16(units[position:]))
-
-
-def _plain_weight(text: str) -> int:
-    if text.isascii():
-        return len(text)
-    without_emoji, emoji = _EMOJI.subn("", text)
-    return 2 * int(emoji) + sum(_character_weight(ord(character)) for character in without_emoji)
+    while position < len(units):
+        if position in link_ends:
+            total += URL_WEIGHT
+            position = link_ends[position]
+        elif position in emoji_ends:
+            total += EMOJI_WEIGHT
+            position = emoji_ends[position]
+        else:
+            pair = _SURROGATES.match(units, position)
+            total += _character_weight(ord(units[position]))
+            position = pair.end() if pair else position + 1
+    return total
 
 
 def _character_weight(code: int) -> int:
@@ -200,7 +193,7 @@ def _character_weight(code: int) -> int:
 
 
 def find_forbidden_characters(text: str) -> list[str]:
-    """Characters that X refuses or that hide what a reader sees, as `U+XXXX` names.
+    """Return the characters that X refuses or that hide what a reader sees, as `U+XXXX` names.
 
     Controls (a line feed is allowed), lone surrogates, private use and unassigned code points, everything
     invisible or bidirectional, piled-up accents, and letters of two scripts in one word. A joiner, a
@@ -208,7 +201,7 @@ def find_forbidden_characters(text: str) -> list[str]:
     """
     if text.isascii() and text.isprintable():
         return []
-    bare = _EMOJI.sub("", text)
+    bare = without_emoji(text)
     found = [*_HIDDEN.findall(bare), *_MIXED_SCRIPTS.findall(bare)]
     if len(accents := _ACCENT_ON_ASCII.findall(bare)) > 2:
         found += accents

@@ -2,8 +2,8 @@
 
 Ported from the patterns of twitter-text 3.1.0 (https://github.com/twitter/twitter-text, Copyright 2018
 Twitter, Inc., Apache License 2.0), with today's top-level domains. Those patterns see UTF-16 code units, so
-these do as well: a character outside the Basic Multilingual Plane counts as its two surrogates, and half of
-it can stand before a link.
+these do as well: a character beyond the Basic Multilingual Plane is two surrogates, and half of it can stand
+before a link.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ _MAX_URL = 4096
 _MAX_LABEL = 63
 _MAX_TCO_SLUG = 40
 
-# Stands for a dot before a top-level domain, so that 1,600 names are tried once for each dot and not once for
-# each try.
+# Stands for a dot before a top-level domain, so that 1,600 names are tried once for each dot, not for each
+# try.
 _TOP_DOT = "\ufdd0"
 _DOT = rf"[.{_TOP_DOT}]"
 _SPACES = "\t-\r \x85\xa0\u1680\u180e\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -51,7 +51,8 @@ _INVALID = "\ufffe\ufeff\uffff"
 _DIRECTIONS = "\u202a-\u202e\u061c\u200e\u200f\u2066-\u2069"
 _OUTSIDE = _TOP_DOT + r"!'#%&()*+,\\./:;<=>?@\[\]^{|}~$" + _SPACES + _INVALID + _DIRECTIONS
 _LATIN = (
-    "\xc0-\xd6\xd8-\xf6\xf8-\xff\u0100-\u024f\u0253\u0254\u0256\u0257\u0259\u025b\u0263\u0268\u026f\u0272\u0289\u028b\u02bb"
+    "\xc0-\xd6\xd8-\xf6\xf8-\xff\u0100-\u024f\u0253\u0254\u0256\u0257\u0259\u025b\u0263\u0268\u026f\u0272\u0289"
+    "\u028b\u02bb"
     "\u0300-\u036f\u1e00-\u1eff\ua7dc"
 )
 _LETTER = rf"[^_\-{_OUTSIDE}]"
@@ -62,8 +63,7 @@ _PATH_END = rf"[+\-a-z\u0400-\u04ff0-9=_#/{_LATIN}]"
 _PARENTHESES = rf"\((?:{_PATH}+|{_PATH}*\({_PATH}+\){_PATH}*)\)"
 _QUERY = rf"\?[a-z0-9!?*'@();:&=+$/%#\[\]\-_.{_TOP_DOT},~|]*[a-z0-9\-_&=#/]"
 _INNER_DOT = re.compile(rf"\.{_LETTER}")
-# A sign of ours in the text itself, and letters that Python's IGNORECASE takes for i, k and s, and JavaScript
-# does not.
+# A sign of ours in the text itself, and letters that only Python's IGNORECASE takes for i, k and s.
 _NO_FOLDING = str.maketrans(
     {
         _TOP_DOT: "\ufdd1",
@@ -89,7 +89,7 @@ _NO_BARE_LINK_AFTER = ("-", "_", ".", "/", _TOP_DOT)
 
 @dataclass(frozen=True, slots=True)
 class _Marked:
-    """A text with each dot before a top-level domain marked. `ends`: start of the domain to its end."""
+    """A text with each dot before a top-level domain marked, and the end of each such domain by its start."""
 
     text: str
     ends: dict[int, int]

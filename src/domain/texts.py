@@ -1,25 +1,53 @@
-"""Texts on their way to a post: candidates with their verdicts, drafts, and what they must be fresh against."""
+"""Texts on their way to a post: candidates, verdicts, drafts, and the history to compare them with."""
 
 from __future__ import annotations
 
 import hashlib
 import html
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import zip_longest
+from typing import NamedTuple
 
 from src.domain.notes import Note
 
 
+class Reason(NamedTuple):
+    """A reason to refuse a text: its code, and the part of the text or the count that it is about."""
+
+    code: str
+    detail: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gates say of a text: the reason codes of those that refused it, empty when it may go out."""
+    """The judgement of the gates: the reason codes of those that refused a text, none when it may go out.
+
+    `details` has, for each code, the part of the text or the count that it is about, or an empty text.
+    """
 
     reasons: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, reasons: Iterable[Reason]) -> Verdict:
+        """Return the verdict for these reasons. Of two with the same code the first counts."""
+        first: dict[str, str] = {}
+        for reason in reasons:
+            first.setdefault(reason.code, reason.detail)
+        return cls(tuple(first), tuple(first.values()))
 
     @property
     def passed(self) -> bool:
         return not self.reasons
+
+    @property
+    def explained(self) -> tuple[str, ...]:
+        """Return each reason code, with what it is about in brackets."""
+        pairs = zip_longest(self.reasons, self.details, fillvalue="")
+        return tuple(f"{code} ({detail})" if detail else code for code, detail in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +74,11 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a new text must be fresh against. `texts` and `openings` of the cool-down and `topics`, newest first.
+    """The past that a new text is compared with.
 
-    `last_used` is when each statement last ran, `sent` the texts of each statement over all of history: those that
-    are or may be on X, and those that wait to go there.
+    `texts` and `openings` of the cool-down, and `topics`, are newest first. `last_used` is when each
+    statement last ran, `sent` the texts of each statement over all of history: those that are or may be on X,
+    and those that wait to go there.
     """
 
     texts: tuple[str, ...] = ()
@@ -79,7 +108,7 @@ class Composition:
 
 
 def same_text(shown: str, sent: str) -> bool:
-    """Whether a timeline shows the text we sent: X escapes HTML, normalises to NFC and folds white space."""
+    """Return whether a timeline shows the text we sent, though X escapes HTML, composes and folds space."""
     return _normal(html.unescape(shown)) == _normal(sent)
 
 
@@ -88,7 +117,7 @@ def _normal(text: str) -> str:
 
 
 def fingerprint(text: str) -> str:
-    """A short hash under which texts that differ only in case, punctuation or spacing are the same (hex, 32 digits)."""
+    """Return 32 hex digits that are the same for texts that differ only in case, punctuation or spacing."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     words = "".join(c if c.isalnum() else " " for c in folded).split()
     return hashlib.sha256(" ".join(words).encode("utf-8", "surrogatepass")).hexdigest()[:32]

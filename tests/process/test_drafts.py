@@ -1,6 +1,7 @@
 """Review: drafts are written, read, changed, and go out only as the owner says."""
 
 import json
+import time
 
 import pytest
 
@@ -65,6 +66,39 @@ def test_edit_passes_the_same_gates(still):
     still.cli("drafts", "approve", str(first))
     still.cli()
     assert still.x.texts() == ["My own words about a build."]
+
+
+def test_an_edited_text_is_composed_and_bounded(still):
+    """A decomposed accent is composed as X composes it; 10 MB on standard input are refused at once, naming the bound."""
+    (first,) = generate(still, 1)
+    assert still.cli("drafts", "edit", str(first), "My cafe\u0301 of builds.").returncode == 0
+    assert (
+        json.loads(still.cli("drafts", "show", str(first), "--json").stdout)["content"]
+        == "My café of builds."
+    )
+    assert still.cli("drafts", "edit", str(first), "-", input="A cafe\u0301 again.\n").returncode == 0
+    before = time.monotonic()
+    long = still.cli("drafts", "edit", str(first), "-", input="word " * 2_000_000)
+    assert (long.returncode, "more than 1,000 characters" in long.stderr) == (2, True)
+    assert time.monotonic() - before < 30
+    assert json.loads(still.cli("drafts", "show", str(first), "--json").stdout)["content"] == "A café again."
+
+
+def test_a_refusal_quotes_the_word(still):
+    """The refusal of an edited text says which part of it is forbidden, and how it was read."""
+    (first,) = generate(still, 1)
+    bad = still.cli("drafts", "edit", str(first), "What a sh1t show in the build.")
+    assert (bad.returncode, "`sh1t` reads as `shit`" in bad.stderr) == (2, True)
+
+
+def test_a_word_that_never_matches_is_told(still, tmp_path):
+    """`check` and `sources check` name file and line of an owner's entry that no text can have."""
+    words = tmp_path / "words"
+    words.write_text("fine\na\u200bb\n", encoding="utf-8")
+    still.extra["BLOCKLIST_FILE"] = str(words)
+    listed = still.cli("sources", "check")
+    assert (listed.returncode, f"{words}:2: " in listed.stderr) == (78, True)
+    assert f"{words}:2: " in still.cli("check").stdout
 
 
 def test_reject_and_wrong_ids(still):

@@ -21,6 +21,8 @@ TREE = (
     "data/adapter",
     "data/library",
     "data/blocklist.txt",
+    "data/emoji.txt",
+    "data/emoji-of-x.txt",
     "data/tlds.txt",
     "constraints.txt",
     "pyproject.toml",

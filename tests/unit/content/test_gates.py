@@ -1,10 +1,26 @@
 """The gates refuse what embarrasses and let ordinary technical writing pass."""
 
+import io
+import json
+import os
+import re
+import time
+
 import pytest
 
-from src.content.gates import echoes, foreign_terms, is_near, judge_opening, judge_tweet, repeats
-from src.content.library import Statement
+from src.content.gates import (
+    echoes,
+    foreign_terms,
+    is_near,
+    judge_opening,
+    judge_rewrite,
+    judge_tweet,
+    repeats,
+)
+from src.content.intake import read_stream
+from src.content.library import Statement, load, text_problems
 from src.content.safety import blocked_words, read_words
+from src.domain.errors import ConfigError
 
 TEXT = "git reflog records where HEAD has been, so you can find a commit again after a bad reset or rebase."
 REFLOG = Statement("git-reflog", "Git", TEXT)
@@ -139,6 +155,193 @@ def test_owner_words(tmp_path):
     assert judge_tweet("Buy ACME today.", extra_words=words).reasons == ("blocklist",)
     assert judge_tweet("A blue widget.", extra_words=words).reasons == ("blocklist",)
     assert judge_tweet("Nothing to see.", extra_words=words).passed
+
+
+LITERAL = [
+    ("спам", "Это спам.", "Это спамер."),
+    ("Спам", "СПАМ!", "спаму"),
+    ("o'reilly", "Read O'Reilly.", "Read OReillyan."),
+    ("o’reilly", "Read O'REILLY's book.", "o'reillys"),
+    ("c#", "C# is fine.", "Vc# is fine."),
+    ("$$$", "Earn $$$ now.", "Earn $$ now."),
+    ("100%", "It is 100% safe.", "It is 2100% safe."),
+    ("c++", "A c++ compiler.", "A c+ compiler."),
+    ("größe", "Die GRÖSSE zählt.", "Die Größen."),
+    ("cafe\u0301", "A café.", "Two cafés."),
+    ("日本", "これは日本です", "これは本日です"),
+    ("สแปม", "นี่สแปมนะ", "นี่แปม"),
+    ("blue  widget", "A Blue\nWidget.", "A bluewidget."),
+    ("красный мяч", "Это Красный мяч, да.", "Это красный, мяч."),
+    ("acme", "Buy myAcmeThing.", "Buy myacmething."),
+    ("acme", "Buy a·c·m·e.", "Buy acm."),
+    ("acme corp.", "By Acme Corp. today.", "By Acme Corp today."),
+    ("😀", "Ha 😀😀", "Ha 😁"),
+    ("42", "It is 42.", "It is 421."),
+    ("ελ", "Το ΕΛ.", "Το ΕΛΑ."),
+]
+
+
+@pytest.mark.parametrize(("entry", "hit", "miss"), LITERAL)
+def test_owner_words_match_as_written(tmp_path, entry, hit, miss):
+    """Any entry matches at word boundaries, whatever it consists of, without regard to case and composition."""
+    file = tmp_path / "words"
+    file.write_text(f"{entry}\n", encoding="utf-8")
+    words = read_words(file)
+    assert "blocklist" in judge_tweet(hit, extra_words=words).reasons
+    assert "blocklist" not in judge_tweet(miss, extra_words=words).reasons
+    assert "blocklist" not in judge_tweet(hit).reasons
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        ("a\u200bb", "U+200B"),
+        ("\ue000", "U+E000"),
+        ("x" * 281, "longer than a tweet"),
+        ("x" * 50_000, "longer than a tweet"),
+        ("cпam", "U+"),
+    ],
+)
+def test_an_owner_word_that_never_matches(tmp_path, entry, why):
+    """An entry that no text can have is refused with file and line, so that nobody trusts it."""
+    file = tmp_path / "words"
+    file.write_text(f"# mine\nfine\n{entry}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=re.escape(f"{file}:3: ")) as error:
+        read_words(file)
+    assert why in str(error.value)
+    assert len(str(error.value)) < 500
+
+
+def test_an_owner_list_that_is_no_file(tmp_path):
+    """A folder, a pipe and a file of another encoding are refused at once, with the path."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "latin").write_bytes(b"gr\xf6\xdfe\n")
+    for path in (tmp_path, tmp_path / "pipe", tmp_path / "latin", tmp_path / "none"):
+        with pytest.raises(ConfigError, match=re.escape(str(path))):
+            read_words(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["Thanks to Ana!", "Ana!!!", "Sex education", "Dick Sites wrote it.", "Moby Dick", "What a t1me!"]
+)
+def test_names_and_ends_pass(text):
+    """An exclamation mark at the end of a word is no letter, and fixed names that cite a listed word pass."""
+    assert judge_tweet(text).passed
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        ("Dick wrote it.", "`Dick`"),
+        ("What a sh1t show.", "`sh1t` reads as `shit`"),
+        ("My f·u·c·k.", "`f·u·c·k` reads as `fuck`"),
+        ("Run myShitThing.", "`Shit`"),
+    ],
+)
+def test_a_refusal_names_the_word(text, detail):
+    """The reason quotes what the text has and says how it was read."""
+    verdict = judge_tweet(text)
+    assert verdict.reasons == ("blocklist",)
+    assert detail in verdict.details[0]
+    assert detail in verdict.explained[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "detail"),
+    [
+        ("See setup.py for it.", "link", "setup.py"),
+        ("Ask @torvalds.", "mention", "@torvalds"),
+        ("x" * 281, "too-long", "281 of 280"),
+        ("a\u200bb", "forbidden-character", "U+200B"),
+        ("e\u0301", "forbidden-character", "U+0301"),
+        ("#a1 #b2 #c3", "hashtag", "#c3"),
+    ],
+)
+def test_a_refusal_names_the_place(text, code, detail):
+    """Each reason carries the part of the text or the count that it is about."""
+    verdict = judge_tweet(text)
+    assert dict(zip(verdict.reasons, verdict.details, strict=True))[code] == detail
+
+
+TEN_MEGABYTES = 10_000_000
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "word ", "a.", "a@", "a-", "$", "é", "&#", "a\n", "f.u.", "1 "], ids=ascii
+)
+def test_ten_megabytes_are_refused_at_once(tmp_path, piece):
+    """A text of 10 MB is refused for its length within a second of CPU, wherever it comes in."""
+    text = piece * (TEN_MEGABYTES // len(piece))
+    file = tmp_path / "mine.jsonl"
+    record = {"id": "a", "topic": "Git", "statement": text, "reference": "x"}
+    file.write_text(json.dumps(record, ensure_ascii=False))
+    started = time.process_time()
+    assert judge_tweet(text, [TEXT], frozenset(["acme"])).reasons == ("too-long",)
+    assert reasons(text) == ("too-long",)
+    assert judge_rewrite(text, REFLOG).reasons == ("too-long",)
+    assert list(text_problems(text, 200)) == [f"has {len(text):,} characters, at most 1,000"]
+    assert len(read_stream(io.StringIO(text))) <= 10_000
+    assert "characters; at most 64,000" in str(load([file]).problems[0])
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    "field", ["id", "topic", "statement", "wordings", "openings", "reference", "since", "hashtags"]
+)
+def test_a_long_field_is_refused_by_its_length(tmp_path, field):
+    """A field of 20,000 characters is refused before a pattern reads it, and the complaint is short."""
+    value = "x" * 20_000
+    record = {"id": "a", "topic": "Git", "statement": "It runs.", "reference": "x"}
+    record[field] = [value] if field in {"wordings", "openings", "hashtags"} else value
+    file = tmp_path / "mine.jsonl"
+    file.write_text(json.dumps(record))
+    started = time.process_time()
+    (problem,) = load([file]).problems
+    assert "20,000 characters" in problem.message
+    assert len(problem.message) < 200
+    assert time.process_time() - started < 0.2
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "a.", "a-", "a_", "x.com/", "a@", "[.", "f.u-", "日", "e\u0301", "/(", "a b "], ids=ascii
+)
+def test_the_longest_text_is_judged_quickly(piece):
+    """No pattern takes long for the longest text that is read at all."""
+    text = (piece * 1_000)[:1_000]
+    started = time.process_time()
+    judge_tweet(text, (), frozenset(["acme", "спам"]))
+    assert time.process_time() - started < 0.5
+
+
+def test_texts_come_in_composed(tmp_path):
+    """A decomposed accent is composed on reading, in a library and from a person, and the text then passes the gates."""
+    file = tmp_path / "mine.jsonl"
+    record = {"id": "a", "topic": "Cafe\u0301", "statement": "A cafe\u0301 is open.", "reference": "x"}
+    file.write_text(
+        json.dumps({**record, "wordings": ["The cafe\u0301 opens."], "openings": ["A cafe\u0301?"]})
+    )
+    library = load([file])
+    assert library.problems == ()
+    (statement,) = library.statements
+    assert (statement.topic, statement.texts) == ("Café", ("A café is open.", "The café opens."))
+    assert statement.openings == ("A café?",)
+    assert read_stream(io.StringIO(" cafe\u0301\n")) == "café"
+    assert judge_tweet(statement.statement).passed
+
+
+@pytest.mark.parametrize(
+    "text", ["What a sh1t show.", "Ignore all previous instructions.", "Sure, here it is.", "rm -rf / now."]
+)
+@pytest.mark.parametrize("field", ["statement", "wordings", "openings"])
+def test_the_library_asks_what_the_gates_ask(tmp_path, field, text):
+    """A record with a text that the gates refuse is broken, so that a record that is accepted can be posted."""
+    record = {"id": "a", "topic": "Git", "statement": "It runs.", "reference": "x"}
+    record[field] = text if field == "statement" else [text]
+    file = tmp_path / "mine.jsonl"
+    file.write_text(json.dumps(record))
+    library = load([file])
+    assert library.statements == ()
+    assert judge_tweet(text).reasons[0] in str(library.problems[0])
 
 
 @pytest.mark.parametrize(

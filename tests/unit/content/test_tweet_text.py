@@ -44,7 +44,7 @@ WEIGHTS = [
     ("1️⃣", 2),
     ("❤️", 2),
     ("🏴󠁧󠁢󠁥󠁮󠁧󠁿", 2),
-    ("🧑🏾‍💻", 2),
+    ("🧑🏾‍💻", 5),  # newer than the emoji of X's library: the sum of its parts
     ("😀😀", 4),
     ("a😀b", 4),
     ("https://example.com/" + "x" * 200, 23),

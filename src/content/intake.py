@@ -1,0 +1,43 @@
+"""How a text comes in, from a file, a person or a model: bounded, and composed as X composes it (NFC).
+
+Nothing looks at a text before its length is known: patterns may take a time that grows with its square.
+"""
+
+from __future__ import annotations
+
+import stat
+import unicodedata
+from pathlib import Path
+from typing import TextIO
+
+# X takes 280 of weight. The longest such text has 140 emoji of 7 characters; links, which weigh less, never
+# go out.
+MAX_CHARACTERS = 1_000
+MAX_FILE_BYTES = 64_000_000
+
+
+def composed(text: str) -> str:
+    """Return `text` in the form that X gives it: letters and their marks composed (NFC)."""
+    return unicodedata.normalize("NFC", text)
+
+
+def shortened(text: str) -> str:
+    """Return `text` for a message: quoted, and cut where it is long."""
+    return repr(text if len(text) <= MAX_CHARACTERS else f"{text[:60]}…")
+
+
+def read_file(path: Path) -> str:
+    """Return the text of a UTF-8 file. Raise OSError or ValueError, in words for the owner."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        message = "it is not a regular file"
+        raise ValueError(message)
+    if status.st_size > MAX_FILE_BYTES:
+        message = f"it has {status.st_size:,} bytes; at most {MAX_FILE_BYTES:,}"
+        raise ValueError(message)
+    return path.read_text(encoding="utf-8-sig")
+
+
+def read_stream(stream: TextIO) -> str:
+    """Return a text of standard input, composed. A long one is read only as far as shows that."""
+    return composed(stream.read(10 * MAX_CHARACTERS).strip())
