@@ -21,6 +21,8 @@ ATTACKS = [
 GOOD = "git reflog records where HEAD has been, so you can find a commit again after a bad reset."
 REFLOG = Statement("mine-1", "Git", GOOD)
 
+# Composed on reading, such a text is harmless (test_texts_are_composed_on_the_way); uncomposed, the last gate refuses it.
+COMPOSED = {"non-nfc"}
 INNOCENT = [
     "In SQL, a <> b is true if the two differ, and unknown if one is NULL.",
     "x < y and y > z may be written as z < y > x in Python.",
@@ -193,7 +195,7 @@ def own_file(tmp_path, **record):
 def at(*places):
     return pytest.mark.parametrize(
         "attack",
-        [a for a in ATTACKS if a["where"] in places],
+        [a for a in ATTACKS if a["where"] in places and a["kind"] not in COMPOSED],
         ids=lambda a: ascii(f"{a['kind']} {a['text'][:40]}"),
     )
 
@@ -294,8 +296,10 @@ def test_what_is_printed(tmp_path, record):
 def test_a_deeply_nested_line_is_a_problem(tmp_path):
     """A line that overflows the parser is a broken record like any other."""
     file = tmp_path / "mine.jsonl"
-    file.write_text("[" * 200_000 + "\n")
-    assert "is not JSON" in str(load([file]).problems[0])
+    file.write_text("[" * 60_000 + "\n" + "[" * 200_000 + "\n")
+    nested, long = load([file]).problems
+    assert "is not JSON" in str(nested)
+    assert "200,000 characters" in str(long)
 
 
 def test_there_are_many_innocents():
