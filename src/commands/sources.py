@@ -5,7 +5,7 @@ from __future__ import annotations
 from src.commands.command import Command, Context
 from src.commands.parser import Parser, add_actions
 from src.commands.result import Result
-from src.content import library
+from src.content import library, safety
 from src.domain.runs import Exit
 
 
@@ -17,6 +17,7 @@ def configure(parser: Parser) -> None:
 def run(context: Context) -> Result:
     """Read the whole library and list what is wrong with it."""
     loaded = library.load(context.settings.library_paths)
+    safety.read_words(context.settings.blocklist_file)  # raises for an entry that can never match
     counts = {topic: sum(s.topic == topic for s in loaded.statements) for topic in loaded.topics}
     problems = [str(problem) for problem in loaded.problems]
     total = f"{len(loaded.statements)} statements in {len(counts)} topics, {len(problems)} broken records"
