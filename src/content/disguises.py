@@ -26,7 +26,7 @@ _PLAIN_ENDING = re.compile(r"(?:s|z|es|ed|ing|ers?)$")
 
 
 def readings(text: str) -> dict[str, str]:
-    """Return each word that a part of `text` may be read as, in lower case, with that part as it stands there.
+    """Return each word that a part of `text` may be read as, in lower case, with that part as it stands.
 
     `text` is in its canonical form (`tweet_text.canonical`), its case kept.
     """

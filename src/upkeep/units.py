@@ -242,7 +242,7 @@ def _weights(settings: Settings) -> tuple[int, str]:
         choice = settings.model_choice
         folder = choice.path if isinstance(choice, OwnFolder) else choose.folder_in_use(settings)
         if folder:
-            model = choose.Model.recorded(folder, settings.model)
+            model = choose.Model.recorded(folder, choice.name)
             return sum(file.stat().st_size for file in folder.glob("*.safetensors")), model.dtype
     return EMBEDDED_WEIGHTS_MB * 1_000_000, "bfloat16"
 
