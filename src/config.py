@@ -31,6 +31,7 @@ from pydantic import (
 
 from src.domain import model_choice, quiet_hours
 from src.domain.errors import ConfigError, UsageError
+from src.domain.fixes import Fix, env_file
 from src.domain.logins import PinLogin, RenewableLogin
 from src.domain.model_choice import ModelChoice
 from src.domain.quiet_hours import QuietHours
@@ -316,7 +317,8 @@ def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Setting
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         message = f"{count} with the settings:\n" + "\n".join(f"  {p}" for p in problems)
         raise ConfigError(
-            message, "fix them in .env (the file .env.example explains each) or in the environment"
+            message,
+            Fix("fix them in ", env_file(), " (the file .env.example explains each) or in the environment"),
         )
     if profile:
         folders = {
@@ -365,7 +367,7 @@ def env_path(profile: str, environ: Mapping[str, str] | None = None) -> Path:
     profiles.require_name(profile)
     if chosen:
         message = f"ENV_FILE={chosen} and the profile {profile} each name a .env"
-        raise UsageError(message, "unset ENV_FILE: a profile has a .env of its own")
+        raise UsageError(message, Fix("unset ENV_FILE: a profile has a ", env_file(), " of its own"))
     return profile_file(profile, environ)
 
 
@@ -413,7 +415,7 @@ def _env_file(path: Path, profile: str, problems: list[str]) -> dict[str, str]:
             problems.append(f"ENV_FILE: {path} does not exist")
         return {}
     except ConfigError as error:
-        problems.append(f"{path}: {error}; {error.fix}")
+        problems.append(f"{path}: {error}; {error.fix.render()}")
         return {}
     except (OSError, UnicodeDecodeError) as error:
         problems.append(f"{path}: {error}")

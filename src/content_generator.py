@@ -23,7 +23,7 @@ from src.content.intake import composed
 from src.content.library import Library, Statement
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
 from src.domain.errors import ModelError
-from src.domain.fixes import Fix, as_fix, command
+from src.domain.fixes import Fix, command
 from src.domain.notes import Note, NoteCode
 from src.domain.runs import Metric
 from src.domain.texts import Candidate, Composition, Draft, History, Verdict
@@ -133,7 +133,7 @@ def _write(
         seconds = round(time.monotonic() - started, 3)
         metrics: dict[str, float] = {Metric.MODEL_FAILED: 1.0, Metric.MODEL_SECONDS: seconds}
         message = f"the model wrote nothing ({error}); a vetted text goes out"
-        return {}, [Note(NoteCode.MODEL_FAILED, message, as_fix(error.fix))], metrics, None
+        return {}, [Note(NoteCode.MODEL_FAILED, message, error.fix)], metrics, None
     tokens = sum(w.tokens for w in written.values())
     speed = tokens / max(sum(w.seconds for w in written.values()), 0.001)
     metrics = {

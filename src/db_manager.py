@@ -16,6 +16,7 @@ from pathlib import Path
 
 from src.domain.answers import UNSENT, Outcome, SendResult, Tweet, snowflake_time
 from src.domain.errors import DamagedError, StorageError
+from src.domain.fixes import Fix, command
 from src.domain.posts import Post, Status
 from src.domain.slots import slot_of
 from src.domain.texts import Draft, fingerprint
@@ -28,7 +29,7 @@ from src.store.notes import Notes
 from src.store.rows import ON_X, iso, to_post
 from src.store.tweets import Tweets
 from src.system.files import create_private
-from src.system.lock import sole_writer
+from src.system.lock import WAIT_FOR_IT, sole_writer
 
 SMALL_DATABASE_BYTES = 8 * 1024 * 1024  # up to here a full check at every start costs milliseconds
 
@@ -191,7 +192,8 @@ class Database:
             if changed != 1:
                 message = f"post {post.id} was not 'sending' when its answer came"
                 raise StorageError(
-                    message, "another program writes to this database; stop it and run `reconcile`"
+                    message,
+                    Fix("another program writes to this database; stop it and run ", command("reconcile")),
                 )
             if not nothing_left:
                 spend(db, now, "post", 1, usd)
@@ -355,7 +357,7 @@ def _open(path: Path, now: datetime) -> Connection:
 
 
 @contextlib.contextmanager
-def locked_database(path: Path, now: datetime, *, fix: str = "wait for it to end") -> Iterator[Database]:
+def locked_database(path: Path, now: datetime, *, fix: Fix = WAIT_FOR_IT) -> Iterator[Database]:
     """Open the database under the writer lock; close both. Raises `BusyError` with `fix`, `StorageError`."""
     with sole_writer(path, fix=fix), contextlib.closing(open_database(path, now)) as db:
         yield db
@@ -376,7 +378,9 @@ def open_for_reading(path: Path) -> Database | None:
             migrate(memory, path, datetime.now(UTC), fresh=False, backup=False)
     except DamagedError as error:
         message = f"the database {path} is damaged: {error}"
-        raise StorageError(message, "the next run sets it aside and starts anew from the timeline") from error
+        raise StorageError(
+            message, Fix("the next run sets it aside and starts anew from the timeline")
+        ) from error
     return Database(Connection(memory, None))
 
 

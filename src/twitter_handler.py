@@ -16,6 +16,7 @@ import tweepy
 
 from src.config import Settings
 from src.domain.answers import Outcome, SendResult, TimelineRead
+from src.domain.fixes import Fix
 from src.domain.logins import RenewableLogin
 from src.system import log
 from src.system.failpoints import reach
@@ -189,7 +190,7 @@ class XClient:
         if result.outcome is not Outcome.BLOCKED and self._clock() < login.expires_at:
             return None
         if result.outcome is Outcome.UNKNOWN:
-            return replace(result, fix="nothing to do: the next run tries again")
+            return replace(result, fix=Fix("nothing to do: the next run tries again"))
         return result
 
     def _exchange_tokens(self, login: RenewableLogin) -> Renewal:

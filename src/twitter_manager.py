@@ -6,6 +6,7 @@ an exit code. Success prints nothing without a terminal, so cron mails only prob
 
 from __future__ import annotations
 
+from src.domain.fixes import NO_FIX, Fix, command
 from src.system import requirements
 
 requirements.refuse_unsupported()  # before anything that such a machine could not even import
@@ -39,7 +40,7 @@ from src.system.failpoints import reach
 from src.system.log import logger
 from src.watch import alerts, health
 from src.watch.health import Facts, Login, Stock
-from src.x.claim import claim_account, named, title
+from src.x.claim import claim_account, fix_text, note_text, title
 
 MAX_TEXTS = 2  # a refused text may be followed by one other in the same run
 CLAIM_TRIES = 3  # statements tried in one run when the database knows their texts already
@@ -129,7 +130,7 @@ def _new_post(run: Run) -> Post | None:
 def _conclude(run: Run, post: Post, result: SendResult) -> TickResult:
     """Return the run's result from where its post stands, and set or clear the hold that follows from it."""
 
-    def ended(code: Exit, outcome: RunOutcome, message: str, fix: str = "") -> TickResult:
+    def ended(code: Exit, outcome: RunOutcome, message: str, fix: Fix = NO_FIX) -> TickResult:
         return TickResult(code, outcome, message, fix, post.id, post.tweet_id, tuple(run.notes))
 
     if post.status is Status.POSTED:
@@ -154,13 +155,13 @@ def _conclude(run: Run, post: Post, result: SendResult) -> TickResult:
             Exit.TEMPORARY,
             RunOutcome.REFUSED,
             f"X refused the text ({reason})",
-            "the next run writes another",
+            Fix("the next run writes another"),
         )
     return ended(
         Exit.UNKNOWN,
         RunOutcome.UNKNOWN,
         f"X gave no trustworthy answer ({reason}); post {post.id} is not sent again",
-        "nothing to do: the next runs look for it on the timeline",
+        Fix("nothing to do: the next runs look for it on the timeline"),
     )
 
 
@@ -177,7 +178,7 @@ def _cannot_sign(run: Run, result: SendResult) -> TickResult:
         Exit.TEMPORARY,
         RunOutcome.NOT_SENT,
         f"the login could not be renewed ({reason})",
-        result.fix or "nothing to do: the next run tries again",
+        result.fix or Fix("nothing to do: the next run tries again"),
     )
 
 
@@ -200,7 +201,14 @@ def _no_content(run: Run) -> TickResult:
             Exit.NO_CONTENT,
             RunOutcome.WAITING_FOR_APPROVAL,
             f"no approved draft; {waiting} wait for you",
-            "`drafts list`, then `drafts approve ID`; `drafts generate -n 10` writes more",
+            Fix(
+                command("drafts list"),
+                ", then ",
+                command("drafts approve ID"),
+                "; ",
+                command("drafts generate -n 10"),
+                " writes more",
+            ),
         )
     if wait := None if run.preview else _wait(run):  # another process took the slot while the model wrote
         return wait.as_result()
@@ -209,7 +217,7 @@ def _no_content(run: Run) -> TickResult:
         Exit.NO_CONTENT,
         RunOutcome.NO_CONTENT,
         said,
-        "`sources check` shows the library",
+        Fix(command("sources check"), " shows the library"),
         notes=tuple(run.notes),
     )
 
@@ -350,10 +358,8 @@ def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run
 
         return dry_run.show_preview(options, settings, *run_preview(settings, clock, run_id))
     result = run_tick(settings, clock, run_id)
-    result = replace(
-        result, message=named(result.message, settings.profile), fix=named(result.fix, settings.profile)
-    )
-    notes = [named(note.render(), settings.profile) for note in result.notes]
+    fix = fix_text(result.fix, settings.profile)
+    notes = [note_text(note, settings.profile) for note in result.notes]
     level = logger.info if result.exit_code is Exit.OK else logger.error
     level(
         "tick",
@@ -362,17 +368,16 @@ def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run
             "reason": result.reason,
             "exit_code": int(result.exit_code),
             "detail": result.message,
-            "fix": result.fix,
+            "fix": fix,
             "post_id": result.post_id,
             "notes": notes,
         },
     )
     if options.json:
-        print(json.dumps({**asdict(result), "exit_code": int(result.exit_code), "notes": notes}))
+        data = {**asdict(result), "exit_code": int(result.exit_code), "fix": fix, "notes": notes}
+        print(json.dumps(data))
     elif result.exit_code is not Exit.OK:
-        log.say(
-            f"{title(settings.profile)}: {result.message}" + (f"\n  fix: {result.fix}" if result.fix else "")
-        )
+        log.say(f"{title(settings.profile)}: {result.message}" + (f"\n  fix: {fix}" if fix else ""))
     elif sys.stdout and sys.stdout.isatty() and not options.quiet:
         print(log.sanitise(result.message))
     return int(result.exit_code)
@@ -397,7 +402,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = _start(run_id, Clock(), profile, logging_in=options.command == "login")
         return carry_out(options, settings, Clock(), run_id)
     except ProgramError as error:
-        message, fix = named(str(error), profile), named(error.fix, profile)
+        message, fix = str(error), fix_text(error.fix, profile)
         logger.error(
             "trouble", extra={"message_text": message, "fix": fix, "exit_code": int(error.exit_code)}
         )

@@ -6,6 +6,7 @@ from src.commands.command import Command, Context
 from src.commands.parser import Parser, add_actions
 from src.commands.result import Result
 from src.domain.errors import ConfigError
+from src.domain.fixes import Fix, env_file
 from src.domain.runs import Exit
 from src.watch import alerts
 
@@ -20,7 +21,9 @@ def run(context: Context) -> Result:
     delivered = alerts.send_test(context.settings)
     if not delivered:
         message = "neither ALERT_URLS nor PING_URL is set"
-        raise ConfigError(message, "set one in .env; https://github.com/caronc/apprise lists the addresses")
+        raise ConfigError(
+            message, Fix("set one in ", env_file(), "; https://github.com/caronc/apprise lists the addresses")
+        )
     lines = [
         f"{name}: {'delivered' if arrived else 'NOT delivered, see the log'}"
         for name, arrived in delivered.items()

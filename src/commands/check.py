@@ -17,12 +17,13 @@ from src.config import Settings
 from src.content import library, safety
 from src.domain.answers import Outcome
 from src.domain.errors import AccountError, ModelError, ProgramError, StorageError
+from src.domain.fixes import Fix, env_file, line
 from src.domain.logins import RenewableLogin
 from src.model import choose
 from src.system.clock import Clock
 from src.system.lock import sole_writer
 from src.x import credentials
-from src.x.claim import claim_account, folders, named
+from src.x.claim import claim_account, fix_text, folders
 
 
 def configure(parser: Parser) -> None:
@@ -44,7 +45,7 @@ def _row(name: str, probe: Callable[[], str], profile: str) -> dict[str, Any]:
     try:
         return {"part": name, "ok": True, "says": probe(), "exit_code": 0}
     except ProgramError as error:
-        fix = named(error.fix, profile)
+        fix = fix_text(error.fix, profile)
         return {
             "part": name,
             "ok": False,
@@ -94,11 +95,11 @@ def _check_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         message = f"{folder} cannot be made: {error.strerror}"
-        fix = "name a folder on a disk of this machine in .env (DATA_DIR, LOG_DIR)"
+        fix = Fix("name a folder on a disk of this machine in ", env_file(), " (DATA_DIR, LOG_DIR)")
         raise StorageError(message, fix) from error
     if not os.access(folder, os.W_OK | os.X_OK):
         message = f"{folder} is not writable"
-        raise StorageError(message, f"type: chmod u+wx {folder}")
+        raise StorageError(message, Fix(f"type: chmod u+wx {folder}"))
 
 
 def _check_database(settings: Settings) -> str:
@@ -114,14 +115,14 @@ def _check_library(settings: Settings) -> str:
     safety.read_words(settings.blocklist_file)
     if not loaded.statements or loaded.problems:
         message = f"{len(loaded.statements)} statements, {len(loaded.problems)} broken records"
-        raise ProgramError(message, "type: python -m src.twitter_manager sources check")
+        raise ProgramError(message, Fix("type: ", line("sources check")))
     return f"{len(loaded.statements)} statements in {len(loaded.topics)} topics"
 
 
 def _check_model(settings: Settings) -> str:
     model = choose.locate(settings)
     if model.note:
-        raise ModelError(model.note, model.fix.render())
+        raise ModelError(model.note, model.fix)
     return f"{model.name} is installed and its files are sound"
 
 

@@ -13,11 +13,12 @@ from src.content.intake import composed, read_stream
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
 from src.db_manager import Database
 from src.domain.errors import UsageError
+from src.domain.fixes import Fix, command
 from src.domain.notes import NoteCode
 from src.domain.posts import Post, Status
 from src.domain.texts import Verdict
 from src.system.log import sanitise
-from src.x.claim import named
+from src.x.claim import fix_text, note_text
 
 SECONDS_A_DRAFT = 10.0
 
@@ -56,15 +57,19 @@ def _generate(context: Context, db: Database) -> Result:
     remarks = dict.fromkeys(
         note for c in compositions for note in c.notes if note.code is not NoteCode.NO_GOOD_OPENING
     )
-    notes = [named(note.render(), settings.profile) for note in remarks]
-    ending = named(f"{len(made)} drafts wait: `drafts approve ID` lets one go out", settings.profile)
+    notes = [note_text(note, settings.profile) for note in remarks]
+    ending = fix_text(
+        Fix(f"{len(made)} drafts wait: ", command("drafts approve ID"), " lets one go out"), settings.profile
+    )
     data = {"drafts": [_data(post) for post in made], "notes": notes}
     return Result(data, "\n".join([*map(_line, made), *notes, ending]))
 
 
 def _list(context: Context, db: Database) -> Result:
     posts = [*db.with_status(Status.APPROVED), *db.with_status(Status.DRAFT)]
-    none = named("no drafts: `drafts generate -n 10` writes some", context.settings.profile)
+    none = fix_text(
+        Fix("no drafts: ", command("drafts generate -n 10"), " writes some"), context.settings.profile
+    )
     return Result(list(map(_data, posts)), "\n".join(map(_line, posts)) or none)
 
 
@@ -107,13 +112,16 @@ def _refuse_bad(context: Context, db: Database, text: str, *, own: Post) -> None
     verdict = _judged(context, db, text, own=own)
     if not verdict.passed:
         message = f"this text is refused: {sanitise(', '.join(verdict.explained))}"
-        raise UsageError(message, "the same gates hold for every text; `drafts edit ID TEXT` changes it")
+        raise UsageError(
+            message,
+            Fix("the same gates hold for every text; ", command("drafts edit ID TEXT"), " changes it"),
+        )
 
 
 def _moved(db: Database, post: Post, *, done: bool, words: str) -> Result:
     if not done:
         message = f"post {post.id} is {post.status}, that cannot be done to it"
-        raise UsageError(message, "`drafts list` shows what waits")
+        raise UsageError(message, Fix(command("drafts list"), " shows what waits"))
     return Result(_data(db.post(post.id)), f"draft {post.id} {words}")
 
 
@@ -122,7 +130,7 @@ def _find(context: Context, db: Database) -> Post:
     post = db.find_post(post_id)
     if post is None or post.status not in {Status.DRAFT, Status.APPROVED, Status.REJECTED}:
         message = f"there is no draft {post_id}"
-        raise UsageError(message, "`drafts list` shows what waits")
+        raise UsageError(message, Fix(command("drafts list"), " shows what waits"))
     return post
 
 

@@ -12,7 +12,7 @@ from src.domain.posts import Post
 from src.domain.runs import TickResult
 from src.posting.due import price_of
 from src.system import log
-from src.x.claim import named, title
+from src.x.claim import fix_text, note_text, title
 
 CHECKS = (
     "length",
@@ -53,7 +53,7 @@ def _data(settings: Settings, tick: TickResult, post: Post) -> dict[str, Any]:
         "topic": post.topic,
         "opening": post.opening,
         "checks": list(CHECKS),
-        "notes": [named(note.render(), settings.profile) for note in tick.notes],
+        "notes": [note_text(note, settings.profile) for note in tick.notes],
     }
 
 
@@ -70,7 +70,7 @@ def _text(settings: Settings, tick: TickResult, post: Post, data: dict[str, Any]
             f"cost     ${data['cost_usd']:.3f}",
             f"source   {post.source_id} ({post.topic}); {written}",
             f"checks   passed: {', '.join(CHECKS)}",
-            *(f"note     {clean(named(note.render(), settings.profile))}" for note in tick.notes),
+            *(f"note     {clean(note_text(note, settings.profile))}" for note in tick.notes),
             "Nothing was posted: this is a dry run.",
         ]
     )
@@ -78,7 +78,7 @@ def _text(settings: Settings, tick: TickResult, post: Post, data: dict[str, Any]
 
 def _show_failure(options: argparse.Namespace, profile: str, tick: TickResult) -> int:
     """Print why there is nothing to show: as JSON to standard output, otherwise to standard error."""
-    message, fix = named(tick.message, profile), named(tick.fix, profile)
+    message, fix = tick.message, fix_text(tick.fix, profile)
     if not options.json:
         log.say(f"{title(profile)}: {message}" + (f"\n  fix: {fix}" if fix else ""))
     data = {"content": None, "message": message, "fix": fix, "exit_code": int(tick.exit_code)}

@@ -9,6 +9,7 @@ from src.commands.parser import Parser, count
 from src.commands.result import Result
 from src.content import library
 from src.domain.errors import UsageError
+from src.domain.fixes import Fix, command
 from src.upkeep import evaluation
 
 
@@ -27,7 +28,7 @@ def run(context: Context) -> Result:
     statements = library.load(paths).statements
     if not statements:
         message = f"no sound statement in {', '.join(map(str, paths))}"
-        raise UsageError(message, "`sources check` lists what is wrong")
+        raise UsageError(message, Fix(command("sources check"), " lists what is wrong"))
     report = evaluation.evaluate(settings, statements, options.n)
     return Result(report.as_data(), evaluation.as_text(report))
 

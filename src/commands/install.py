@@ -10,8 +10,9 @@ from src.commands.parser import Parser
 from src.commands.result import Result, clean, confirmed
 from src.config import Settings
 from src.domain.errors import UsageError
+from src.domain.fixes import Fix, command
 from src.upkeep import install, launcher, units
-from src.x.claim import title
+from src.x.claim import fix_text, title
 
 
 def configure(parser: Parser) -> None:
@@ -59,7 +60,7 @@ def _print(options: argparse.Namespace, settings: Settings) -> Result:
     if options.unit:
         if options.unit not in files:
             message = f"there is no unit {options.unit}"
-            raise UsageError(message, f"choose one of {', '.join(files)}")
+            raise UsageError(message, Fix(f"choose one of {', '.join(files)}"))
         return Result({"units": {options.unit: files[options.unit]}}, files[options.unit])
     parts = [] if options.systemd else [lines]
     if not options.cron:
@@ -92,7 +93,8 @@ def _done(options: argparse.Namespace, settings: Settings) -> list[str]:
     """Return what was done and what the owner has to know of it."""
     scheduler = "systemd" if options.systemd else "cron"
     lines = [
-        f"{scheduler} starts {title(settings.profile)} from now on; `install --remove` takes it out again"
+        f"{scheduler} starts {title(settings.profile)} from now on; "
+        + fix_text(Fix(command("install --remove"), " takes it out again"), settings.profile)
     ]
     if options.systemd and install.manager().of_user:
         lines.append("to let it run while you are logged out, type: loginctl enable-linger")

@@ -11,7 +11,9 @@ def run(context: Context) -> Result:
     """Do the maintenance; what went wrong is raised after the result is shown."""
     report = maintenance.maintain(context.settings, context.clock, context.run_id)
     seen = on_terminal() and not context.options.quiet
-    return Result(report.as_data(), report.as_text() if seen else None, error=report.trouble)
+    return Result(
+        report.as_data(context.settings.profile), report.as_text() if seen else None, error=report.trouble
+    )
 
 
 COMMAND = Command(

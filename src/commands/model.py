@@ -12,12 +12,13 @@ from src.commands.result import Result
 from src.config import Settings
 from src.content import library
 from src.domain.errors import StorageError
+from src.domain.fixes import Fix
 from src.model import choose, tune, versions
 from src.model.convert import install_embedded
 from src.model.files import manifest
 from src.model.versions import Version
 from src.upkeep import model_update
-from src.x.claim import named
+from src.x.claim import fix_text
 
 MOST_EPOCHS = 100
 
@@ -62,9 +63,9 @@ def run(context: Context) -> Result:
     except OSError as error:
         message = f"the models folder cannot be used: {error}"
         folder = settings.models_dir
-        fix = f"make room and let this user write there: df -h {folder}; ls -ld {folder}"
+        fix = Fix(f"make room and let this user write there: df -h {folder}; ls -ld {folder}")
         raise StorageError(message, fix) from error
-    return Result(data, named(text, settings.profile))
+    return Result(data, text)
 
 
 Shown = tuple[object, str]
@@ -83,7 +84,7 @@ def _update(options: argparse.Namespace, settings: Settings) -> Shown:
 
 def _show(options: argparse.Namespace, settings: Settings) -> Shown:
     model = choose.locate(settings)
-    warning = "; ".join(filter(None, [model.note, model.fix.render()]))
+    warning = "; ".join(filter(None, [model.note, fix_text(model.fix, settings.profile)]))
     revision = manifest(model.folder).get("source", {}).get("revision", "")
     data: dict[str, object] = {
         "name": model.name,
@@ -138,7 +139,7 @@ def _tune(options: argparse.Namespace, settings: Settings) -> Shown:
         text = f"trained on {effort}, final loss {card['final_loss']}: {target}"
         if not options.output:
             folder = model_update.adopt_tuned(settings, target, statements)
-            text += f"\nthe next run uses {folder.name}; `model rollback` goes back"
+            text += f"\nthe next run uses {folder.name}; {model_update.rollback_hint(settings)}"
     return card, text
 
 

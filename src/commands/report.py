@@ -8,6 +8,7 @@ from src.commands.command import Command, Context
 from src.commands.parser import Parser, number_to
 from src.commands.result import Result, on_terminal
 from src.config import Settings
+from src.domain.fixes import Fix
 from src.system.files import as_storage_error, write_atomically
 from src.watch.report import measures, text
 from src.watch.report.measures import PostingReport
@@ -57,7 +58,7 @@ def _write_page(file: Path, report: PostingReport, settings: Settings) -> None:
 
 def _write(file: Path, content: str, mode: int = 0o600) -> None:
     """Replace a file. Raise `StorageError` for one that cannot be written."""
-    fix = f"name a file in a folder that exists and is writable: mkdir -p {file.absolute().parent}"
+    fix = Fix(f"name a file in a folder that exists and is writable: mkdir -p {file.absolute().parent}")
     with as_storage_error(f"cannot write {file.absolute()}", fix):
         write_atomically(file, content, mode)
 

@@ -8,6 +8,7 @@ from src.commands.result import Result, clean, confirmed
 from src.db_manager import Database
 from src.domain.answers import Outcome, tweet_url
 from src.domain.errors import AccountError, UsageError
+from src.domain.fixes import Fix, command
 from src.domain.posts import Post
 from src.posting.run import LazyAccount
 from src.x import credentials
@@ -26,7 +27,7 @@ def run(context: Context) -> Result:
         post = db.find_post(context.options.id)
         if post is None or post.tweet_id is None:
             message = f"post {context.options.id} is not on X"
-            raise UsageError(message, "`history` shows the posts and their ids")
+            raise UsageError(message, Fix(command("history"), " shows the posts and their ids"))
         if not (context.options.yes or _agreed(post)):
             return Result({"deleted": False}, "nothing was deleted")
         _delete(context, db, post, post.tweet_id)
@@ -43,7 +44,7 @@ def _delete(context: Context, db: Database, post: Post, tweet_id: int) -> None:
     result = LazyAccount(context.settings, context.clock).delete(tweet_id)
     if result.outcome is not Outcome.DONE:
         message = f"X did not delete {tweet_id}: {result.detail or result.reason}"
-        raise AccountError(message, result.fix or "try again later")
+        raise AccountError(message, result.fix or Fix("try again later"))
     db.tweets.stamp_deleted(post, context.now)
 
 

@@ -28,6 +28,7 @@ from src.content.tweet_text import (
     weighted_length,
 )
 from src.domain.errors import ConfigError
+from src.domain.fixes import Fix, env_file
 from src.domain.texts import Reason
 
 _BLOCKLIST_FILE = ROOT / "data" / "blocklist.txt"
@@ -324,7 +325,9 @@ def read_words(path: Path | None) -> frozenset[str]:
         text = read_file(path)
     except (OSError, ValueError) as error:
         message = f"BLOCKLIST_FILE: {path} cannot be read: {error}"
-        raise ConfigError(message, "name a text file (UTF-8) in .env, or take the setting out") from error
+        raise ConfigError(
+            message, Fix("name a text file (UTF-8) in ", env_file(), ", or take the setting out")
+        ) from error
     entries: set[str] = set()
     problems: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -334,7 +337,7 @@ def read_words(path: Path | None) -> frozenset[str]:
     if problems:
         more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
         message = f"BLOCKLIST_FILE: {'; '.join(problems[:5])}{more}"
-        raise ConfigError(message, "correct that line or take it out")
+        raise ConfigError(message, Fix("correct that line or take it out"))
     return frozenset(entries)
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from src.domain.fixes import NO_FIX, Fix
+
 TWITTER_EPOCH_MS = 1288834974657
 MAX_TWEET_ID = 2**63 - 1
 
@@ -45,7 +47,7 @@ class SendResult:
     http_status: int | None = None
     reason: str = ""
     detail: str = ""
-    fix: str = ""
+    fix: Fix = NO_FIX
     until: datetime | None = None
     transaction_id: str = ""
     latency_ms: int = 0

@@ -19,6 +19,7 @@ Exception
 
 from __future__ import annotations
 
+from src.domain.fixes import NO_FIX, Fix
 from src.domain.runs import Exit
 
 
@@ -31,11 +32,11 @@ class InjectedFault(Exception):
 
 
 class ProgramError(Exception):
-    """A failure with an exit code and, in `fix`, words that tell the owner what to do."""
+    """A failure with an exit code, a message, and what the owner can do."""
 
     exit_code = Exit.BUG
 
-    def __init__(self, message: str, fix: str = "") -> None:
+    def __init__(self, message: str, fix: Fix = NO_FIX) -> None:
         super().__init__(message)
         self.fix = fix
 

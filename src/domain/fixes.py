@@ -36,12 +36,13 @@ Part = str | Command | EnvFile
 
 
 class Fix:
-    """A sentence made of parts, false where it is empty. Equal parts make equal fixes."""
+    """A sentence made of parts, false where it is empty. Equal parts make equal fixes; a fix may be a part."""
 
     __slots__ = ("parts",)
 
-    def __init__(self, *parts: Part) -> None:
-        self.parts: tuple[Part, ...] = tuple(part for part in parts if part != "")
+    def __init__(self, *parts: Part | Fix) -> None:
+        flat = (inner for part in parts for inner in (part.parts if isinstance(part, Fix) else (part,)))
+        self.parts: tuple[Part, ...] = tuple(part for part in flat if part != "")
 
     def __bool__(self) -> bool:
         return bool(self.parts)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
+from src.domain.fixes import NO_FIX, Fix
 from src.domain.notes import Note
 
 
@@ -60,7 +61,7 @@ class TickResult:
     exit_code: Exit
     outcome: RunOutcome
     message: str
-    fix: str = ""
+    fix: Fix = NO_FIX
     post_id: int | None = None
     tweet_id: int | None = None
     notes: tuple[Note, ...] = ()
@@ -163,6 +164,6 @@ class Hold:
     kind: str
     reason: str
     until: datetime | None
-    fix: str
+    fix: Fix
     count: int
     since: datetime

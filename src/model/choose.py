@@ -12,7 +12,7 @@ from typing import Self
 
 from src.config import ROOT, Settings
 from src.domain.errors import ModelError
-from src.domain.fixes import NO_FIX, Fix, line
+from src.domain.fixes import NO_FIX, Fix, command, line
 from src.domain.model_choice import EMBEDDED, Embedded, HubModel, OwnFolder
 from src.model import versions
 from src.model.files import is_installed, manifest, refuse_unsafe, sha256, verify
@@ -64,7 +64,11 @@ def locate(settings: Settings) -> Model:
         message = f"the files of the model cannot be read: {type(error).__name__}: {error}"
         raise ModelError(
             message,
-            "let this user read them, or put them there anew: make model, or `model update` for a hub model",
+            Fix(
+                "let this user read them, or put them there anew: make model, or ",
+                command("model update"),
+                " for a hub model",
+            ),
         ) from error
 
 
@@ -122,13 +126,11 @@ def named_folder(settings: Settings) -> Path | None:
 
 def _nothing_installed(choice: Embedded | HubModel) -> ModelError:
     if isinstance(choice, Embedded):
-        return ModelError("the embedded model is not installed", "type: make model")
+        return ModelError("the embedded model is not installed", Fix("type: make model"))
     if not _can_be_installed(choice):
         message = f"MODEL={choice.name} is neither a folder nor a hub id with MODEL_REVISION"
-        return ModelError(message, "give a folder, or owner/name and the 40-digit revision")
-    return ModelError(
-        f"the model {choice.name} is not downloaded", "type: python -m src.twitter_manager model update"
-    )
+        return ModelError(message, Fix("give a folder, or owner/name and the 40-digit revision"))
+    return ModelError(f"the model {choice.name} is not downloaded", Fix("type: ", line("model update")))
 
 
 def _explain_stand_in(settings: Settings, choice: Embedded | HubModel, folder: Path) -> tuple[str, Fix]:
@@ -186,7 +188,7 @@ def rollback(settings: Settings) -> Path:
     folder = settings.models_dir / switched.previous if switched and switched.previous else None
     if folder is None or not is_installed(folder):
         message = "there is no earlier model to go back to"
-        raise ModelError(message, "`model show --all` lists what is installed")
+        raise ModelError(message, Fix(command("model show --all"), " lists what is installed"))
     refuse_unsafe(folder)
     verify(folder, settings.models_dir)
     switch(settings, folder)

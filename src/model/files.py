@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from src.domain.errors import ModelError
+from src.domain.fixes import Fix, command
 from src.system.files import write_atomically
 
 MANIFEST = "MANIFEST.json"
@@ -35,18 +36,18 @@ def refuse_unsafe(folder: Path) -> None:
     """Raise `ModelError` for a folder that has no safetensors weights or asks to run code of its own."""
     if not folder.is_dir() or not any(folder.iterdir()):
         message = f"the model folder {folder} is empty"
-        raise ModelError(message, "type: make model, or set MODEL to a folder that holds a model")
+        raise ModelError(message, Fix("type: make model, or set MODEL to a folder that holds a model"))
     if not any(folder.glob(_WEIGHTS)):
         pickled = next((p.name for pattern in _UNSAFE for p in folder.glob(pattern)), "")
         message = f"{folder} has no safetensors weights" + (
             f", only pickled ones ({pickled}), which can run code" if pickled else ""
         )
-        raise ModelError(message, "use a revision of the model that ships safetensors")
+        raise ModelError(message, Fix("use a revision of the model that ships safetensors"))
     for name in ("config.json", "tokenizer_config.json"):
         file = folder / name
         if file.exists() and "auto_map" in file.read_text(encoding="utf-8", errors="replace"):
             message = f"{file} wants to run code of its own (auto_map)"
-            raise ModelError(message, "choose a model that transformers knows by itself")
+            raise ModelError(message, Fix("choose a model that transformers knows by itself"))
 
 
 def verify(folder: Path, models_dir: Path) -> None:
@@ -57,12 +58,15 @@ def verify(folder: Path, models_dir: Path) -> None:
         if not file.exists() or sha256(file) != digest:
             message = f"{file} is not the file that was recorded (checksum)"
             raise ModelError(
-                message, "install the model anew: make model, or `model update` for one of your own"
+                message,
+                Fix(
+                    "install the model anew: make model, or ", command("model update"), " for one of your own"
+                ),
             )
     unknown = sorted(p.name for p in folder.glob(_WEIGHTS) if p.name not in recorded["files"])
     if unknown:
         message = f"{folder / unknown[0]} was not there when the model was recorded"
-        raise ModelError(message, "remove it, or record the model anew: `model update`")
+        raise ModelError(message, Fix("remove it, or record the model anew: ", command("model update")))
 
 
 def _trusted(folder: Path, models_dir: Path) -> dict[str, dict[str, str]]:
@@ -82,7 +86,7 @@ def trust(folder: Path, models_dir: Path) -> dict[str, dict[str, str]]:
         write_json(record, data)
     except OSError as error:
         message = f"the checksums of {folder} cannot be recorded in {record.parent}: {error.strerror}"
-        raise ModelError(message, f"make {models_dir} writable for the first use of a model") from error
+        raise ModelError(message, Fix(f"make {models_dir} writable for the first use of a model")) from error
     return data
 
 

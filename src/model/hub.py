@@ -20,6 +20,7 @@ from typing import IO, Any, Self
 
 from src.config import Settings
 from src.domain.errors import ConfigError, HubError, ModelError, StorageError
+from src.domain.fixes import Fix, line
 from src.system import failpoints, progress
 from src.system.files import put_in_place
 
@@ -72,7 +73,7 @@ def listing(settings: Settings, source: Source) -> tuple[RemoteFile, ...]:
         message = (
             f"{settings.hf_endpoint} answered with commit {info.sha} of {source.name}, not {source.revision}"
         )
-        raise HubError(message, "pin the 40-digit commit, not a tag; if it is, try again later")
+        raise HubError(message, Fix("pin the 40-digit commit, not a tag; if it is, try again later"))
     return tuple(
         sorted(_chosen(source, found), key=lambda file: (bool(_WEIGHTS.fullmatch(file.name)), file.size))
     )
@@ -82,7 +83,7 @@ def _remote_file(sibling: Any) -> RemoteFile:
     lfs = sibling.lfs
     if sibling.size is None or not (lfs or sibling.blob_id):
         message = f"the hub tells neither size nor checksum of {sibling.rfilename}"
-        raise HubError(message, "use a hub that does: unset HF_ENDPOINT")
+        raise HubError(message, Fix("use a hub that does: unset HF_ENDPOINT"))
     return RemoteFile(
         sibling.rfilename, int(sibling.size), lfs.sha256 if lfs else "", "" if lfs else sibling.blob_id
     )
@@ -98,12 +99,13 @@ def _chosen(source: Source, files: Sequence[RemoteFile]) -> list[RemoteFile]:
             f", only pickled ones ({pickled[0]}), which can run code" if pickled else ""
         )
         raise ConfigError(
-            message, "set MODEL_REVISION to a commit that ships model.safetensors, or choose another MODEL"
+            message,
+            Fix("set MODEL_REVISION to a commit that ships model.safetensors, or choose another MODEL"),
         )
     if lacking := [n for n in _NEEDED if n not in names]:
         message = f"{source.name} has no {' and no '.join(lacking)}"
         raise ConfigError(
-            message, "choose a whole model with a fast tokenizer (not an adapter or a part of one)"
+            message, Fix("choose a whole model with a fast tokenizer (not an adapter or a part of one)")
         )
     return [file for file in files if file.name in weights or file.name in _WANTED]
 
@@ -138,7 +140,7 @@ def refuse_full_disk(folder: Path, needed: int) -> None:
     if needed * ROOM + SPARE_BYTES > free:
         wanted = (needed * ROOM + SPARE_BYTES) / 1e9
         message = f"the download needs {wanted:.1f} GB, {folder} has {free / 1e9:.1f} GB free"
-        raise StorageError(message, "make room on that disk, or choose a smaller MODEL")
+        raise StorageError(message, Fix("make room on that disk, or choose a smaller MODEL"))
 
 
 def refuse_code(file: Path, source: Source) -> None:
@@ -150,10 +152,10 @@ def refuse_code(file: Path, source: Source) -> None:
         data = None
     if not isinstance(data, dict):
         message = f"{file.name} of {source.name} is not JSON"
-        raise ConfigError(message, "choose another MODEL or MODEL_REVISION")
+        raise ConfigError(message, Fix("choose another MODEL or MODEL_REVISION"))
     if "auto_map" in (text if file.name in {"config.json", "tokenizer_config.json"} else data):
         message = f"{source.name} wants to run code of its own ({file.name}: auto_map)"
-        raise ConfigError(message, "choose a model that transformers knows by itself")
+        raise ConfigError(message, Fix("choose a model that transformers knows by itself"))
     if file.name == "config.json":
         _refuse_kind(data, source)
 
@@ -164,10 +166,10 @@ def _refuse_kind(config: dict[str, Any], source: Source) -> None:
     if config.get("model_type") not in CONFIG_MAPPING_NAMES:
         kind = config.get("model_type")
         message = f"{source.name} is of the kind {kind!r}, which this transformers does not know"
-        raise ConfigError(message, "choose a causal language model such as a Llama, Qwen or Gemma")
+        raise ConfigError(message, Fix("choose a causal language model such as a Llama, Qwen or Gemma"))
     if "quantization_config" in config:
         message = f"the weights of {source.name} are quantized and need a library of their own"
-        raise ConfigError(message, "choose the unquantized model")
+        raise ConfigError(message, Fix("choose the unquantized model"))
 
 
 def _fetch_one(
@@ -183,7 +185,8 @@ def _fetch_one(
         part.unlink()
         message = f"{file.name} of {source.name} is not the file that the hub promised (checksum)"
         raise ModelError(
-            message, "nothing was changed; type the command again, and mistrust the network if it repeats"
+            message,
+            Fix("nothing was changed; type the command again, and mistrust the network if it repeats"),
         )
     put_in_place(part, folder / file.name)
 
@@ -279,50 +282,49 @@ def _understood(settings: Settings, source: Source) -> Iterator[None]:
     except errors.GatedRepoError as error:
         message = f"{source.name} is behind a licence: the hub refuses to hand it out"
         raise ConfigError(
-            message, f"accept the licence at {page}, then set HF_TOKEN to a read token of that account"
+            message, Fix(f"accept the licence at {page}, then set HF_TOKEN to a read token of that account")
         ) from error
     except errors.RepositoryNotFoundError as error:
         message = f"there is no model {source.name} at {settings.hf_endpoint}, or it is private"
         raise ConfigError(
-            message, "see that MODEL is owner/name as on its page; a private one needs HF_TOKEN"
+            message, Fix("see that MODEL is owner/name as on its page; a private one needs HF_TOKEN")
         ) from error
     except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError) as error:
         message = f"{source.name} has no commit {source.revision}"
         raise ConfigError(
-            message, f"copy a 40-digit commit from {page}/commits/main into MODEL_REVISION"
+            message, Fix(f"copy a 40-digit commit from {page}/commits/main into MODEL_REVISION")
         ) from error
     except errors.HFValidationError as error:
         message = f"MODEL={source.name} is no hub id"
-        raise ConfigError(message, "give owner/name as on the model's page, or a folder") from error
+        raise ConfigError(message, Fix("give owner/name as on the model's page, or a folder")) from error
     except errors.OfflineModeIsEnabled as error:
         message = "HF_HUB_OFFLINE forbids downloads"
-        raise ConfigError(
-            message, "type: env -u HF_HUB_OFFLINE python -m src.twitter_manager model update"
-        ) from error
+        raise ConfigError(message, Fix("type: env -u HF_HUB_OFFLINE ", line("model update"))) from error
     except errors.HfHubHTTPError as error:
         status = error.response.status_code
         message = f"{settings.hf_endpoint} answered {status}"
         if status in {401, 403}:
             raise ConfigError(
-                message, f"see that HF_TOKEN is a valid read token and may read {page}"
+                message, Fix(f"see that HF_TOKEN is a valid read token and may read {page}")
             ) from error
         raise HubError(
-            message, "the model in use stays; type the command again later, it goes on where it stopped"
+            message, Fix("the model in use stays; type the command again later, it goes on where it stopped")
         ) from error
     except (HTTPError, ValueError, TypeError, KeyError, AttributeError) as error:
         message = f"{settings.hf_endpoint} cannot be reached or broke off: {type(error).__name__}"
         raise HubError(
             message,
-            "see the network and HF_ENDPOINT, then type the command again: it goes on where it stopped",
+            Fix("see the network and HF_ENDPOINT, then type the command again: it goes on where it stopped"),
         ) from error
     except OSError as error:
         if error.errno is None:  # huggingface_hub's error for a wrong length
             message = f"{settings.hf_endpoint} sent another length than it promised"
-            raise HubError(message, "type the command again") from error
+            raise HubError(message, Fix("type the command again")) from error
         full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
         message = f"cannot write the model: {error.strerror}"
         raise StorageError(
-            message, "make room on the disk" if full else f"see that {settings.models_dir} is writable"
+            message,
+            Fix("make room on the disk") if full else Fix(f"see that {settings.models_dir} is writable"),
         ) from error
 
 

@@ -27,6 +27,7 @@ from src.config import ROOT
 from src.content.gates import judge_opening
 from src.content.library import MAX_OPENING, Statement, text_problems
 from src.domain.errors import TuningError
+from src.domain.fixes import Fix
 from src.model import child
 from src.model.choose import GGUF_SHA256
 from src.model.convert import load_gguf, packaged_gguf
@@ -142,7 +143,7 @@ def read_examples(path: Path) -> list[Lesson]:
             found.setdefault(text, []).append(opening)
     if problems or not found:
         message = "\n".join(["the examples cannot be used:", *(problems or [f"{path}: there are none"])])
-        raise TuningError(message, "fix these lines")
+        raise TuningError(message, Fix("fix these lines"))
     return [(text, tuple(openings)) for text, openings in found.items()]
 
 
@@ -292,7 +293,7 @@ def tune(
             if status is not None
             else "the training took too long and was stopped"
         )
-        raise TuningError(message, "see that 7 GB of memory are free")
+        raise TuningError(message, Fix("see that 7 GB of memory are free"))
     return dict(json.loads((target / "card.json").read_text(encoding="utf-8")))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from src.domain.answers import Outcome, SendResult
+from src.domain.fixes import NO_FIX, Fix
 from src.domain.runs import Hold
 from src.domain.slots import next_slot
 
@@ -24,7 +25,7 @@ class BreakerState:
     until: datetime | None = None
     count: int = 0
     reason: str = ""
-    fix: str = ""
+    fix: Fix = NO_FIX
     since: datetime | None = None
 
 

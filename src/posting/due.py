@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from src.config import Settings
 from src.domain import money
 from src.domain.answers import RateLimit
+from src.domain.fixes import NO_FIX, Fix
 from src.domain.posts import Status
 from src.domain.runs import Exit, Hold, RunOutcome, TickResult
 from src.domain.slots import Usage, next_slot
@@ -29,7 +30,7 @@ class Wait:
     message: str
     until: datetime | None = None
     exit_code: Exit = Exit.OK
-    fix: str = ""
+    fix: Fix = NO_FIX
     reason: str = ""
 
     def as_result(self) -> TickResult:
@@ -50,7 +51,7 @@ def not_due(
             f"the clock is behind the last post ({usage.last_sent:%F %R} UTC)",
             usage.last_sent,
             Exit.TEMPORARY,
-            "set the clock of this machine (timedatectl set-ntp true)",
+            Fix("set the clock of this machine (timedatectl set-ntp true)"),
         )
     longest = max(LONGEST_WAIT, timedelta(minutes=settings.post_interval_minutes * BREAKER_SLOTS))
     # A hold that ends later than any rule sets was set by a wrong clock.
@@ -92,7 +93,7 @@ def _over_budget(settings: Settings, usage: Usage) -> Wait | None:
             return Wait(
                 RunOutcome.BUDGET,
                 f"{money.price(spent)} spent, a post costs {money.price(price)}, {name} is {budget:g}",
-                fix=f"raise {name} if you want more",
+                fix=Fix(f"raise {name} if you want more"),
             )
     return None
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from src.db_manager import Database
 from src.domain.answers import Outcome, SendResult, TimelineRead, Tweet
 from src.domain.errors import UsageError
+from src.domain.fixes import NO_FIX, Fix, line
 from src.domain.posts import Post, Status
 from src.domain.runs import Exit, Hold, Metric, RunOutcome, TickResult
 from src.domain.slots import next_slot
@@ -216,7 +217,7 @@ def cold_start(run: Run) -> TickResult | None:
     logger.info("cold_start.imported", extra={"tweets": len(read.tweets), "kind": kind})
     if kind != "new":
         until = next_slot(now, run.settings.post_interval_minutes)
-        run.db.notes.put_hold(Hold("wait", "new-database", until, fix="", count=1, since=now))
+        run.db.notes.put_hold(Hold("wait", "new-database", until, fix=NO_FIX, count=1, since=now))
     run.db.notes.put(cold_start=None, audited_at=str(now.timestamp()))
     return None
 
@@ -228,7 +229,7 @@ def _not_started(kind: str, result: SendResult) -> TickResult:
         Exit.BLOCKED if result.outcome is Outcome.BLOCKED else Exit.TEMPORARY,
         RunOutcome.COLD_START,
         f"the database is {database} and the timeline could not be read first: {reason}",
-        result.fix or "the next run tries again; nothing is posted until then",
+        result.fix or Fix("the next run tries again; nothing is posted until then"),
     )
 
 
@@ -261,10 +262,12 @@ def settle_by_hand(run: Run, post_id: int, tweet_id: int | None) -> Post:
     if post is None or post.status not in {Status.UNKNOWN, Status.UNCONFIRMED, Status.FAILED}:
         state = post.status if post else "not there"
         message = f"post {post_id} is {state}; only an unknown one can be settled"
-        raise UsageError(message, "type: python -m src.twitter_manager history")
+        raise UsageError(message, Fix("type: ", line("history")))
     if tweet_id is None:
         run.db.prove_absent(post, "operator", free_slot=False)
     elif not run.db.confirm_posted(post, Tweet(tweet_id, post.content), "operator", run.clock.now()):
         message = f"tweet {tweet_id} belongs to another post already"
-        raise UsageError(message, "look again at x.com: the last digits of the address are the tweet's id")
+        raise UsageError(
+            message, Fix("look again at x.com: the last digits of the address are the tweet's id")
+        )
     return run.db.post(post.id)

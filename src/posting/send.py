@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from src.domain.answers import UNSENT, Outcome, SendResult
+from src.domain.fixes import Fix
 from src.domain.posts import Post, Status
 from src.domain.runs import Metric, limit_left_metric
 from src.posting.due import price_of
@@ -40,7 +41,7 @@ def _not_sent(read: SendResult) -> SendResult:
         http_status=read.http_status,
         reason=read.reason,
         detail=read.detail,
-        fix="nothing to do: the next run tries again",
+        fix=Fix("nothing to do: the next run tries again"),
     )
 
 

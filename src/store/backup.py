@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from src.domain.errors import DamagedError, StorageError
+from src.domain.fixes import Fix, command
 from src.store.connection import Connection, connect, prepare, read_only, readable_errors
 from src.store.migrate import APPLICATION_ID, MIGRATIONS, migrate
 from src.store.notes import put_note
@@ -52,10 +53,10 @@ class Backup:
             copied, own = read_contents(self.path), contents(self._db)
         except DamagedError as error:  # of the copy: the database itself was checked before
             message = f"the backup is damaged as soon as it is written: {error}"
-            raise StorageError(message, "look at the disk: dmesg, df -h") from error
+            raise StorageError(message, Fix("look at the disk: dmesg, df -h")) from error
         if copied != own:
             message = f"the backup does not hold what the database holds: {copied} instead of {own}"
-            raise StorageError(message, "look at the disk: dmesg, df -h")
+            raise StorageError(message, Fix("look at the disk: dmesg, df -h"))
         reach("maintain.backup_checked")
         return copied
 
@@ -88,7 +89,10 @@ def read_contents(path: Path) -> Contents:
                 "a newer version of this program" if ours and version else "another program"
             )
             raise StorageError(
-                message, "update this program" if ours and version else "name a backup that `maintain` made"
+                message,
+                Fix("update this program")
+                if ours and version
+                else Fix("name a backup that ", command("maintain"), " made"),
             )
         check_whole(Connection(connection, path))
         return _count(connection)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from src.domain.errors import DamagedError, LockedError, StorageError
+from src.domain.fixes import Fix
 from src.domain.texts import fingerprint
 from src.system.failpoints import reach
 
@@ -75,24 +76,25 @@ def readable_errors(path: Path | None) -> Iterator[None]:
         raise
     except UnicodeDecodeError as error:  # sqlite3 cannot decode SQLite's own message about a broken schema
         message = "its schema is not readable"
-        raise DamagedError(message, "run again: the damaged file is then set aside") from error
+        raise DamagedError(message, Fix("run again: the damaged file is then set aside")) from error
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", "") or ""
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            raise DamagedError(str(error), "run again: the damaged file is then set aside") from error
+            raise DamagedError(str(error), Fix("run again: the damaged file is then set aside")) from error
         message = f"the database {path} failed: {error} ({name or type(error).__name__})"
         if name.startswith("SQLITE_BUSY"):
             raise LockedError(
                 message,
-                "another program holds the database; close it (a database browser, a copy in progress)",
+                Fix("another program holds the database; close it (a database browser, a copy in progress)"),
             ) from error
         fixes = {
-            "SQLITE_FULL": "the disk is full; make room, the next run goes on from here",
-            "SQLITE_READONLY": f"make the folder and the file writable: chmod u+w {path}",
-            "SQLITE_CANTOPEN": f"check that the folder of {path} exists and is yours",
+            "SQLITE_FULL": Fix("the disk is full; make room, the next run goes on from here"),
+            "SQLITE_READONLY": Fix(f"make the folder and the file writable: chmod u+w {path}"),
+            "SQLITE_CANTOPEN": Fix(f"check that the folder of {path} exists and is yours"),
         }
         fix = next(
-            (text for code, text in fixes.items() if name.startswith(code)), "look at the disk: dmesg, df -h"
+            (fix for code, fix in fixes.items() if name.startswith(code)),
+            Fix("look at the disk: dmesg, df -h"),
         )
         raise StorageError(message, fix) from error
 
@@ -108,7 +110,8 @@ def connect(path: Path) -> sqlite3.Connection:
             connection.close()
             message = f"the database refused {name}={value} (it has {taken[0]})"
             raise StorageError(
-                message, "the file system cannot hold this database safely; move DATA_DIR to a local disk"
+                message,
+                Fix("the file system cannot hold this database safely; move DATA_DIR to a local disk"),
             )
     return connection
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from src.domain.errors import StorageError
+from src.domain.fixes import Fix, Part, line
 from src.system.files import file_errors
 
 BACKUPS = "backups"  # the folder beside the database
@@ -42,8 +43,10 @@ def set_aside(path: Path, now: datetime, why: str) -> NoReturn:
                 side.rename(target.with_name(target.name + suffix))
     message = f"the database is damaged ({why}); it was set aside as {target}"
     backups = sorted((path.parent / BACKUPS).glob("twitter-*.db"), reverse=True)
-    back = f"python -m src.twitter_manager restore {backups[0]}" if backups else "restore a backup"
-    raise StorageError(message, f"{back}, or let the next run start anew: it first reads your timeline on X")
+    back: Part = line(f"restore {backups[0]}") if backups else "restore a backup"
+    raise StorageError(
+        message, Fix(back, ", or let the next run start anew: it first reads your timeline on X")
+    )
 
 
 def _marker(path: Path) -> Path:

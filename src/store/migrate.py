@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from src.domain.errors import StorageError
+from src.domain.fixes import Fix
 from src.store.damage import was_in_use
 from src.store.notes import put_note
 from src.system.failpoints import reach
@@ -23,7 +24,7 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
         message = f"the database {path} is of version {version}, this program knows {len(MIGRATIONS)}"
-        raise StorageError(message, "it was written by a newer program: update this one")
+        raise StorageError(message, Fix("it was written by a newer program: update this one"))
 
 
 def migrate(

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from src.domain.answers import RateLimit
+from src.domain.fixes import Fix
 from src.domain.runs import Hold
 from src.store.connection import Connection
 from src.store.rows import required_time, time_of
@@ -43,7 +44,7 @@ class Notes:
             "kind": hold.kind,
             "reason": hold.reason,
             "until": hold.until.timestamp() if hold.until else None,
-            "fix": hold.fix,
+            "fix": hold.fix.as_data(),
             "count": hold.count,
             "since": hold.since.timestamp(),
         }
@@ -60,7 +61,7 @@ class Notes:
                 data["kind"],
                 data["reason"],
                 time_of(data["until"]),
-                data["fix"],
+                Fix.from_data(data["fix"]),
                 data["count"],
                 required_time(data["since"]),
             )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from src.domain.errors import ConfigError, StorageError
+from src.domain.fixes import Fix
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -81,7 +82,7 @@ def _sync(path: Path, flags: int) -> None:
 
 def create_private(path: Path) -> bool:
     """Create an empty file (0600) and its folder (0700). Return False if it exists. Raises `StorageError`."""
-    fix = f"make the folder writable: chmod u+wx {path.parent}"
+    fix = Fix(f"make the folder writable: chmod u+wx {path.parent}")
     with as_storage_error(f"cannot make {path}", fix):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
@@ -100,13 +101,13 @@ def read_private(path: Path) -> str:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             message = "is not a regular file"
-            raise ConfigError(message, f"put a file in its place: ls -ld {path}")
+            raise ConfigError(message, Fix(f"put a file in its place: ls -ld {path}"))
         if status.st_uid not in {os.geteuid(), 0}:
             message = f"belongs to another user (uid {status.st_uid})"
-            raise ConfigError(message, f"type: sudo chown $USER {path}")
+            raise ConfigError(message, Fix(f"type: sudo chown $USER {path}"))
         if status.st_mode & 0o077:
             message = f"can be read or changed by others (mode {stat.S_IMODE(status.st_mode):04o})"
-            raise ConfigError(message, f"type: chmod 600 {path}")
+            raise ConfigError(message, Fix(f"type: chmod 600 {path}"))
         return file.read()
 
 
@@ -166,7 +167,7 @@ def fill(path: Path, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def as_storage_error(message: str, fix: str) -> Iterator[None]:
+def as_storage_error(message: str, fix: Fix) -> Iterator[None]:
     """Raise an `OSError` of the block as a `StorageError`: the message, the system's reason, and the fix."""
     try:
         yield
@@ -177,6 +178,6 @@ def as_storage_error(message: str, fix: str) -> Iterator[None]:
 @contextlib.contextmanager
 def file_errors(path: Path) -> Iterator[None]:
     """Raise an `OSError` about a file that the program keeps in its own folder as a `StorageError`."""
-    fix = f"make room and the folder writable: df -h {path.parent}; chmod u+wx {path.parent}"
+    fix = Fix(f"make room and the folder writable: df -h {path.parent}; chmod u+wx {path.parent}")
     with as_storage_error(f"cannot use {path}", fix):
         yield

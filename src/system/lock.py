@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from src.domain.errors import BusyError, DeadlineError
+from src.domain.fixes import Fix
 from src.system.files import as_storage_error
 from src.system.interrupts import hard_limit
 
+WAIT_FOR_IT = Fix("wait for it to end")
 _POLL_SECONDS = 0.5
 
 
@@ -23,7 +25,7 @@ def writer_lock(path: Path) -> Iterator[bool]:
     A file of its own: closing another descriptor of the database would drop SQLite's locks.
     """
     lock = path.with_name(f"{path.name}.lock")
-    with as_storage_error(f"cannot make {lock}", f"make the folder writable: chmod u+wx {lock.parent}"):
+    with as_storage_error(f"cannot make {lock}", Fix(f"make the folder writable: chmod u+wx {lock.parent}")):
         lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -33,7 +35,7 @@ def writer_lock(path: Path) -> Iterator[bool]:
 
 
 def _lock(descriptor: int, lock: Path) -> bool:
-    fix = "put DATA_DIR on a disk of this machine whose file system has locks"
+    fix = Fix("put DATA_DIR on a disk of this machine whose file system has locks")
     with as_storage_error(f"cannot lock {lock}", fix):  # a network disk without locks, a disk that fails
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -48,7 +50,7 @@ def sole_writer(
     *,
     wait: float = 0.0,
     sleep: Callable[[float], None] = time.sleep,
-    fix: str = "wait for it to end",
+    fix: Fix = WAIT_FOR_IT,
 ) -> Iterator[None]:
     """Hold the writer lock; wait up to `wait` seconds for another run. Raises `BusyError` with `fix`."""
     waited = 0.0

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from src.domain.errors import ConfigError, UsageError
+from src.domain.fixes import Fix
 
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"
 
@@ -16,7 +17,7 @@ def require_name(profile: str) -> None:
     if not re.fullmatch(NAME, profile):
         message = f"{profile!r} cannot be the name of a profile"
         raise UsageError(
-            message, "use up to 32 small letters, digits, - and _, the first a letter or a digit"
+            message, Fix("use up to 32 small letters, digits, - and _, the first a letter or a digit")
         )
 
 
@@ -38,4 +39,4 @@ def missing(data_dir: Path, profile: str, example: Path) -> ConfigError:
     if close:
         message += f"; did you mean {close[0]}?"
     make = f"mkdir -p -m 700 {path.parent} && install -m 600 {example} {path}"
-    return ConfigError(message, f"type: {make}, then fill in its keys")
+    return ConfigError(message, Fix(f"type: {make}, then fill in its keys"))

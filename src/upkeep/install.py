@@ -10,6 +10,7 @@ from pathlib import Path
 
 from src.config import ROOT, Settings
 from src.domain.errors import StorageError, UsageError
+from src.domain.fixes import Fix, command
 from src.system.files import as_storage_error, write_atomically
 from src.upkeep import units
 from src.x.claim import title
@@ -60,7 +61,7 @@ def _without_block(table: str, settings: Settings) -> str:
     first = plain.index(begin)
     if end not in plain[first:]:
         message = f"the crontab has the line {begin!r} without its end"
-        raise UsageError(message, "remove this program's lines by hand: crontab -e")
+        raise UsageError(message, Fix("remove this program's lines by hand: crontab -e"))
     last = plain.index(end, first)
     return _without_block("".join(lines[:first] + lines[last + 1 :]), settings)
 
@@ -108,7 +109,7 @@ def unit_files(settings: Settings, where: Manager) -> dict[Path, str]:
 def put_units(settings: Settings, where: Manager) -> list[Path]:
     """Write the units, let systemd read them and start the timers; return the files."""
     files = unit_files(settings, where)
-    fix = f"make the folder writable: ls -ld {where.folder.parent} {where.folder}"
+    fix = Fix(f"make the folder writable: ls -ld {where.folder.parent} {where.folder}")
     with as_storage_error(f"cannot write units to {where.folder}", fix):
         where.folder.mkdir(parents=True, exist_ok=True)
         for file, text in files.items():
@@ -125,7 +126,7 @@ def remove_units(settings: Settings, where: Manager) -> bool:
         return False
     if timers := _timers(files):
         _systemctl(where, "disable", "--now", *timers)
-    with as_storage_error("cannot remove units", f"make the folder writable: ls -ld {where.folder}"):
+    with as_storage_error("cannot remove units", Fix(f"make the folder writable: ls -ld {where.folder}")):
         for file in files:
             file.unlink()
     _systemctl(where, "daemon-reload")
@@ -149,18 +150,21 @@ def _run(program: str, *words: str, text: str | None = None) -> subprocess.Compl
     found = shutil.which(program)
     if found is None:
         message = f"the program {program} is not installed"
-        raise UsageError(message, "`install --print` shows the lines for another scheduler")
+        raise UsageError(message, Fix(command("install --print"), " shows the lines for another scheduler"))
     try:
         return subprocess.run(
             [found, *words], input=text or "", capture_output=True, text=True, timeout=SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         message = f"{program} cannot be run: {error}"
-        raise StorageError(message, "try again, or put the lines of `install --print` in place") from error
+        raise StorageError(
+            message, Fix("try again, or put the lines of ", command("install --print"), " in place")
+        ) from error
 
 
 def _failed(what: str, done: subprocess.CompletedProcess[str]) -> StorageError:
     answer = (done.stderr or done.stdout).strip() or f"it ended with {done.returncode}"
     return StorageError(
-        f"{what}: {answer}", "fix that, or put the lines of `install --print` in place by hand"
+        f"{what}: {answer}",
+        Fix("fix that, or put the lines of ", command("install --print"), " in place by hand"),
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from src.config import ROOT
 from src.domain.errors import UsageError
+from src.domain.fixes import Fix
 from src.system.files import as_storage_error, write_atomically
 
 NAME = "twitter_manager"
@@ -46,13 +47,13 @@ def refuse_foreign() -> None:
     file = path()
     if file.is_symlink() or (file.exists() and _MARK not in _lines_of(file)):
         message = f"{file} is not a launcher of this program"
-        raise UsageError(message, f"look at it, then move it away: mv {file} {file}.old")
+        raise UsageError(message, Fix(f"look at it, then move it away: mv {file} {file}.old"))
 
 
 def put() -> Path:
     """Write the launcher and make it executable. Raise `StorageError` if the folder does not let us."""
     file = path()
-    fix = f"make the folder writable: chmod u+wx {file.parent}"
+    fix = Fix(f"make the folder writable: chmod u+wx {file.parent}")
     with as_storage_error(f"cannot write {file}", fix):
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, script(), 0o755)

@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 from src import db_manager
 from src.config import Settings
 from src.domain.errors import BusyError, TemporaryError, UsageError
+from src.domain.fixes import Fix, command
 from src.domain.logins import Login, PinLogin, RenewableLogin
 from src.system import log
 from src.system.clock import Clock
 from src.system.lock import sole_writer
 from src.x import credentials
-from src.x.claim import claim_account
+from src.x.claim import claim_account, fix_text
 from src.x.oauth import FIX_AGAIN, CodeFlow, PinFlow
 
 LOCK_SECONDS = 60.0
@@ -38,8 +39,9 @@ def run(options: argparse.Namespace, settings: Settings, clock: Clock) -> tuple[
     log.keep_secret(login.secrets)
     _keep(settings, login, clock)
     data = {"login": _kind(login), "file": str(settings.credentials_file)}
+    proof = fix_text(Fix(command("check --online"), " proves that they may post"), settings.profile)
     kept = f"logged in; the tokens are in {settings.credentials_file}"
-    return data, f"{kept}\n`check --online` proves that they may post"
+    return data, f"{kept}\n{proof}"
 
 
 def _kind(login: Login) -> str:
@@ -93,7 +95,9 @@ def _keep(settings: Settings, login: Login, clock: Clock) -> None:
         message = "that is another account than the one this database has posts of"
         raise UsageError(
             message,
-            "log in at x.com with the right account first, or give the other one a profile: --profile NAME",
+            Fix(
+                "log in at x.com with the right account first, or give the other one a profile: --profile NAME"
+            ),
         )
     claim_account(account)
     try:
@@ -101,7 +105,9 @@ def _keep(settings: Settings, login: Login, clock: Clock) -> None:
             _save(settings, login, clock)
     except BusyError as error:
         message = f"{error}; the tokens were not kept"
-        raise TemporaryError(message, "wait for it to end, then start `login` again") from error
+        raise TemporaryError(
+            message, Fix("wait for it to end, then start ", command("login"), " again")
+        ) from error
 
 
 def _save(settings: Settings, login: Login, clock: Clock) -> None:

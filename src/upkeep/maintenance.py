@@ -22,6 +22,7 @@ from src import __version__, db_manager
 from src.config import Settings
 from src.db_manager import Database
 from src.domain.errors import BusyError, DamagedError, ProgramError, StorageError, UsageError
+from src.domain.fixes import Fix, line
 from src.domain.runs import Exit, RunOutcome
 from src.model import choose
 from src.store import backup
@@ -35,6 +36,7 @@ from src.system.lock import sole_writer
 from src.system.log import logger
 from src.watch import alerts
 from src.watch.health import Facts, Maintenance
+from src.x.claim import fix_text
 
 WAIT_SECONDS = 60.0  # for a tick that is running; then leave it alone
 STALE_AFTER = timedelta(days=1)  # nothing here works on a temporary file or an unused model for so long
@@ -58,14 +60,14 @@ class MaintenanceReport:
     trouble: ProgramError | None = None
     checked: bool = False
 
-    def as_data(self) -> dict[str, Any]:
-        """For `--json`."""
+    def as_data(self, profile: str = "") -> dict[str, Any]:
+        """Return the result as plain data, the fix as the owner of `profile` reads it."""
         bad = self.trouble
         return {
             "ok": bad is None,
             "exit_code": int(bad.exit_code) if bad else 0,
             "message": str(bad or ""),
-            "fix": bad.fix if bad else "",
+            "fix": fix_text(bad.fix, profile) if bad else "",
             **self.data,
         }
 
@@ -94,7 +96,7 @@ def maintain(settings: Settings, clock: Clock, run_id: str) -> MaintenanceReport
             _look_after_database(settings, clock, run_id, report)
     except BusyError as busy:
         logger.info("maintain.busy")
-        report.words["busy"] = f"{busy}; nothing was done, the next `maintain` will"
+        report.words["busy"] = f"{busy}; nothing was done, the next maintenance will"
         report.data["busy"] = True
         return report
     except ProgramError as trouble:
@@ -102,7 +104,7 @@ def maintain(settings: Settings, clock: Clock, run_id: str) -> MaintenanceReport
     report.data["disk"] = use = disk_use(settings)
     report.words["disk"] = ", ".join(f"{name.replace('_', ' ')} {_size(used)}" for name, used in use.items())
     alerts.watch(Facts(maintenance=Maintenance(report.trouble, report.checked)), settings, clock.now())
-    logger.info("maintain", extra={"detail": report.as_data()})
+    logger.info("maintain", extra={"detail": report.as_data(settings.profile)})
     return report
 
 
@@ -151,13 +153,13 @@ def _open_sound(path: Path, now: datetime) -> Database:
     return db
 
 
-def _way_out(path: Path) -> str:
+def _way_out(path: Path) -> Fix:
     for file in backups(path.parent):
         with contextlib.suppress(StorageError):
             sound = backup.read_contents(file)
             contents = f"it holds {sound.posts} posts and is sound"
-            return f"type: python -m src.twitter_manager restore {file}   ({contents})"
-    return (
+            return Fix("type: ", line(f"restore {file}"), f"   ({contents})")
+    return Fix(
         "there is no sound backup; the next run sets the file aside and starts anew:"
         " it first reads your timeline on X"
     )
@@ -172,8 +174,8 @@ def _back_up_and_prune(db: Database, settings: Settings, clock: Clock, report: M
         raise
     except (OSError, StorageError) as error:
         message = f"the backup could not be written, the older ones stay: {error}"
-        fix = f"make room and see that the folder is writable: df -h {settings.data_dir / BACKUPS}"
-        raise StorageError(message, getattr(error, "fix", "") or fix) from error
+        fix = Fix(f"make room and see that the folder is writable: df -h {settings.data_dir / BACKUPS}")
+        raise StorageError(message, error.fix if isinstance(error, StorageError) else fix) from error
     kept = len(backups(settings.data_dir))
     report.words["backup"] = f"{made}, opened and compared; {kept} kept, {len(dropped)} dropped"
     report.data |= {
@@ -184,7 +186,7 @@ def _back_up_and_prune(db: Database, settings: Settings, clock: Clock, report: M
     }
     if fuller:
         report.words["fuller"] = (
-            f"{fuller} holds posts that the database does not; `restore` brings them back; it is kept"
+            f"{fuller} holds posts that the database does not; restoring it brings them back; it is kept"
         )
         report.data["fuller_backup"] = str(fuller)
         logger.warning("maintain.fuller_backup", extra={"detail": report.words["fuller"]})
@@ -345,7 +347,7 @@ def restore(source: Path, settings: Settings, clock: Clock) -> tuple[dict[str, A
     4. one rename: at each moment there is one whole database or the other
     """
     path, now = settings.database, clock.now()
-    fix = "take the program's lines out of the crontab (crontab -e), wait a little, and type this again"
+    fix = Fix("take the program's lines out of the crontab (crontab -e), wait a little, and type this again")
     with sole_writer(path, fix=fix):
         _refuse_wrong_file(source, path)
         contents = backup.read_contents(source)
@@ -361,7 +363,7 @@ def restore(source: Path, settings: Settings, clock: Clock) -> tuple[dict[str, A
         except OSError as error:
             message = f"{source} could not be restored: {error.strerror or error}"
             raise StorageError(
-                message, f"make room and see that the folder is writable: df -h {path.parent}"
+                message, Fix(f"make room and see that the folder is writable: df -h {path.parent}")
             ) from error
         finally:
             for left in (copy, copy.with_name(f"{copy.name}-journal")):
@@ -394,11 +396,13 @@ def _refuse_wrong_file(source: Path, path: Path) -> None:
         known = backups(path.parent)
         raise UsageError(
             f"{source} is not a file",
-            f"the newest backup is {known[0]}" if known else f"there is none in {path.parent / BACKUPS}",
+            Fix(f"the newest backup is {known[0]}")
+            if known
+            else Fix(f"there is none in {path.parent / BACKUPS}"),
         )
     if path.exists() and source.samefile(path):
         message = f"{source} is the database itself"
-        raise UsageError(message, f"name a backup: ls {path.parent / BACKUPS}")
+        raise UsageError(message, Fix(f"name a backup: ls {path.parent / BACKUPS}"))
 
 
 def _keep_replaced(path: Path, now: datetime) -> Path | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from src.config import Settings
 from src.content.library import Statement
 from src.domain.errors import ConfigError, ModelError, UsageError
+from src.domain.fixes import Fix, command, env_file
 from src.domain.model_choice import Embedded, HubModel, OwnFolder
 from src.model import choose, files, hub, versions
 from src.model.choose import EMBEDDED_NAME, GGUF_SHA256, Model
@@ -27,6 +28,7 @@ from src.system import failpoints
 from src.system.files import sync_folder
 from src.system.lock import writer_lock
 from src.upkeep import evaluation
+from src.x.claim import fix_text
 
 SMOKE_STATEMENTS = 8
 SMOKE_CANDIDATES = 8
@@ -38,8 +40,8 @@ def alone(settings: Settings) -> Iterator[None]:
     """Hold the lock of the model folder: one update, tuning or rollback at a time. Ticks do not need it."""
     with writer_lock(settings.models_dir / "models") as ours:
         if not ours:
-            message = "another `model` command is at work"
-            raise UsageError(message, "wait for it to end")
+            message = "another model command is at work"
+            raise UsageError(message, Fix("wait for it to end"))
         yield
 
 
@@ -67,7 +69,7 @@ def smoke_test(settings: Settings, model: Model, statements: Sequence[Statement]
     sample = held_out if len(held_out) >= SMOKE_STATEMENTS else list(statements)
     if not sample:
         message = "there is no statement to try the model with"
-        raise ModelError(message, "`sources check` lists what is wrong with the library")
+        raise ModelError(message, Fix(command("sources check"), " lists what is wrong with the library"))
     asked = settings.model_copy(update={"candidates": SMOKE_CANDIDATES})
     report = evaluation.evaluate(asked, sample, SMOKE_STATEMENTS, model=model)
     good = sum(any(c.verdict.passed for c in result.candidates) for result in report.results)
@@ -75,7 +77,7 @@ def smoke_test(settings: Settings, model: Model, statements: Sequence[Statement]
         share = f"{good} of {report.statements} statements"
         message = f"{model.name} wrote a usable text for {share}, so it is not used"
         raise ModelError(
-            message, "the model in use stays; choose another model, or tune with more or better examples"
+            message, Fix("the model in use stays; choose another model, or tune with more or better examples")
         )
 
 
@@ -121,19 +123,26 @@ def _update_embedded(settings: Settings, statements: Sequence[Statement]) -> tup
             return before, f"the embedded model is current{', tuned by you' if owners else ''}: {before.name}"
     folder = install_embedded(settings.models_dir)
     adopt(settings, folder, statements)
-    return folder, f"the embedded model was made anew: {folder.name}; `model rollback` goes back"
+    return folder, f"the embedded model was made anew: {folder.name}; {rollback_hint(settings)}"
+
+
+def rollback_hint(settings: Settings) -> str:
+    """Return how to go back to the model used before."""
+    return fix_text(Fix(command("model rollback"), " goes back"), settings.profile)
 
 
 def _source(settings: Settings, wanted: HubModel, revision: str) -> Source:
     revision = revision or wanted.revision
     if not wanted.is_hub_id:
         message = f"MODEL={wanted.name} is neither `embedded` nor a folder nor a hub id"
-        raise ConfigError(message, "give owner/name as on the model's page, or a folder")
+        raise ConfigError(message, Fix("give owner/name as on the model's page, or a folder"))
     if not _REVISION.fullmatch(revision):
         message = f"{revision!r} is not a commit" if revision else f"no commit of {wanted.name} is pinned"
         raise ConfigError(
             message,
-            f"set MODEL_REVISION to 40 hex digits from {settings.hf_endpoint}/{wanted.name}/commits/main",
+            Fix(
+                f"set MODEL_REVISION to 40 hex digits from {settings.hf_endpoint}/{wanted.name}/commits/main"
+            ),
         )
     return Source(wanted.name, revision)
 
@@ -158,11 +167,16 @@ def _update_from_hub(settings: Settings, source: Source, statements: Sequence[St
     else:
         adopt(settings, folder, statements)
     removed = versions.prune(settings, keep=folder)
-    lines = [f"the next run writes with {source.name} at {source.revision[:12]}; `model rollback` goes back"]
+    lines = [f"the next run writes with {source.name} at {source.revision[:12]}; {rollback_hint(settings)}"]
     if removed:
         lines.append(f"removed, no longer needed: {', '.join(removed)}")
     if source.revision != settings.model_revision:
-        lines.append(f"put MODEL_REVISION={source.revision} into .env to keep it")
+        lines.append(
+            fix_text(
+                Fix(f"put MODEL_REVISION={source.revision} into ", env_file(), " to keep it"),
+                settings.profile,
+            )
+        )
     return folder, "\n".join(lines)
 
 

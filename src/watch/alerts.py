@@ -22,7 +22,7 @@ from src.system.interrupts import hard_limit
 from src.system.log import logger, sanitise
 from src.watch import health
 from src.watch.health import Code, Facts, Finding
-from src.x.claim import title
+from src.x.claim import fix_text, title
 
 REMIND_AFTER = timedelta(hours=24)
 PATIENCE = {Code.UNKNOWN: timedelta(hours=1)}  # the next runs may settle it
@@ -90,8 +90,8 @@ def _is_ripe(finding: Finding, now: datetime) -> bool:
 
 
 def _body(finding: Finding, settings: Settings) -> str:
-    fix = health.fix_text(finding, settings)
-    return health.message_text(finding, settings) + (f"\nfix: {fix}" if fix else "")
+    fix = fix_text(finding.fix, settings.profile)
+    return finding.message + (f"\nfix: {fix}" if fix else "")
 
 
 def deliver(settings: Settings, alert: Alert) -> bool:

@@ -14,21 +14,20 @@ from enum import StrEnum
 from src.config import Settings
 from src.db_manager import Database
 from src.domain.errors import DamagedError, ProgramError
-from src.domain.fixes import NO_FIX, Fix, as_fix, command, env_file
+from src.domain.fixes import NO_FIX, Fix, command, env_file
 from src.domain.posts import Post
 from src.domain.runs import Exit, RunOutcome, RunRecord, TickResult
 from src.posting.breaker import BREAKER_AFTER, BreakerState, breaker_state
 from src.posting.due import is_quiet
-from src.x.claim import named
 
 LOG_FIX = Fix("the details are in error.log in the folder of the logs")
 _FIXES = {  # the table of runs stores no fix
-    RunOutcome.NOT_SENT: "check the network and the name server of this machine",
-    RunOutcome.LATER: "nothing to do: the program waits until X's limit is over",
-    RunOutcome.NO_CONTENT: "`sources check` shows the library; add statements (SOURCES)",
-    RunOutcome.WAITING_FOR_APPROVAL: "`drafts list`, then `drafts approve ID`",
-    RunOutcome.BUDGET: "raise DAILY_BUDGET_USD or MONTHLY_BUDGET_USD if you want more",
-    RunOutcome.CLOCK_BEHIND: "set the clock of this machine (timedatectl set-ntp true)",
+    RunOutcome.NOT_SENT: Fix("check the network and the name server of this machine"),
+    RunOutcome.LATER: Fix("nothing to do: the program waits until X's limit is over"),
+    RunOutcome.NO_CONTENT: Fix(command("sources check"), " shows the library; add statements (SOURCES)"),
+    RunOutcome.WAITING_FOR_APPROVAL: Fix(command("drafts list"), ", then ", command("drafts approve ID")),
+    RunOutcome.BUDGET: Fix("raise DAILY_BUDGET_USD or MONTHLY_BUDGET_USD if you want more"),
+    RunOutcome.CLOCK_BEHIND: Fix("set the clock of this machine (timedatectl set-ntp true)"),
 }
 
 
@@ -134,7 +133,7 @@ def result_of(run: RunRecord | None) -> TickResult | None:
         return None
     code = Exit(run.exit_code) if run.exit_code in set(Exit) else Exit.BUG
     outcome = run.outcome or RunOutcome.TROUBLE
-    return TickResult(code, outcome, run.message, _FIXES.get(outcome, ""), reason=run.reason)
+    return TickResult(code, outcome, run.message, _FIXES.get(outcome, NO_FIX), reason=run.reason)
 
 
 def find(facts: Facts, settings: Settings, now: datetime) -> tuple[Finding, ...]:
@@ -151,16 +150,6 @@ def looked_at(facts: Facts) -> frozenset[Code]:
 def exit_code(findings: Iterable[Finding]) -> Exit:
     """Return the exit code of the most severe finding, 0 for none."""
     return max((finding.exit_code for finding in findings), default=Exit.OK)
-
-
-def message_text(finding: Finding, settings: Settings) -> str:
-    """Return the message for the owner of this profile."""
-    return named(finding.message, settings.profile)
-
-
-def fix_text(finding: Finding, settings: Settings) -> str:
-    """Return the fix for the owner of this profile."""
-    return named(finding.fix.render(), settings.profile)
 
 
 def breaker_text(state: BreakerState) -> str:
@@ -191,7 +180,7 @@ def _blocked(facts: Facts, _settings: Settings, _now: datetime) -> Finding | Non
     if state is None or not state.count:
         return None
     message = f"X refuses this account, app or payment: {state.reason}, {state.count} in a row"
-    return Finding(Code.BLOCKED, message, as_fix(state.fix) or LOG_FIX, Exit.BLOCKED, state.since)
+    return Finding(Code.BLOCKED, message, state.fix or LOG_FIX, Exit.BLOCKED, state.since)
 
 
 def _unknown(facts: Facts, _settings: Settings, _now: datetime) -> Finding | None:
@@ -304,14 +293,14 @@ def _damage(facts: Facts, _settings: Settings, _now: datetime) -> Finding | None
     error = facts.maintenance.error if facts.maintenance else None
     if not isinstance(error, DamagedError):
         return None
-    return Finding(Code.DAMAGE, str(error), as_fix(error.fix), Exit.IO)
+    return Finding(Code.DAMAGE, str(error), error.fix, Exit.IO)
 
 
 def _backup(facts: Facts, _settings: Settings, _now: datetime) -> Finding | None:
     error = facts.maintenance.error if facts.maintenance else None
     if error is None or isinstance(error, DamagedError):
         return None
-    return Finding(Code.BACKUP, f"maintenance could not finish: {error}", as_fix(error.fix), error.exit_code)
+    return Finding(Code.BACKUP, f"maintenance could not finish: {error}", error.fix, error.exit_code)
 
 
 def _maintenance_that_checked(facts: Facts) -> Maintenance | None:
@@ -320,7 +309,7 @@ def _maintenance_that_checked(facts: Facts) -> Maintenance | None:
 
 
 def _fix_of(end: TickResult | None) -> Fix:
-    return (as_fix(end.fix) if end else NO_FIX) or LOG_FIX
+    return (end.fix if end else NO_FIX) or LOG_FIX
 
 
 def _overdue_since(facts: Facts, settings: Settings, now: datetime) -> datetime | None:

@@ -16,6 +16,7 @@ from src.content.freshness import Supply, supply
 from src.db_manager import Database
 from src.domain import money
 from src.domain.answers import RateLimit, tweet_url
+from src.domain.fixes import Fix, line
 from src.domain.posts import Post
 from src.domain.runs import RunOutcome, RunRecord
 from src.domain.slots import Usage, slot_of
@@ -25,7 +26,7 @@ from src.posting.due import Wait
 from src.watch import health
 from src.watch.health import Facts, Finding, Outside, Stock
 from src.watch.slot_history import Rate, Slot, rate, slot_history
-from src.x.claim import named
+from src.x.claim import fix_text
 
 WINDOWS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 FORECAST_DAYS = 7
@@ -144,12 +145,12 @@ def forecast(month: float, week: float, watched_days: float, now: datetime) -> f
 def as_text(overview: Overview | None, findings: Sequence[Finding], settings: Settings, now: datetime) -> str:
     """Return the screen for people."""
     if overview is None:
-        start = "fix: `python -m src.twitter_manager check`, then the line of crontab.example"
-        return named(f"no database yet: nothing has run\n{start}", settings.profile)
+        start = fix_text(Fix(line("check"), ", then the line of crontab.example"), settings.profile)
+        return f"no database yet: nothing has run\nfix: {start}"
     lines = ["needs attention" if findings else "healthy"]
     for finding in findings:
-        lines.append(f"  {finding.code}: {health.message_text(finding, settings)}")
-        lines.append(f"    fix: {health.fix_text(finding, settings)}")
+        lines.append(f"  {finding.code}: {finding.message}")
+        lines.append(f"    fix: {fix_text(finding.fix, settings.profile)}")
     lines += [f"{name:<12} {value}" for name, value in rows(overview, settings, now)]
     return "\n".join(lines)
 
@@ -297,8 +298,8 @@ def as_data(overview: Overview | None, findings: Sequence[Finding], settings: Se
 def _finding_data(finding: Finding, settings: Settings) -> dict[str, Any]:
     return {
         "name": finding.code,
-        "message": health.message_text(finding, settings),
-        "fix": health.fix_text(finding, settings),
+        "message": finding.message,
+        "fix": fix_text(finding.fix, settings.profile),
         "exit_code": int(finding.exit_code),
         "since": _iso(finding.since),
     }

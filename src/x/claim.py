@@ -1,48 +1,40 @@
-"""Several accounts on one machine: words that name the profile they are about, and one profile for each account.
-
-Where a profile's files are is `config`'s to know. Here is what else keeps two accounts apart.
-"""
+"""Several accounts on one machine: messages name their profile, and each account belongs to one profile."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 from pathlib import Path
 
 from src.config import ROOT, Settings, profile_file
 from src.domain.errors import ConfigError, StorageError
+from src.domain.fixes import Fix, env_file
+from src.domain.notes import Note
 
 MARKS = ".accounts"
-_PROGRAM = "python -m src.twitter_manager"
 
 
 def title(profile: str) -> str:
-    """What a message to a person begins with: the program, and the profile it speaks for."""
+    """Return how a message to a person begins: with the program and the profile."""
     return f"twitter_manager ({profile})" if profile else "twitter_manager"
 
 
-def named(text: str, profile: str) -> str:
-    """`text` (a message or a fix) with every command and every `.env` in it being the profile's.
-
-    Only for our own words, never for a tweet. Messages are written once, for the default account, by modules that
-    need not know of profiles; for that account this changes nothing.
-    """
-    if not profile:
-        return text
-    text = text.replace(_PROGRAM, f"{_PROGRAM} --profile {profile}")
-    text = re.sub(r"`([a-z]+)((?: [^`]*)?)`", lambda found: _command(found, profile), text)
-    return re.sub(r"(?<![\w./-])\.env(?!\.?\w)", lambda _: shown_path(profile_file(profile)), text)
+def fix_text(fix: Fix, profile: str) -> str:
+    """Return a fix as the owner of a profile reads it: commands and the settings file are the profile's own."""
+    return fix.render(profile, _env_name(profile))
 
 
-def _command(quoted: re.Match[str], profile: str) -> str:
-    from src.commands.table import names  # noqa: PLC0415 (only when there is something to tell)
+def note_text(note: Note, profile: str) -> str:
+    """Return a note as the owner of a profile reads it."""
+    return note.render(profile, _env_name(profile))
 
-    return f"`{quoted[1]}{quoted[2]} --profile {profile}`" if quoted[1] in names() else quoted[0]
+
+def _env_name(profile: str) -> str:
+    return shown_path(profile_file(profile)) if profile else ".env"
 
 
 def shown_path(path: Path) -> str:
-    """A path as a person types it in the program's folder."""
+    """Return a path as a person types it in the program's folder."""
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
@@ -74,7 +66,7 @@ def claim_account(settings: Settings) -> None:
         _refuse_other(mark, home)
     except OSError as error:
         message = f"cannot make {mark}: {error.strerror}"
-        raise StorageError(message, f"make the folder writable: chmod u+wx {profiles}") from error
+        raise StorageError(message, Fix(f"make the folder writable: chmod u+wx {profiles}")) from error
 
 
 def _replace(mark: Path, home: Path) -> None:
@@ -96,5 +88,9 @@ def _refuse_other(mark: Path, home: Path) -> None:
     message = f"{name} already posts to the account of these keys"
     raise ConfigError(
         message,
-        f"put the keys of another account into .env; if this profile takes the other's place, type: rm {shown_path(mark)}",
+        Fix(
+            "put the keys of another account into ",
+            env_file(),
+            f"; if this profile takes the other's place, type: rm {shown_path(mark)}",
+        ),
     )

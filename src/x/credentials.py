@@ -17,6 +17,7 @@ from typing import Any
 
 from src.config import Settings
 from src.domain.errors import ConfigError
+from src.domain.fixes import Fix, command, env_file
 from src.domain.logins import Login, PinLogin, RenewableLogin
 from src.system import files
 from src.system.failpoints import reach
@@ -25,7 +26,7 @@ RENEW_BEFORE = timedelta(minutes=10)
 REFRESH_LIFE = timedelta(days=180)  # X does not document it; half a year without use is what people report
 WARN_BEFORE = timedelta(days=14)
 SCOPES = ("tweet.read", "tweet.write", "users.read", "offline.access")
-FIX_LOGIN = "log in again: `login --oauth2`"
+FIX_LOGIN = Fix("log in again: ", command("login --oauth2"))
 _ROOM = 16_384
 _LONGEST_TOKEN = 4_096
 
@@ -45,12 +46,18 @@ def require(settings: Settings) -> None:
         return
     message = f"{', '.join(missing)}: not set"
     if settings.login:
-        raise ConfigError(message, "fill it in in .env: the login was made with it")
+        raise ConfigError(message, Fix("fill it in in ", env_file(), ": the login was made with it"))
     raise ConfigError(
         message,
-        "copy .env.example to .env, chmod 600 .env, and fill in the four keys of your X app;"
-        " `login` fetches the access token if you only have the app's two"
-        " (keys that systemd hands to its service are not seen from a shell)",
+        Fix(
+            "copy .env.example to ",
+            env_file(),
+            ", chmod 600 ",
+            env_file(),
+            ", and fill in the four keys of your X app; ",
+            command("login"),
+            " fetches the access token if you only have the app's two (keys that systemd hands to its service are not seen from a shell)",
+        ),
     )
 
 
@@ -68,11 +75,19 @@ def load(file: Path) -> Login | None:
         return None
     except ConfigError as error:
         message = f"{file} {error}"
-        raise ConfigError(message, f"{error.fix}; if it is not yours, remove it and `login` again") from None
+        raise ConfigError(
+            message, Fix(error.fix, "; if it is not yours, remove it and ", command("login"), " again")
+        ) from None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         message = f"{file} cannot be used: {type(error).__name__}"
         raise ConfigError(
-            message, f"`login` again, or remove it to go on with the keys in .env: rm {file}"
+            message,
+            Fix(
+                command("login"),
+                " again, or remove it to go on with the keys in ",
+                env_file(),
+                f": rm {file}",
+            ),
         ) from None
 
 
@@ -90,7 +105,7 @@ def reserve(file: Path) -> None:
     """Take room on the disk for new tokens, before X is asked for them. Raises `StorageError`."""
     with files.as_storage_error(
         f"no tokens can be written beside {file}",
-        f"make room and let the program write there: df -h {file.parent}; ls -ld {file.parent}",
+        Fix(f"make room and let the program write there: df -h {file.parent}; ls -ld {file.parent}"),
     ):
         files.reserve(_new(file), _ROOM)
 
@@ -100,7 +115,7 @@ def save(file: Path, login: Login) -> None:
     new = _new(file)
     with files.as_storage_error(
         f"new tokens cannot be kept in {file}",
-        f"make room (df -h {file.parent}), then log in again: `login`",
+        Fix(f"make room (df -h {file.parent}), then log in again: ", command("login")),
     ):
         files.fill(new, json.dumps(_to_json(login), indent=1).encode() + b"\n")
         _put_in_place(new, file)

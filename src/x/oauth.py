@@ -19,6 +19,7 @@ from requests_oauthlib.oauth1_session import TokenRequestDenied
 
 from src.config import Settings
 from src.domain.errors import AccountError, ConfigError, ProgramError, TemporaryError, UsageError
+from src.domain.fixes import Fix, command, env_file
 from src.domain.logins import PinLogin, RenewableLogin
 from src.system.interrupts import hard_limit
 from src.x import credentials
@@ -26,11 +27,12 @@ from src.x.responses import FIX_CLIENT
 from src.x.session import XSession
 
 _REAL_API = "https://api.x.com"
-FIX_AGAIN = "start `login` again; what X shows is good for a few minutes and for one use"
-_FIX_CODE = f"{FIX_AGAIN}; if it said 401, {FIX_CLIENT}"
-_FIX_APP = (
-    "compare TWITTER_API_KEY and TWITTER_API_SECRET in .env with https://developer.x.com"
-    " (your app, Keys and tokens), and see that the app has Read and write permission"
+FIX_AGAIN = Fix("start ", command("login"), " again; what X shows is good for a few minutes and for one use")
+_FIX_CODE = Fix(FIX_AGAIN, "; if it said 401, ", FIX_CLIENT)
+_FIX_APP = Fix(
+    "compare TWITTER_API_KEY and TWITTER_API_SECRET in ",
+    env_file(),
+    " with https://developer.x.com (your app, Keys and tokens), and see that the app has Read and write permission",
 )
 
 
@@ -46,7 +48,11 @@ class PinFlow:
             message = "TWITTER_API_KEY and TWITTER_API_SECRET: not set"
             raise ConfigError(
                 message,
-                "fill in the two keys of your X app in .env (https://developer.x.com, Keys and tokens)",
+                Fix(
+                    "fill in the two keys of your X app in ",
+                    env_file(),
+                    " (https://developer.x.com, Keys and tokens)",
+                ),
             )
         self._settings = settings
         self._handler = _PinHandler(
@@ -87,8 +93,11 @@ class CodeFlow:
             message = "TWITTER_CLIENT_ID: not set"
             raise ConfigError(
                 message,
-                "fill it in in .env; it is at https://developer.x.com (your app, Keys and tokens, OAuth 2.0),"
-                f" where {settings.twitter_redirect_uri} has to be a callback address of the app",
+                Fix(
+                    "fill it in in ",
+                    env_file(),
+                    f"; it is at https://developer.x.com (your app, Keys and tokens, OAuth 2.0), where {settings.twitter_redirect_uri} has to be a callback address of the app",
+                ),
             )
         self._settings = settings
         self._handler = _CodeHandler(settings)
@@ -108,8 +117,11 @@ class CodeFlow:
             message = f"X did not allow {', '.join(sorted(missing))}; nothing was changed"
             raise AccountError(
                 message,
-                "give the app Read and write permission at https://developer.x.com,"
-                " then start `login --oauth2` again",
+                Fix(
+                    "give the app Read and write permission at https://developer.x.com, then start ",
+                    command("login --oauth2"),
+                    " again",
+                ),
             )
         with _translated(self._settings, "X does not tell which account this is", FIX_AGAIN):
             access = credentials.checked(given["access_token"])
@@ -171,7 +183,7 @@ def _user_id(settings: Settings, access: str) -> str:
 
 
 @contextlib.contextmanager
-def _translated(settings: Settings, refused: str, fix: str) -> Iterator[None]:
+def _translated(settings: Settings, refused: str, fix: Fix) -> Iterator[None]:
     """Bound one half of a login in time, and raise what the libraries raise as `ProgramError`."""
     limit = settings.connect_timeout_seconds + 2 * settings.read_timeout_seconds
     try:
@@ -190,16 +202,16 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-def _as_program_error(error: BaseException, refused: str, fix: str) -> ProgramError:
+def _as_program_error(error: BaseException, refused: str, fix: Fix) -> ProgramError:
     if isinstance(error, AccessDeniedError):
         return AccountError(
             "the app was not allowed on x.com; nothing was changed",
-            "start `login --oauth2` again and allow it",
+            Fix("start ", command("login --oauth2"), " again and allow it"),
         )
     if isinstance(error, MismatchingStateError):
         return AccountError(
             "that address is not of this login (its `state` is another); nothing was changed",
-            "open the address printed last, and paste where that one led you",
+            Fix("open the address printed last, and paste where that one led you"),
         )
     if isinstance(error, MissingCodeError):
         return UsageError("there is no `code=` in that address; nothing was changed", FIX_AGAIN)
@@ -211,7 +223,8 @@ def _as_program_error(error: BaseException, refused: str, fix: str) -> ProgramEr
         return AccountError(f"{refused} ({status or kind}); nothing was changed", fix)
     answer = f"X answered {status}" if status else f"X gave no usable answer ({kind})"
     return TemporaryError(
-        f"{answer}; nothing was changed", "check the network, and start `login` again in a few minutes"
+        f"{answer}; nothing was changed",
+        Fix("check the network, and start ", command("login"), " again in a few minutes"),
     )
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from src.domain.answers import MAX_TWEET_ID, Outcome, RateLimit, SendResult, TimelineRead, Tweet
+from src.domain.fixes import NO_FIX, Fix, command, env_file
 from src.domain.logins import Login, RenewableLogin
 from src.x.credentials import FIX_LOGIN, checked
 
@@ -21,23 +22,25 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 _LONGEST_LIFE = timedelta(days=366)
 _WINDOWS = ("x-rate-limit", "x-app-limit-24hour", "x-user-limit-24hour")
 
-FIX_KEYS = (
-    "make new keys at https://developer.x.com (your app, Keys and tokens) and put all four into .env;"
-    " if they are right, X may have an outage: the next runs try again by themselves"
+FIX_KEYS = Fix(
+    "make new keys at https://developer.x.com (your app, Keys and tokens) and put all four into ",
+    env_file(),
+    "; if they are right, X may have an outage: the next runs try again by themselves",
 )
-FIX_CLOCK = "set the clock of this machine (timedatectl set-ntp true): OAuth signatures carry the time"
-FIX_CREDITS = "buy credits or raise the spending limit at https://developer.x.com (Billing)"
-FIX_WRITE = "set the app to Read and write at https://developer.x.com, then regenerate the access token"
-FIX_ENROL = "attach the app to a project with a pay-per-use package at https://developer.x.com"
-FIX_USER_AUTH = "use the access token of the account (OAuth 1.0a), not an app-only bearer token"
-FIX_CLIENT = (
-    "compare TWITTER_CLIENT_ID and TWITTER_CLIENT_SECRET in .env with https://developer.x.com"
-    " (your app, Keys and tokens)"
+FIX_CLOCK = Fix("set the clock of this machine (timedatectl set-ntp true): OAuth signatures carry the time")
+FIX_CREDITS = Fix("buy credits or raise the spending limit at https://developer.x.com (Billing)")
+FIX_WRITE = Fix("set the app to Read and write at https://developer.x.com, then regenerate the access token")
+FIX_ENROL = Fix("attach the app to a project with a pay-per-use package at https://developer.x.com")
+FIX_USER_AUTH = Fix("use the access token of the account (OAuth 1.0a), not an app-only bearer token")
+FIX_CLIENT = Fix(
+    "compare TWITTER_CLIENT_ID and TWITTER_CLIENT_SECRET in ",
+    env_file(),
+    " with https://developer.x.com (your app, Keys and tokens)",
 )
-FIX_ACCOUNT = (
+FIX_ACCOUNT = Fix(
     "log in to x.com with this account and clear what it shows (locked, suspended, not labelled Automated)"
 )
-FIX_LOOK = "nothing to do: the next run looks on the timeline"
+FIX_LOOK = Fix("nothing to do: the next run looks on the timeline")
 
 
 # ---- a POST ----------------------------------------------------------------------------------------------
@@ -64,7 +67,7 @@ def read_error(status: int, headers: Mapping[str, str], body: str, now: datetime
 def _read_refusal(status: int, headers: Mapping[str, str], data: dict[str, Any], now: datetime) -> SendResult:
     problem, messages = _problem(data), _messages(data)
 
-    def answer(outcome: Outcome, reason: str, fix: str = "", until: datetime | None = None) -> SendResult:
+    def answer(outcome: Outcome, reason: str, fix: Fix = NO_FIX, until: datetime | None = None) -> SendResult:
         return SendResult(
             outcome, http_status=status, reason=reason, detail=clip(messages), fix=fix, until=until
         )
@@ -87,7 +90,7 @@ def _read_refusal(status: int, headers: Mapping[str, str], data: dict[str, Any],
             return answer(
                 Outcome.LATER,
                 "usage-capped" if capped else "rate-limited",
-                FIX_CREDITS if capped else "",
+                FIX_CREDITS if capped else NO_FIX,
                 retry_after(headers, now),
             )
         case _:
@@ -211,19 +214,17 @@ def read_tokens(
     )
 
 
-def fix_for(result: SendResult, login: Login | None) -> str:
+def fix_for(result: SendResult, login: Login | None) -> Fix:
     """Return the fix that suits how this account got its tokens: from `.env` (None) or by a login."""
     refusal = (result.outcome, result.http_status, result.reason)
-    again = "`login --oauth2`" if isinstance(login, RenewableLogin) else "`login`"
+    again = command("login --oauth2" if isinstance(login, RenewableLogin) else "login")
     if login is None:
         return result.fix
     if refusal == (Outcome.BLOCKED, 403, "read-only-token"):
-        return f"set the app to Read and write at https://developer.x.com, then log in again: {again}"
+        return Fix("set the app to Read and write at https://developer.x.com, then log in again: ", again)
     if refusal == (Outcome.BLOCKED, 401, "unauthorized"):
-        return (
-            f"log in again: {again}; if that was done just now, X may have an outage:"
-            " the next runs try again by themselves"
-        )
+        outage = "; if that was done just now, X may have an outage: the next runs try again by themselves"
+        return Fix("log in again: ", again, outage)
     return result.fix
 
 

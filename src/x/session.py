@@ -24,6 +24,7 @@ from urllib3.util.retry import Retry
 
 from src.config import Settings
 from src.domain.answers import Outcome, SendResult
+from src.domain.fixes import Fix
 from src.system.interrupts import hard_limit
 from src.x.responses import FIX_LOOK, clip
 
@@ -83,6 +84,6 @@ def read_failure(error: BaseException | None) -> SendResult:
     causes = [reason, *(getattr(reason, "args", ()) or ())]
     name, detail = type(reason).__name__, clip(str(reason))
     if isinstance(error, requests.ConnectTimeout) or any(isinstance(c, _NOTHING_LEFT) for c in causes):
-        fix = "check the network and the name server of this machine; the next run tries again"
+        fix = Fix("check the network and the name server of this machine; the next run tries again")
         return SendResult(Outcome.NOT_SENT, reason=name, detail=detail, fix=fix)
     return SendResult(Outcome.UNKNOWN, reason=name, detail=detail, fix=FIX_LOOK)

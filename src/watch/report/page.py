@@ -25,6 +25,7 @@ from src.watch.report.measures import Day, PostingReport, Spread
 from src.watch.report.text import gap_time, measure_names
 from src.watch.slot_history import Fate, Rate, Slot
 from src.watch.status import UNITS, Spend, Unit
+from src.x.claim import fix_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAP_DAYS = 31
@@ -83,7 +84,7 @@ def as_html(report: PostingReport, settings: Settings) -> str:
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         style=safe(style),
         report=report,
-        findings=[(health.message_text(f, settings), health.fix_text(f, settings)) for f in report.findings],
+        findings=[(f.message, fix_text(f.fix, settings.profile)) for f in report.findings],
         version=__version__,
         tiles=_tiles(report, settings),
         charts=[(c, safe(c.svg)) for c in _charts(report)],
