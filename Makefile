@@ -14,13 +14,15 @@ LOWEST_SQLITE := 3.27
 # Tests that passed on this tree are noted here; a long share that was broken off goes on after them. `rm -r .passed` starts over.
 PASSED := .passed
 LONG = $(RUN) -m pytest -p tests.support.resume -m crash --durations=5 --resume $(PASSED)/$@
-# What must never break has every line and every branch tested, by these files of the quick suite.
+# Two tests at a time. Files whose fixtures are expensive stay together (the mark xdist_group).
+PARALLEL := -n 2 --dist loadgroup
+# What must never break has every line and every branch tested, by these files.
 CORE := src/db_manager.py,src/store/*.py,src/domain/posts.py,src/posting/breaker.py,src/posting/reconcile.py,src/posting/send.py,src/twitter_handler.py,src/twitter_manager.py,src/x/responses.py,src/x/session.py
 CORE_TESTS := tests/unit/test_db_manager.py tests/unit/test_twitter_handler.py tests/unit/posting tests/unit/watch tests/tick \
-	$(wildcard $(patsubst %,tests/process/test_%.py,accounts cli drafts fault_matrix maintenance))
+	$(patsubst %,tests/process/test_%.py,accounts alerts cli drafts fault_matrix login maintenance reconcile report)
 
 .PHONY: help supported dry-run quick test check format lock locked wheels coverage crash-test crash-kills crash-calls crash-lives \
-	crash-cron image-test bench screenshot settings-page model twitter-text clean
+	crash-upkeep crash-cron image-test bench screenshot settings-page model twitter-text clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -92,8 +94,9 @@ twitter-text: $(VENV)/twitter-text/node_modules/twitter-text ## install X's own 
 dry-run: model ## write and judge a tweet, post nothing
 	@$(RUN) -m src.twitter_manager --dry-run
 
-check: $(VENV)/.installed ## lint and type-check
+check: $(VENV)/.installed ## lint, check the layout and the types
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
 format: $(VENV)/.installed ## lay the code out and apply the linter's safe fixes
@@ -101,10 +104,10 @@ format: $(VENV)/.installed ## lay the code out and apply the linter's safe fixes
 	$(VENV)/bin/ruff check --fix .
 
 quick: check ## lint, types, unit and tick tests
-	$(RUN) -m pytest tests/unit tests/tick
+	$(RUN) -m pytest $(PARALLEL) -m 'not model and not torch' tests/unit tests/tick
 
-test: check model twitter-text ## run the quick suite
-	$(RUN) -m pytest
+test: check model twitter-text ## run everything but the long suites
+	$(RUN) -m pytest $(PARALLEL)
 
 coverage: $(VENV)/.installed ## fail unless every branch of the database, X, the tick and its words is tested
 	rm -f .coverage .coverage.*
@@ -113,21 +116,24 @@ coverage: $(VENV)/.installed ## fail unless every branch of the database, X, the
 	$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report --show-missing --include=$(CORE) --fail-under=100
 
-crash-test: $(VENV)/.installed ## kill the program at every step and system call (long; in four shares, two at a time)
-	$(MAKE) --jobs=2 --keep-going --output-sync=line crash-kills crash-calls crash-lives crash-cron
+crash-test: $(VENV)/.installed ## kill the program at every step and system call (long; in five shares, two at a time)
+	$(MAKE) --jobs=2 --keep-going --output-sync=line crash-kills crash-calls crash-lives crash-upkeep crash-cron
 
 crash-kills: $(VENV)/.installed ## share: killed at every step, overtaken, overlapped, out of disk
-	$(LONG) tests/crash/test_crash.py
+	$(LONG) tests/crash/test_kills.py
 
 crash-calls: $(VENV)/.installed ## share: killed or failed at every system call, power loss
 	$(LONG) tests/crash/test_syscalls.py
 
-crash-lives: $(VENV)/.installed twitter-text ## share: 10,000 hours, a thousand random histories, hurt databases
-	$(LONG) tests/crash/test_soak.py tests/crash/test_histories.py tests/unit/test_content_generator.py \
-		tests/system/test_x_oracle.py
+crash-lives: $(VENV)/.installed twitter-text ## share: 10,000 hours, a thousand random histories, hurt databases, all random inputs and proofs
+	$(LONG) tests/crash/test_soak.py tests/crash/test_histories.py tests/crash/test_supply.py tests/crash/test_fuzz.py \
+		tests/crash/test_x_oracle.py
+
+crash-upkeep: model ## share: backup and restore killed at every system call, real models made, tried and tuned
+	$(LONG) tests/crash/test_maintenance.py tests/crash/test_model_update.py
 
 crash-cron: $(VENV)/.installed ## share: real cron over changes of the clock
-	$(LONG) tests/system/test_cron.py
+	$(LONG) tests/crash/test_cron.py tests/crash/test_install.py
 
 image-test: $(VENV)/.installed ## build the image and run it, as root, without a daemon (needs buildah, debootstrap)
 	$(RUN) -m pytest -m image --durations=5 tests/system/test_image.py

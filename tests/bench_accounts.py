@@ -16,7 +16,7 @@ from pathlib import Path
 
 from src.config import ROOT
 from tests.fake_x import FakeX
-from tests.process.test_accounts import Machine
+from tests.support.accounts import Machine
 
 
 def family(pids: set[int]) -> set[int]:

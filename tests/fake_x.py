@@ -74,7 +74,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Fault:
-    """What to do instead of answering. `accept`: store the tweet first; `accept_late`: store it so many seconds later."""
+    """What to do instead of answering. `accept` stores the tweet first, `accept_late` so many seconds later."""
 
     kind: str = "ok"
     accept: bool = True
@@ -258,7 +258,7 @@ def not_found() -> Fault:
 
 
 def stale() -> Fault:
-    """The timeline as it was before the newest three tweets, and without any we know of late."""
+    """Show the timeline as it was before the newest three tweets, and without any we know of late."""
     return Fault("stale")
 
 
@@ -407,7 +407,7 @@ class FakeX:
         return tweet
 
     def visible(self, user_id: str = "") -> list[Stored]:
-        """What a timeline shows now, newest first."""
+        """Return what a timeline shows now, newest first."""
         now = self.now()
         shown = [t for t in self.accepted if not t.deleted and t.visible_at + self.read_lag <= now]
         return sorted(

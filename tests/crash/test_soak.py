@@ -1,116 +1,10 @@
 """Ten thousand simulated hours with five per cent random faults, and databases hurt at random."""
 
-import os
-import random
-import resource
-import shutil
-import tempfile
-from collections import Counter
-from pathlib import Path
-
 import pytest
 
-from tests import fake_x
-from tests.support.scenarios import (
-    POSTS,
-    READS,
-    TICK_NAMES,
-    Tally,
-    judge,
-    killer,
-    new_stage,
-    quiet_tick,
-)
+from tests.support.soak import hurt_and_go_on, soak
 
 
-@pytest.fixture
-def stage(tmp_path):
-    """A stage on a disk in memory."""
-    folder = Path(
-        tempfile.mkdtemp(
-            prefix="twitter_manager-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        )
-    )
-    with new_stage(folder) as made:
-        yield made
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def no_disk():
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-
-
-def live(stage, rng, tally):
-    """One hour in which something goes wrong: what, and whether X would have taken a post."""
-    world, x = stage.world, stage.world.x
-    kind = rng.choices(["x", "read", "kill", "network", "disk"], [50, 10, 20, 15, 5])[0]
-    if kind == "x":
-        name = rng.choice([n for n in POSTS if n != "ok"])
-        fault = POSTS[name]()
-        x.on_post(fault)
-        quiet_tick(world)
-        return name, fault.kind == "ok" or fault.accept
-    if kind == "read":
-        mode = rng.choice([m for m in READS if m != "normal"])
-        stage.read(mode)
-        x.on_post(fake_x.close(accept=True))
-        quiet_tick(world)
-        return f"lost answer, timeline {mode}", True
-    if kind == "kill":
-        name = rng.choice(TICK_NAMES)
-        tally.kills += world.forked(first=killer(name)) == -9
-        return f"killed at {name}", True
-    if kind == "network":
-        world.extra["X_API_BASE_URL"] = "http://127.0.0.1:9"
-        quiet_tick(world)
-        del world.extra["X_API_BASE_URL"]
-        return "network down", False
-    world.forked(first=no_disk)
-    return "disk full", True
-
-
-def soak(stage, hours, seed, share=0.05):
-    """(tally, slots in which X accepted writes, of these posted, causes of the misses)."""
-    rng, tally, causes = random.Random(seed), Tally(), Counter()
-    world = stage.reset(warm=True)
-    willing = posted = 0
-    for _ in range(hours):
-        before, cause, accepting = len(world.x.texts()), "", True
-        if rng.random() < share:
-            cause, accepting = live(stage, rng, tally)
-            tally.scenarios += 1
-        else:
-            code = quiet_tick(world)
-            cause = "" if code == 0 else f"exit {code}"
-        done = len(world.x.texts()) - before
-        if accepting:
-            willing += 1
-            posted += done >= 1
-        if not done:
-            last = world.rows("SELECT outcome FROM runs WHERE finished IS NOT NULL ORDER BY id DESC LIMIT 1")
-            causes[cause or last[0]["outcome"]] += 1
-        for queue in world.x._faults.values():
-            queue.clear()
-        stage.read("normal")
-        world.next_slot()
-    for minutes in (17, 60, 25 * 60, 60):
-        quiet_tick(world)
-        world.move(minutes=minutes)
-    verdict = judge(world)
-    tally.accepted, tally.doubled, tally.unrecorded = verdict.accepted, verdict.doubled, verdict.unrecorded
-    assert verdict.good, verdict
-    return tally, willing, posted, causes
-
-
-def test_a_fortnight(stage):
-    """Over 336 hours with 5 % faults, nearly every slot in which X took writes has its post, and each miss its cause."""
-    tally, willing, posted, causes = soak(stage, 336, 7)
-    assert posted >= 0.97 * willing
-    assert all(causes)
-    assert tally.doubled == tally.unrecorded == 0
-
-
-@pytest.mark.crash
 @pytest.mark.timeout(3600)
 def test_ten_thousand_hours(stage, capsys):
     """Over 10,000 hours with 5 % faults, at least 99 % of the slots in which X took writes are posted, each miss with a cause."""
@@ -132,55 +26,6 @@ def test_ten_thousand_hours(stage, capsys):
 # ---- a hurt database -------------------------------------------------------------------------------------------
 
 
-def hurt(path, rng):
-    """Change the file at random: bytes, a page zeroed, two pages swapped, cut off, or grown."""
-    data = bytearray(path.read_bytes())
-    pages = len(data) // 4096
-    match rng.randrange(6):
-        case 0 | 1:
-            for _ in range(rng.choice([1, 4, 64])):
-                data[rng.randrange(len(data))] = rng.randrange(256)
-        case 2:
-            page = rng.randrange(pages)
-            data[page * 4096 : (page + 1) * 4096] = bytes(4096)
-        case 3:
-            a, b = rng.randrange(pages), rng.randrange(pages)
-            data[a * 4096 : (a + 1) * 4096], data[b * 4096 : (b + 1) * 4096] = (
-                data[b * 4096 : (b + 1) * 4096],
-                data[a * 4096 : (a + 1) * 4096],
-            )
-        case 4:
-            del data[rng.randrange(len(data)) :]
-        case _:
-            data += rng.randbytes(rng.randrange(1, 9000))
-    path.write_bytes(data)
-
-
-def hurt_and_go_on(stage, count, seed):
-    """After each post the database is hurt; the next run of the slot must not post again."""
-    tally, rng = Tally(), random.Random(seed)
-    for number in range(count):
-        world = stage.reset(warm=True)
-        quiet_tick(world)
-        assert judge(world).accepted == 2
-        hurt(world.database, rng)
-        for minutes in (1, 21, 20):
-            world.move(minutes=minutes)
-            assert world.forked() in {0, 74, 75}, number
-        tally.scenarios += 1
-        made = [t for t in world.x.accepted if t.via == "api"]
-        tally.accepted += len(made)
-        assert len(made) == 2, f"hurt {number} made the slot post twice"
-        tally.other["set aside"] += bool(list(world.database.parent.glob("*.damaged-*")))
-    return tally
-
-
-def test_hurt_databases(stage):
-    """Forty databases hurt at random after the slot's post: the slot is not posted again."""
-    assert hurt_and_go_on(stage, 40, 1).doubled == 0
-
-
-@pytest.mark.crash
 @pytest.mark.timeout(1800)
 def test_many_hurt_databases(stage, capsys):
     """The same a thousand times."""

@@ -1,20 +1,24 @@
 """The library: loader, every shipped record, and the proofs."""
 
 import json
-import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from rapidfuzz import fuzz, process
 
-from src.config import ROOT
 from src.content.gates import judge_tweet, normal_words
 from src.content.library import load
 from src.content.safety import reasons
-from tests.support.prove import prove
+from src.content.tweet_text import (
+    find_cashtags,
+    find_hashtags,
+    find_links,
+    find_mentions,
+)
+from tests.support.library import shipped
+from tests.support.prove import failed_proofs, prove
 
-LIBRARY = load([ROOT / "data" / "library"])
+LIBRARY = shipped()
 GOOD = {
     "id": "git-x",
     "topic": "Git",
@@ -121,13 +125,12 @@ def test_no_two_statements_say_the_same():
     assert not close
 
 
-def test_proofs():
-    """Every statement that can be executed is: at least 150 of them, and none fails."""
+@pytest.mark.needs("node")
+def test_some_proofs():
+    """At least 150 statements can be executed; sixty of them, evenly spread, are. tests/crash executes all."""
     proofs = [s for s in LIBRARY.statements if s.proof]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        failed = {s.id: why for s, why in zip(proofs, pool.map(prove, proofs), strict=True) if why}
-    assert not failed
     assert len(proofs) >= 150
+    assert not failed_proofs(proofs[:: len(proofs) // 60])
 
 
 def test_a_false_proof_fails(tmp_path):
@@ -142,3 +145,14 @@ def test_a_false_proof_fails(tmp_path):
     file.write_text("\n".join(record(id=f"x-{i}", proof=p) for i, p in enumerate(proofs)))
     assert all(prove(s) for s in load([file]).statements)
     assert Path(file).exists()
+
+
+def test_no_text_of_the_library_has_a_link():
+    """No statement, wording or opening that ships holds what X or a reader takes for a link, a mention or a tag."""
+    texts = [text for s in LIBRARY.statements for text in (*s.texts, *s.openings)]
+    texts += [
+        f"{opening}\n\n{text}" for s in LIBRARY.statements for opening in s.openings for text in s.texts
+    ]
+    assert len(texts) > 10_000
+    assert not LIBRARY.problems
+    assert not [t for t in texts if find_links(t) or find_mentions(t) or find_hashtags(t) or find_cashtags(t)]

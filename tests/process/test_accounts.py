@@ -3,9 +3,7 @@
 import contextlib
 import json
 import os
-import sqlite3
 import subprocess
-import sys
 import time
 
 import pytest
@@ -25,83 +23,11 @@ from src.watch import alerts
 from src.watch.health import Facts
 from src.x.claim import claim_account, named
 from tests import fake_x
-from tests.fake_x import Credentials, FakeX
+from tests.fake_x import FakeX
+from tests.support.accounts import Machine
 from tests.support.world import START, MovingClock, Texts, World
-from tests.tick.test_alerts import hook  # noqa: F401 (a fixture)
 
 NAMES = [f"p{number:02}" for number in range(20)]
-
-
-class Machine:
-    """One machine with one store, and a fake X that knows an account for each profile."""
-
-    def __init__(self, folder, x):
-        self.folder, self.x, self.candidates = folder, x, "0"
-        self.env = {"DATA_DIR": str(folder / "data"), "LOG_DIR": str(folder / "logs")}
-
-    def credentials(self, name):
-        number = 5_000_000_000 + int.from_bytes(name.encode(), "big") % 10**9
-        return Credentials(
-            f"key-of-{name}-0123456789",
-            f"secret-of-{name}-0123456789",
-            f"{number}-token-of-{name}",
-            f"token-secret-of-{name}-0123456789",
-        )
-
-    def add(self, name, keys_of="", **extra):
-        """Make a profile as the README says: a folder and a private .env, with keys of its own."""
-        keys = self.credentials(keys_of or name)
-        self.x.accounts[keys.access_token] = keys
-        file = self.folder / "data" / "profiles" / name / ".env"
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file.touch(mode=0o600)
-        settings = {
-            "X_API_BASE_URL": self.x.url,
-            "TWITTER_API_KEY": keys.api_key,
-            "TWITTER_API_SECRET": keys.api_secret,
-            "TWITTER_ACCESS_TOKEN": keys.access_token,
-            "TWITTER_ACCESS_TOKEN_SECRET": keys.access_token_secret,
-            "CANDIDATES": self.candidates,
-            "CONNECT_TIMEOUT_SECONDS": "10",
-            "READ_TIMEOUT_SECONDS": "20",
-            **extra,
-        }
-        file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-        return file
-
-    def settings(self, name):
-        return config.load(self.env, name)
-
-    def start(self, *arguments, **env):
-        bare = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **self.env, **env}
-        return subprocess.Popen(
-            [sys.executable, "-m", "src.twitter_manager", *arguments],
-            cwd="/",
-            env=bare,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def cli(self, *arguments, **env):
-        process = self.start(*arguments, **env)
-        out, err = process.communicate(timeout=60)
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
-
-    def rows(self, name, sql="SELECT * FROM posts ORDER BY id"):
-        file = self.folder / "data" / "profiles" / name / "twitter.db"
-        with contextlib.closing(sqlite3.connect(file)) as db:
-            db.row_factory = sqlite3.Row
-            return db.execute(sql).fetchall()
-
-    def tweets_of(self, name):
-        return [t for t in self.x.accepted if self.x.owners[t.id] == self.credentials(name).user_id]
-
-    def log_lines(self, name):
-        return [
-            json.loads(line)
-            for line in (self.folder / "logs" / name / "twitter_manager.log").read_text().splitlines()
-        ]
 
 
 @pytest.fixture
@@ -483,7 +409,7 @@ def test_a_blocked_profile_in_status(machine):
     assert file in machine.cli("status", "--profile", "a").stdout
 
 
-def test_alerts_name_the_profile(machine, hook):  # noqa: F811
+def test_alerts_name_the_profile(machine, hook):
     """An owner of twenty accounts sees in the subject which one it is, and in the text what to type for it."""
     url = f"json://127.0.0.1:{hook.server_address[1]}/"
     machine.add("a", ALERT_URLS=url)

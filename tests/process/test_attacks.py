@@ -12,7 +12,7 @@ from src.content.library import Statement, load
 from src.content_generator import choose_statement, compose, judge_all, judge_by_hand
 from src.domain.texts import History
 from src.model.client import Written
-from tests.unit.test_content_generator import child, good_answer
+from tests.support.child import child, good_answer
 
 NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)
 ATTACKS = [

@@ -25,9 +25,8 @@ from src.system import failpoints, log
 from src.watch import slot_history
 from src.watch.report import measures
 from tests import fake_x
-from tests.conftest import need
+from tests.support.logins import give_login, kept
 from tests.support.world import World, new_world
-from tests.tick.test_login import give_login, kept
 
 NAMES = {
     "claim": "tick.composed",
@@ -426,9 +425,9 @@ def test_row_24_connection_refused(world):
     heal(world)
 
 
+@pytest.mark.needs("openssl")
 def test_row_25_bad_certificate(world, tmp_path):
     """A certificate that nobody vouches for: the request never leaves, exit 75; healed within the slot it goes out."""
-    need("openssl", "openssl")
     key, certificate = tmp_path / "k.pem", tmp_path / "c.pem"
     subprocess.run(
         [

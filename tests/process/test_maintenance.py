@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 import threading
-import traceback
 from datetime import UTC, datetime, timedelta
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -21,7 +20,7 @@ import pytest
 from src import db_manager
 from src.config import ROOT
 from src.domain.answers import Outcome, SendResult
-from src.domain.errors import DamagedError, ProgramError, StorageError, UsageError
+from src.domain.errors import DamagedError, StorageError, UsageError
 from src.domain.posts import Status
 from src.domain.runs import Exit
 from src.domain.slots import slot_of
@@ -35,80 +34,23 @@ from src.upkeep import maintenance
 from src.watch import alerts, health
 from src.watch.health import Facts, Maintenance
 from tests import fake_x
-from tests.conftest import need
+from tests.support.hooks import Hook
 from tests.support.scenarios import Plan, die, judge
-from tests.support.world import MovingClock, World, new_world
-from tests.tick.test_alerts import Hook
+from tests.support.upkeep import (
+    backups,
+    forked,
+    maintain,
+    open_now,
+    post,
+    restore,
+    scratch,
+    settle_down,
+    whole,
+)
+from tests.support.world import MovingClock, World
 
 MAINTAIN_NAMES = tuple(n for n in failpoints.NAMES if n.startswith("maintain."))
 RESTORE_NAMES = tuple(n for n in failpoints.NAMES if n.startswith("restore."))
-
-
-def maintain(world):
-    return maintenance.maintain(world.settings, MovingClock(world.traveller), os.urandom(4).hex())
-
-
-def restore(world, source):
-    return maintenance.restore(Path(source), world.settings, MovingClock(world.traveller))
-
-
-def backups(world):
-    return maintenance.backups(world.folder / "data")
-
-
-def post(world, times=1):
-    """That many posts, an hour apart."""
-    for _ in range(times):
-        assert world.tick().outcome == "posted"
-        world.next_slot()
-
-
-def forked(plan, work):
-    """Do something in a fork under a failpoint plan: its exit code, or minus the signal."""
-    pid = os.fork()
-    if pid == 0:
-        code = 70
-        with contextlib.suppress(BaseException):
-            failpoints._plan = plan
-            try:
-                result = work()
-                code = int(getattr(getattr(result, "trouble", None), "exit_code", 0))
-            except ProgramError as trouble:
-                code = int(trouble.exit_code)
-            except BaseException:
-                traceback.print_exc()
-        os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def open_now(world):
-    return contextlib.closing(db_manager.open_database(world.database, datetime.now(UTC)))
-
-
-def whole(path):
-    """What a database file holds, and that it is sound."""
-    with contextlib.closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
-        return [row[0] for row in db.execute("SELECT content FROM posts ORDER BY id")]
-
-
-def scratch(path, at=20_000, size=6_000):
-    """Overwrite part of a file."""
-    with path.open("r+b") as file:
-        file.seek(at)
-        file.write(os.urandom(size))
-
-
-def settle_down(world):
-    """Hours later, everything is settled: nothing doubled, nothing unrecorded."""
-    for hours in (1, 1, 25, 1):
-        world.move(hours=hours)
-        with contextlib.suppress(ProgramError):
-            world.tick()
-    verdict = judge(world)
-    assert verdict.good, (verdict, world.statuses())
-    return verdict
 
 
 # ---- maintain --------------------------------------------------------------------------------------------------
@@ -1039,75 +981,3 @@ def test_after_damage_the_tick_names_the_backup(world):
     world.tick()
     restore(world, backup)
     settle_down(world)
-
-
-@pytest.mark.crash
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("command", ["maintain", "restore"])
-def test_killed_at_every_system_call(tmp_path, capsys, command):
-    """kill -9 at every call that touches our files: the database and the backups are whole; the next runs go on."""
-    need("strace", "strace")
-    base = (
-        Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tmp_path)
-        / f"twitter_manager-{os.getpid()}-{command}"
-    )
-    base.mkdir()
-    try:
-        with new_world(base, READ_TIMEOUT_SECONDS="3") as world:
-            post(world, 2)
-            maintain(world)
-            post(world, 1)
-            shutil.copytree(base / "data", base / "start")
-            past = list(world.x.accepted)
-            now = datetime.now(UTC)
-
-            def fresh():
-                shutil.rmtree(base / "data")
-                shutil.copytree(base / "start", base / "data")
-                world.x.accepted = list(past)
-                world.traveller.move_to(now)
-
-            def traced(*options):
-                arguments = ["maintain"] if command == "maintain" else ["restore", str(backups(world)[0])]
-                words = [
-                    "strace",
-                    "-f",
-                    "-qq",
-                    *options,
-                    sys.executable,
-                    "-m",
-                    "src.twitter_manager",
-                    *arguments,
-                ]
-                return subprocess.run(
-                    words,
-                    cwd=ROOT,
-                    env={"PATH": "/usr/bin:/bin", **world.env},
-                    capture_output=True,
-                    check=False,
-                ).returncode
-
-            fresh()
-            assert traced("-o", str(base / "strace.log"), "-y", "-e", "trace=%file,%desc") == 0
-            counts, points = {}, []
-            for line in (base / "strace.log").read_text(errors="replace").splitlines():
-                name = line.partition(" ")[2].lstrip().partition("(")[0]
-                counts[name] = counts.get(name, 0) + 1
-                if str(base / "data") in line and name.isidentifier():
-                    points.append((name, counts[name]))
-            kills = 0
-            for name, number in points:
-                fresh()
-                code = traced(
-                    "-o", "/dev/null", "-e", f"trace={name}", "-e", f"inject={name}:signal=KILL:when={number}"
-                )
-                kills += code not in {0, 74}
-                assert len(whole(world.database)) in {2, 3}, (name, number)
-                assert backups(world), (name, number)
-                assert all(len(whole(file)) in {2, 3} for file in backups(world)), (name, number)
-                settle_down(world)
-            with capsys.disabled():
-                print(f"\n{command}: {len(points)} points, {kills} kills, 0 lost", flush=True)
-            assert kills > 20
-    finally:
-        shutil.rmtree(base, ignore_errors=True)

@@ -2,112 +2,25 @@
 
 import json
 import os
-import random
-import shutil
 import signal
 import stat
-import subprocess
-import sys
 import threading
 import time
 
 import pytest
 
-from src import config, content_generator
-from src.config import ROOT
+from src import content_generator
 from src.content import library as sources
-from src.content.gates import judge_opening
 from src.domain.errors import ConfigError, ModelError, ProgramError, UsageError
 from src.domain.texts import History
 from src.model import choose, client, files, versions
-from src.model.choose import GGUF_SHA256
 from src.system import failpoints
 from src.upkeep import model_update
 from tests import fake_x
-from tests.conftest import embedded_model
 from tests.support import tiny_model
-from tests.support.fake_hub import FakeHub, Fault
+from tests.support.fake_hub import Fault
+from tests.support.models import NAME, OPENINGS, embedded, some_files, update
 from tests.support.world import START, World
-
-NAME = "owner/name"
-OPENINGS = [(opening, -0.2, -0.3) for *_, opening in tiny_model.STATEMENTS]
-WRITES = "import json, sys\nfor s in json.load(sys.stdin)['statements']: print(json.dumps({'id': s['id'], 'openings': %r, 'tokens': 9, 'seconds': 0.1}))"
-
-
-def some_files(seed=5):
-    return {
-        "config.json": b'{"model_type": "llama"}',
-        "tokenizer.json": json.dumps({"n": seed}).encode(),
-        "model.safetensors": random.Random(seed).randbytes(900_000),
-    }
-
-
-@pytest.fixture
-def server():
-    with FakeHub() as made:
-        yield made
-
-
-@pytest.fixture
-def library(tmp_path):
-    return tiny_model.write_library(tmp_path / "library.jsonl")
-
-
-@pytest.fixture
-def writer(monkeypatch):
-    """Put a script in the place of the model's process: it writes these openings for every statement."""
-    real = client.subprocess.Popen
-
-    def become(openings):
-        monkeypatch.setattr(
-            client.subprocess,
-            "Popen",
-            lambda command, **options: real([sys.executable, "-c", WRITES % openings], **options),
-        )
-
-    become(OPENINGS)
-    return become
-
-
-@pytest.fixture
-def make(server, tmp_path, library):
-    """Settings for a MODEL, a revision and more."""
-
-    def made(repo=None, model=NAME, **more):
-        revision = repo.revision if repo else ""
-        return config.load(
-            {
-                "DATA_DIR": str(tmp_path / "data"),
-                "MODEL": model,
-                "MODEL_REVISION": revision,
-                "HF_ENDPOINT": server.url,
-                "SOURCES": str(library),
-                "BUILTIN_LIBRARY": "false",
-                "GENERATE_SECONDS": "60",
-                **more,
-            }
-        )
-
-    return made
-
-
-def update(settings, revision=""):
-    return model_update.update(settings, revision, sources.load(settings.library_paths).statements)
-
-
-def embedded(settings, name=None):
-    """An embedded model as the conversion leaves it, without its weight."""
-    folder = settings.models_dir / name if name else choose.embedded_folder(settings.models_dir)
-    folder.mkdir(parents=True)
-    for file, data in some_files(1).items():
-        (folder / file).write_bytes(data)
-    said = {
-        "source": {"gguf": GGUF_SHA256},
-        "adapter": {"sha256": "ab", "from": "shipped"},
-        "files": files.checksums(folder),
-    }
-    (folder / files.MANIFEST).write_text(json.dumps(said))
-    return folder
 
 
 def left(settings):
@@ -367,12 +280,6 @@ def test_what_is_in_use_survives_a_damaged_record(server, make, writer):
 # ---- the real thing, small --------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    """The files of a small real model that learned four openings."""
-    return tiny_model.make(tmp_path_factory.mktemp("tiny"))
-
-
 @pytest.fixture
 def still(tmp_path, server, library):
     """A world in real time whose MODEL is a hub model."""
@@ -417,32 +324,6 @@ def test_a_real_model_from_the_hub(still, server, tiny):
     still.check_promise()
 
 
-@pytest.mark.crash
-def test_a_real_model_that_writes_rubbish(make, server, tmp_path, tiny):
-    """A model that never learned anything does not pass its trial."""
-    settings = make(server.add(NAME, tiny_model.make(tmp_path / "random", steps=0, width=64)))
-    with pytest.raises(ModelError, match="of 4 statements"):
-        update(settings)
-    with pytest.raises(ModelError, match="not downloaded"):
-        choose.locate(settings)
-
-
-@pytest.mark.crash
-def test_a_real_model_in_shards(make, server, tmp_path):
-    """A model whose weights come in several files is loaded through transformers and writes."""
-    tiny_model.make(tmp_path / "whole")
-    settings = make(server.add(NAME, tiny_model.in_shards(tmp_path / "whole")))
-    folder, _ = update(settings)
-    assert len(list(folder.glob("model-*.safetensors"))) > 1
-    statements = sources.load(settings.library_paths).statements
-    written = client.write(
-        settings, choose.locate(settings), [(s.id, s.statement) for s in statements], seconds=120, seed=1
-    )
-    assert any(
-        judge_opening(text, s, s.statement).passed for s in statements for text, _ in written[s.id].openings
-    )
-
-
 def test_a_tick_names_the_command(still):
     """With nothing downloaded the vetted wording goes out, nothing is asked of the hub, and `check` names the command."""
     env = {"MODEL_REVISION": "a" * 40, "HF_ENDPOINT": "http://127.0.0.1:9"}
@@ -450,66 +331,3 @@ def test_a_tick_names_the_command(still):
     assert (done.returncode, still.rows()[0]["origin"]) == (0, "wording")
     checked = {row["part"]: row for row in json.loads(still.cli("check", "--json", env=env).stdout)}
     assert checked["model"]["fix"] == "type: python -m src.twitter_manager model update"
-
-
-@pytest.mark.crash
-@pytest.mark.timeout(900)
-def test_the_embedded_model_made_anew(tmp_path, capsys):
-    """An older embedded model in use: update converts the packaged one, tries it and switches; rollback goes back."""
-    installed = embedded_model(config.load({"DATA_DIR": str(ROOT / "data")})).folder
-    settings = config.load({"DATA_DIR": str(tmp_path / "data")})
-    old = settings.models_dir / "embedded-older"
-    shutil.copytree(installed, old, copy_function=os.link)
-    said = files.manifest(old)
-    (old / files.MANIFEST).unlink()
-    (old / files.MANIFEST).write_text(json.dumps({**said, "source": {"gguf": "0" * 64}}))
-    choose.switch(settings, old)
-    new, _ = update(settings)
-    assert new == choose.embedded_folder(settings.models_dir)
-    assert choose.locate(settings).folder == new
-    assert choose.rollback(settings) == old
-    assert choose.locate(settings).folder == old
-
-
-@pytest.mark.crash
-@pytest.mark.timeout(3600)
-def test_tuning_from_the_owners_examples(tmp_path, library):
-    """As typed: too short a training is rejected by the trial and the model in use stays; a longer one is used; rollback goes back."""
-    installed = embedded_model(config.load({"DATA_DIR": str(ROOT / "data")})).folder
-    models = tmp_path / "data" / "models"
-    shutil.copytree(installed, models / installed.name, copy_function=os.link)
-    examples = tmp_path / "mine.jsonl"
-    examples.write_text(
-        "".join(json.dumps({"statement": s, "opening": o}) + "\n" for _, _, s, o in tiny_model.STATEMENTS)
-    )
-    (tmp_path / "empty.env").touch(mode=0o600)
-    env = {
-        "PATH": "/usr/bin:/bin",
-        "PYTHONPATH": str(ROOT),
-        "ENV_FILE": str(tmp_path / "empty.env"),
-        "DATA_DIR": str(tmp_path / "data"),
-        "LOG_DIR": str(tmp_path / "logs"),
-        "SOURCES": str(library),
-        "BUILTIN_LIBRARY": "false",
-    }
-
-    def typed(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "src.twitter_manager", "model", *arguments],
-            cwd="/",
-            env=env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    short = typed("tune", "--examples", str(examples), "--epochs", "0.02")
-    assert (short.returncode, "wrote a usable text for" in short.stderr) == (69, True), short.stderr
-    assert json.loads(typed("show", "--json").stdout)["folder"] == str(models / installed.name)
-    long = typed("tune", "--examples", str(examples), "--epochs", "30", "--json")
-    assert (long.returncode, long.stderr) == (0, "")
-    assert json.loads(long.stdout)["pairs"] == 2 * len(tiny_model.STATEMENTS)
-    tuned = json.loads(typed("show", "--json").stdout)
-    assert (tuned["tuned"], tuned["folder"] != str(models / installed.name)) == (True, True)
-    assert typed("rollback").returncode == 0
-    assert json.loads(typed("show", "--json").stdout)["folder"] == str(models / installed.name)

@@ -22,9 +22,9 @@ from src.system.clock import Clock
 from src.twitter_handler import XClient
 from tests import fake_x
 from tests.fake_x import Credentials
+from tests.support.noise import random_body, random_headers
 from tests.support.scenarios import POSTS, READS
 from tests.support.world import World, new_world
-from tests.unit.test_twitter_handler import random_body, random_headers
 
 CANARIES = Credentials(
     api_key="cnryKEY1+/=%&aB3dE5fG7hJ9",

@@ -37,7 +37,7 @@ class Browser:
         return self.driver.execute_script(script, *arguments)
 
     def logs(self) -> list[str]:
-        """What the console said since the last call: errors, refused styles and scripts, everything."""
+        """Return what the console printed since the last call: errors, refused styles and scripts."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def requested(self) -> list[str]:

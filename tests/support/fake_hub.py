@@ -1,7 +1,7 @@
-"""A stand-in for a model hub on loopback: the addresses that huggingface_hub calls, and scripted misbehaviour.
+"""A stand-in for a model hub on loopback: the addresses that huggingface_hub calls, and scripted faults.
 
-Small files come from the hub itself, large ones by a redirect to another host name (its storage), as on the real one:
-ETag, X-Repo-Commit, X-Linked-Size, X-Linked-Etag, X-Error-Code and Range are there.
+Small files come from the hub itself, large ones by a redirect to another host name (its storage), as on the
+real one: ETag, X-Repo-Commit, X-Linked-Size, X-Linked-Etag, X-Error-Code and Range are there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def git_sha1(data: bytes) -> str:
 
 @dataclass
 class Repo:
-    """One revision of a model. `promised` overrides what the listing says of a file, `says` the commit; `gated` asks for `token`."""
+    """One revision of a model. `promised` overrides what the listing states of a file, `says` the commit."""
 
     files: dict[str, bytes]
     revision: str
@@ -37,7 +37,7 @@ class Repo:
 
 @dataclass
 class Fault:
-    """What to do instead of answering: `cut` after so many bytes, answer with `status`, wait for `until`, spoil the bytes."""
+    """What to do instead of answering: `cut` after some bytes, a `status`, wait for `until`, `spoil`."""
 
     cut: int | None = None
     status: int | None = None
@@ -58,7 +58,7 @@ class Seen:
 
 
 class FakeHub:
-    """A hub on 127.0.0.1; use as a context. `on(part, fault, ...)` scripts the next requests whose path has `part`."""
+    """A hub on 127.0.0.1, a context manager. `on(part, fault)` scripts requests whose path has `part`."""
 
     def __init__(self) -> None:
         self.repos: dict[tuple[str, str], Repo] = {}
@@ -103,11 +103,12 @@ class FakeHub:
         return Fault()
 
     def bytes_asked(self, name: str) -> list[str]:
-        """The Range headers of the requests for a large file, in order ("" for the whole)."""
+        """Return the Range headers of the requests for a large file, in order ("" for the whole)."""
         return [s.range for s in self.seen if s.path.startswith("/storage/") and s.path.endswith(name)]
 
 
 class _Handler(BaseHTTPRequestHandler):
+    server: ThreadingHTTPServer
     protocol_version = "HTTP/1.1"
     hub: FakeHub
     send: Callable[..., None]

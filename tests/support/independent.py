@@ -7,7 +7,7 @@ from tests.support.tlds import ALL
 
 
 def hard_problems(text: str) -> list[str]:
-    """What X would not take, or would link, bill or notify for."""
+    """Return what X would not take, or would link, bill or notify for."""
     found = []
     if length(text) > 280:
         found.append("length")

@@ -1,4 +1,4 @@
-"""A simulated month for the report: real runs against the fake X, texts of the real library judged by the real gates.
+"""A simulated month for the report: real runs, the fake X, texts of the real library, the real gates.
 
 Only the model is played: its openings are those of other statements, and its times are moved by the clock.
 """
@@ -20,7 +20,7 @@ from tests.support.world import World
 
 
 class Writer:
-    """A composer: what the library offers, with openings that the real gates judge, and a model's usual figures."""
+    """A composer that takes texts of the library, openings that the gates judge, and a model's figures."""
 
     def __init__(self, world: World, rng: random.Random) -> None:
         self.world, self.rng = world, rng
@@ -71,7 +71,7 @@ class Writer:
 
 
 def simulate(world: World, hours: int, composer: Any = None) -> None:
-    """Hourly runs with what a month brings: lost answers, an outage, credits used up, a night without power."""
+    """Run hourly with what a month brings: lost answers, an outage, no credits, a night without power."""
     world.texts = composer or world.texts
     world.x.tweet_by_hand("An old tweet from before.")
     world.move(hours=2)

@@ -1,6 +1,7 @@
-"""Bugs on purpose. Each is planted into a fork, which plays a small battery of stories; the oracle must see the harm.
+"""Bugs on purpose. Each is planted into a fork, which plays some stories; the oracle must see the harm.
 
-A mutant is text that replaces text in a module of `src` (or in the schema), so that it breaks when the program moves on.
+A mutant is text that replaces text in a module of `src` (or in the schema), so that it breaks when the program
+changes.
 """
 
 from __future__ import annotations
@@ -154,7 +155,7 @@ def plant(mutant: Mutant, folder: Path) -> None:
 
 
 def battery(folder: Path, *, lock: bool = True) -> None:
-    """A few stories that every correct program survives. Raises AssertionError where the promise is broken."""
+    """Play a few stories that every correct program survives. Raise AssertionError for a broken promise."""
     scenarios = importlib.import_module("tests.support.scenarios")
     with scenarios.new_stage(folder) as stage:
         tally = scenarios.Tally()

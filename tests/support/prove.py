@@ -1,4 +1,4 @@
-"""Runs the proofs in library files: `python -m tests.support.prove data/library/*.jsonl` prints each one that fails.
+"""The proofs in library files. `python -m tests.support.prove data/library/*.jsonl` prints what fails.
 
 A proof is code in the language it names, run in an empty folder. It passes when it exits with 0 and, where
 the record has `expect`, prints exactly that (surrounding white space aside).
@@ -13,6 +13,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from src.content.library import Library, Statement, load
@@ -44,6 +46,13 @@ def prove(record: Statement) -> str:
     if expect is not None and output.strip() != expect.strip():
         return f"printed {output.strip()!r}, expected {expect.strip()!r}"
     return ""
+
+
+def failed_proofs(records: Iterable[Statement]) -> dict[str, str]:
+    """Run many proofs side by side; return what went wrong by the id of its statement."""
+    records = list(records)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return {s.id: why for s, why in zip(records, pool.map(prove, records), strict=True) if why}
 
 
 def _run(runner: str, code: str, folder: Path) -> tuple[int, str]:

@@ -1,7 +1,7 @@
 """Option `--resume FILE` of pytest: a long suite that was broken off goes on where it stopped.
 
-The file names the tree it belongs to and the tests that passed on it. Those are left out of the next run; a change of
-the tree empties the file.
+The file names the tree it belongs to and the tests that passed on it. Those are left out of the next run; a
+change of the tree empties the file.
 """
 
 from __future__ import annotations
@@ -105,5 +105,5 @@ class Resume:
         """Say how many tests were left out."""
         if self._skipped:
             terminalreporter.write_line(
-                f"{self._skipped} tests passed on this tree before ({self._file}); remove the file to run them again"
+                f"{self._skipped} tests passed on this tree before; to run them again, remove {self._file}"
             )

@@ -1,4 +1,4 @@
-"""Stories for the crash tests: ways X behaves, ways its timeline looks, places to die, and the oracle that judges."""
+"""Stories for the crash tests: how X behaves and its timeline looks, places to die, and the oracle."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -73,6 +74,8 @@ READS: dict[str, dict[str, Any]] = {
     "late": {"read_lag": 1200.0},
 }
 
+LEAST_MEMORY = 200_000_000  # bytes free on the disk in memory
+
 
 @dataclass
 class Tally:
@@ -93,7 +96,10 @@ class Tally:
 
     def line(self, name: str) -> str:
         more = "".join(f", {key} {count}" for key, count in sorted(self.other.items()))
-        return f"{name}: scenarios {self.scenarios}, kills {self.kills}, accepted {self.accepted}, doubled {self.doubled}, unrecorded {self.unrecorded}{more}"
+        return (
+            f"{name}: scenarios {self.scenarios}, kills {self.kills}, accepted {self.accepted}, "
+            f"doubled {self.doubled}, unrecorded {self.unrecorded}{more}"
+        )
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,7 @@ class Verdict:
 
 
 def judge(world: World) -> Verdict:
-    """Count what was accepted, doubled (a text or an hour), not recorded, recorded without being there; the file's soundness."""
+    """Count what was accepted, doubled (a text or an hour), not recorded or invented; check the file."""
     made = [t for t in world.x.accepted if t.via == "api"]
     texts, hours = Counter(t.text for t in made), Counter(int(t.asked // 3600) for t in made)
     rows = world.rows()
@@ -129,7 +135,7 @@ def judge(world: World) -> Verdict:
     )
 
 
-class Plan(dict):
+class Plan(dict[str, str]):
     """A failpoint plan that acts at the n-th time a place is reached, and remembers what was reached."""
 
     def __init__(self, name: str = "", act: Callable[[], object] = lambda: None, nth: int = 1) -> None:
@@ -175,7 +181,7 @@ def without_lock() -> None:
 
 
 class Halt:
-    """A run in a fork, without the lock, that stands still at a failpoint until it is told to go on. No sleep, no luck."""
+    """A run in a fork, without the lock, that stands still at a failpoint until it is told to go on."""
 
     def __init__(self, world: World, name: str) -> None:
         self._stands, self._go_on = os.pipe(), os.pipe()
@@ -204,7 +210,7 @@ class Halt:
 def overtake(
     stage: Stage, tally: Tally, *, first: str, second: str = "", posts: tuple[str, str] = ("ok", "ok")
 ) -> tuple[int, int]:
-    """A run stands still at a step, another one goes to a step (or its end) meanwhile; the first ends, then the second.
+    """Let a run stand still at a step while another goes to a step or its end; end the first, then both.
 
     The lock is disabled: the database alone has to prevent a second tweet. Returns the two exit codes.
     """
@@ -220,7 +226,7 @@ def overtake(
 
 
 class Stage:
-    """One fake X and one clock for many scenarios: `reset` gives each a fresh account, cold or with a past."""
+    """One fake X and one clock for many scenarios; `reset` makes the account new, cold or with a past."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -255,14 +261,26 @@ class Stage:
 
 
 @contextlib.contextmanager
+def memory_folder() -> Iterator[Path]:
+    """Make a folder on a disk in memory, if there is one: the kernel keeps it whatever kills a process."""
+    memory = Path("/dev/shm")  # only 64 MB in a container, unless it is told otherwise
+    roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > LEAST_MEMORY
+    folder = Path(tempfile.mkdtemp(prefix="twitter_manager-", dir=memory if roomy else None))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
 def new_stage(folder: Path, **extra: str) -> Iterator[Stage]:
-    """A stage; its folder is best on a disk in memory."""
+    """Make a stage; its folder is best on a disk in memory."""
     with new_world(folder, LOG_LEVEL="ERROR", **extra) as world:
         yield Stage(world)
 
 
 def quiet_tick(world: World) -> int:
-    """A tick in this process; its exit code."""
+    """Run a tick in this process; return its exit code."""
     try:
         return int(world.tick().exit_code)
     except ProgramError as trouble:
@@ -270,7 +288,7 @@ def quiet_tick(world: World) -> int:
 
 
 def heal(stage: Stage, tick: Callable[[World], int] = quiet_tick) -> Verdict:
-    """Let time pass, in the slot and after it, then with a healthy timeline over a day: what is left is final."""
+    """Let time pass, in the slot and after it, then a day with a healthy timeline; return the verdict."""
     world = stage.world
     for minutes in (1, 17, 42, 60):
         world.move(minutes=minutes)
@@ -283,7 +301,7 @@ def heal(stage: Stage, tick: Callable[[World], int] = quiet_tick) -> Verdict:
 
 
 def set_the_scene(stage: Stage, *, post: str, read: str = "normal", warm: bool = True, run: int = 1) -> World:
-    """A fresh account, X's behaviour, and `run` - 1 runs that are over."""
+    """Reset the account, set X's behaviour, and make `run` - 1 runs."""
     world = stage.reset(warm=warm)
     world.x.on_post({**POSTS, **SLOW}[post]())
     stage.read(read)
@@ -296,7 +314,7 @@ def set_the_scene(stage: Stage, *, post: str, read: str = "normal", warm: bool =
 
 
 def ends_well(stage: Stage, tally: Tally, *what: object) -> Verdict:
-    """The healing and the verdict, which must be good."""
+    """Heal, and return the verdict, which must be good."""
     stage.world.extra.pop("READ_TIMEOUT_SECONDS", None)
     verdict = heal(stage)
     tally.add(verdict)
@@ -305,14 +323,14 @@ def ends_well(stage: Stage, tally: Tally, *what: object) -> Verdict:
 
 
 def play(stage: Stage, tally: Tally, *, name: str, nth: int = 1, **scene: Any) -> Verdict:
-    """A run that dies at a failpoint (or at none) while X behaves in a way; then the healing; then the verdict."""
+    """Let a run die at a failpoint (or at none) while X behaves in a way; heal; return the verdict."""
     world = set_the_scene(stage, **scene)
     tally.kills += world.forked(first=killer(name, nth)) == -signal.SIGKILL
     return ends_well(stage, tally, name, nth, scene)
 
 
 def passed(stage: Stage, tally: Tally, **scene: Any) -> Counter[str]:
-    """The same without a death: how often each failpoint is passed. A death elsewhere would be this very story."""
+    """Run without a death; return how often each failpoint is passed."""
     world = set_the_scene(stage, **scene)
     read, write = os.pipe()
 

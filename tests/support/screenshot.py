@@ -1,4 +1,4 @@
-"""`make screenshot`: a month through the fake X, then the report's page, half light and half dark, as docs/report.png."""
+"""`make screenshot`: a simulated month, then the report's page, half light, half dark, as docs/report.png."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ MOST_BYTES = 200_000
 
 
 def page(folder: Path, hours: int) -> str:
-    """The page after so many hours that end at START."""
+    """Return the page after so many hours that end at START."""
     rng = random.Random(3)
-    library.load = lru_cache(
+    vars(library)["load"] = lru_cache(
         library.load
     )  # each run of its own would read the library once; here one process makes hundreds of runs
     with new_world(folder, DAILY_BUDGET_USD="1", MONTHLY_BUDGET_USD="20") as world:
@@ -52,8 +52,10 @@ def main() -> None:
             shots.append(base64.b64encode(browser.picture()).decode())
         both = folder / "both.html"
         both.write_text(
-            f"<style>body{{margin:0}}img{{position:absolute;left:0;top:0}}.dark{{clip-path:polygon(56% 0,100% 0,100% 100%,44% 100%)}}</style>"
-            f'<img src="data:image/png;base64,{shots[0]}"><img class="dark" src="data:image/png;base64,{shots[1]}">',
+            "<style>body{margin:0}img{position:absolute;left:0;top:0}"
+            ".dark{clip-path:polygon(56% 0,100% 0,100% 100%,44% 100%)}</style>"
+            f'<img src="data:image/png;base64,{shots[0]}">'
+            f'<img class="dark" src="data:image/png;base64,{shots[1]}">',
             encoding="utf-8",
         )
         browser.open(both.as_uri(), width=WIDTH, height=HEIGHT)

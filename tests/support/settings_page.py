@@ -33,9 +33,9 @@ INTRODUCTION = f"""\
 
 <!-- Made by `make settings-page` from src/config.py and .env.example. Do not edit. -->
 
-Settings stand in `.env` or in the environment, which wins. `ENV_FILE` names another file than `.env`. The file must
-belong to you and be closed to others (`chmod 600 .env`). `check` lists every problem at once. A relative path counts
-from the project's folder.
+Settings stand in `.env` or in the environment, which wins. `ENV_FILE` names another file than `.env`. The
+file must belong to you and be closed to others (`chmod 600 .env`). `check` lists every problem at once. A
+relative path counts from the project's folder.
 
 Each of these can come from a file instead, named by the same variable with `_FILE` at its end:
 {", ".join(f"`{name}`" for name in FILE_SECRETS)}.
@@ -48,7 +48,7 @@ def page() -> str:
 
 
 def groups() -> list[tuple[str, str, list[str]]]:
-    """Return (title, note, field names) of each group of `.env.example`, and one group of all other settings."""
+    """Return (title, note, field names) of each group of `.env.example`, and one group of the others."""
     found = []
     for paragraph in (ROOT / ".env.example").read_text(encoding="utf-8").split("\n\n"):
         names = [name.lower() for name in re.findall(r"^#?([A-Z][A-Z0-9_]*)=", paragraph, re.MULTILINE)]
@@ -98,7 +98,7 @@ def default(name: str) -> str:
 
 
 def allowed(name: str) -> str:
-    """Return what a setting may be, in words. Raises `KeyError` for a pattern or a validator without words."""
+    """Return what a setting may be, in words. Raise `KeyError` for a pattern or validator without words."""
     if name in constrained():
         return WORDS[name]
     kind = _plain_type(Settings.model_fields[name].annotation)

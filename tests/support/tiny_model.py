@@ -1,4 +1,4 @@
-"""A small real model for tests: a Llama of a few hundred thousand weights that learned a handful of openings by heart."""
+"""A small real model for tests: a Llama of a few hundred thousand weights that learned a few openings."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ STATEMENTS = [
 
 
 def write_library(file: Path) -> Path:
-    """The statements as a library file."""
+    """Write the statements as a library file."""
     rows = [
         {
             "id": i,
@@ -81,13 +81,15 @@ def make(folder: Path, *, steps: int = 25, width: int = 128) -> dict[str, bytes]
             eos_token_id=None,
         )
     )
+    newline = tokenizer.token_to_id("Ċ")
+    assert newline is not None
     rows = []
     for prompt, (*_, opening) in zip(prompts, STATEMENTS, strict=True):
         start = tokenizer.encode(prompt, add_special_tokens=False).ids
         rows.append(
             (
                 start,
-                tokenizer.encode(f" {opening}", add_special_tokens=False).ids + [tokenizer.token_to_id("Ċ")],
+                tokenizer.encode(f" {opening}", add_special_tokens=False).ids + [newline],
             )
         )
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
@@ -109,7 +111,7 @@ def make(folder: Path, *, steps: int = 25, width: int = 128) -> dict[str, bytes]
 
 
 def in_shards(folder: Path) -> dict[str, bytes]:
-    """The same model as larger ones come: its weights in several files with an index."""
+    """Return the same model as larger ones come: its weights in several files with an index."""
     from transformers import LlamaForCausalLM
 
     target = folder / "shards"

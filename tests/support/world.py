@@ -1,6 +1,6 @@
 """A small world for tests: a folder, a fake X that remembers, a clock that moves, and ticks in it.
 
-`World.tick` runs the real tick in this process, `World.forked` in a fork that may die, `World.cli` as cron would.
+`World.tick` runs the real tick in this process, `World.forked` in a fork that may die, `World.cli` as cron.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -133,7 +133,7 @@ class World:
             failpoints.arm("")
 
     def forked(self, failpoint: str = "", *, first: Callable[[], object] | None = None, **env: str) -> int:
-        """A tick in a fork: its exit code, or minus the signal that killed it. `first` runs in the fork before it."""
+        """Run a tick in a fork; return its exit code, or minus the signal that killed it."""
         return self.join(self.spawn(failpoint, first=first, **env))
 
     def spawn(self, failpoint: str = "", *, first: Callable[[], object] | None = None, **env: str) -> int:
@@ -162,7 +162,7 @@ class World:
     def cli(
         self, *arguments: str, env: dict[str, str] | None = None, **options: Any
     ) -> subprocess.CompletedProcess[str]:
-        """The program as cron starts it: a bare environment, another working directory."""
+        """Run the program as cron starts it: a bare environment, another working directory."""
         measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
         bare = {
             "PATH": "/usr/bin:/bin",
@@ -223,8 +223,8 @@ class World:
 
 
 @contextlib.contextmanager
-def new_world(folder: Path, **extra: str):
-    """A world that starts at START."""
+def new_world(folder: Path, **extra: str) -> Iterator[World]:
+    """Make a world that starts at START."""
     with time_machine.travel(START, tick=True) as traveller, FakeX() as x:
         world = World(folder, x, traveller, extra=extra)
         x.now = lambda: time.time() - world.skew

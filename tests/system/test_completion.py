@@ -11,7 +11,6 @@ from src import config
 from src.commands import completion
 from src.commands.parser import build_parser
 from src.config import ROOT
-from tests.conftest import need
 
 
 def words(parser):
@@ -105,10 +104,11 @@ def foreign(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    "shell", ["bash", *(pytest.param(name, marks=pytest.mark.needs(name)) for name in ("zsh", "fish"))]
+)
 def test_no_code_of_the_current_folder_runs(settings, foreign, shell):
     """The command runs this program, not the code of the folder one stands in."""
-    need(shell, shell)
     plain = {"bash": ["--norc"], "zsh": ["-f"], "fish": ["--no-config"]}[shell]
     loading = "autoload -U compinit; compinit -D -u\n" if shell == "zsh" else ""
     file = foreign / "script"
@@ -137,9 +137,9 @@ def test_the_foreign_folder_would_run(foreign):
     assert "code of a foreign folder ran" in done.stderr
 
 
+@pytest.mark.needs("fish")
 def test_fish(settings):
     """fish offers every command and the profiles."""
-    need("fish", "fish")
     script = (
         completion.script("fish", settings)
         + '\ncomplete -C "twitter_manager "\ncomplete -C "twitter_manager --profile "'
@@ -155,9 +155,9 @@ def test_fish(settings):
     assert {w[0] for w in words(build_parser())} | {"anna", "bert"} <= offered
 
 
+@pytest.mark.needs("zsh")
 def test_zsh(settings):
     """zsh takes the script and knows which function completes the command."""
-    need("zsh", "zsh")
     file = settings.data_dir / "script"
     file.write_text(completion.script("zsh", settings))
     typed = f'autoload -U compinit; compinit -D -u\neval "$(<{file})"\nprint -- "$_comps[twitter_manager]"\ntwitter_manager --version'
@@ -166,10 +166,9 @@ def test_zsh(settings):
     assert all(w[-1] in file.read_text() for w in words(build_parser()))
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
+@pytest.mark.parametrize("shell", ["bash", pytest.param("zsh", marks=pytest.mark.needs("zsh"))])
 def test_syntax(settings, shell):
     """The script is valid in the shell it is for."""
-    need(shell, shell)
     subprocess.run(
         [shell, "-n", "/dev/stdin"], input=completion.script(shell, settings), text=True, check=True
     )

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from src.config import ROOT, SECRETS, Settings
-from tests.conftest import need_module
 from tests.fake_x import FakeX
+from tests.support.needs import need_module
 from tests.support.world import World
 
 kubernetes_validate, yaml = need_module("kubernetes_validate"), need_module("yaml")

@@ -19,10 +19,9 @@ from pathlib import Path
 import pytest
 
 from src.config import ROOT
-from tests.conftest import need
 from tests.fake_x import FakeX
 
-pytestmark = pytest.mark.image
+pytestmark = [pytest.mark.image, pytest.mark.needs("image")]
 
 # Arguments: root file system, folder for /data, "ro" or "rw", the command.
 ENTER = """
@@ -123,13 +122,6 @@ def image():
     """Build the image on a Debian base of its own, from wheels, and mount it."""
     if os.geteuid() != 0:
         pytest.skip("mounts and chroot isolation need root")
-    for program, package in {
-        "buildah": "buildah",
-        "debootstrap": "debootstrap",
-        "unshare": "util-linux",
-        "pivot_root": "util-linux",
-    }.items():
-        need(program, package)
     folder = Path(tempfile.mkdtemp(prefix="twitter_manager-image-"))
     buildah = [
         "buildah",

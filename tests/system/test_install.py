@@ -4,8 +4,6 @@ import json
 import os
 import re
 import subprocess
-import time
-from datetime import UTC, datetime
 
 import pytest
 
@@ -13,29 +11,16 @@ from src import config
 from src.commands.parser import build_parser
 from src.config import ROOT
 from src.upkeep import install, units
-from tests.conftest import need
-from tests.fake_x import FakeX
-from tests.process.test_accounts import Machine
-from tests.system.test_cron import as_root, own_crontab, private_cron  # noqa: F401 (a fixture among them)
+from tests.support.install import awkward_machine, jobs, printed
 
 EXPOSURE = 20  # tenths: what `systemd-analyze security` may say at most; 13 as a user of its own, 16 as root
 
 
 @pytest.fixture
 def machine(tmp_path):
-    """A machine whose folders have every character that cron, the shell or systemd reads in a way of its own."""
-    with FakeX() as x:
-        folder = tmp_path / "it's 100% $HOME"
-        folder.mkdir()
-        made = Machine(folder, x)
-        made.add("a", POST_INTERVAL_MINUTES="1440")
+    """A machine whose folders are hard to quote."""
+    with awkward_machine(tmp_path) as made:
         yield made
-
-
-def printed(machine, *arguments, **env):
-    done = machine.cli("install", "--print", *arguments, **env)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def as_cron_does(table, job):
@@ -51,10 +36,6 @@ def as_cron_does(table, job):
         timeout=60,
         check=False,
     )
-
-
-def jobs(table):
-    return [line for line in table.splitlines() if re.match(r"[\d,]+ ", line)]
 
 
 def test_cron_line_runs(machine):
@@ -132,7 +113,6 @@ def test_parts(machine):
 @pytest.fixture
 def unit_files(machine, tmp_path):
     """The units of the plain account and of a profile, as files; a test can have no user of its own."""
-    need("systemd-analyze", "systemd")
     folder = tmp_path / "units"
     folder.mkdir()
     for profile in ("", "a"):
@@ -145,6 +125,7 @@ def unit_files(machine, tmp_path):
     return folder
 
 
+@pytest.mark.needs("systemd")
 def test_systemd_takes_the_units(unit_files):
     """`systemd-analyze verify` has nothing to say about any of them, and about a broken one it has."""
     files = sorted(unit_files.iterdir())
@@ -160,6 +141,7 @@ def test_systemd_takes_the_units(unit_files):
     )
 
 
+@pytest.mark.needs("systemd")
 def test_the_services_are_shut_in(unit_files):
     """`systemd-analyze security` rates every service's exposure at 2.0 of 10 or lower."""
     for file in unit_files.glob("*.service"):
@@ -172,6 +154,7 @@ def test_the_services_are_shut_in(unit_files):
         assert done.returncode == 0, done.stdout[-200:]
 
 
+@pytest.mark.needs("systemd")
 def test_what_a_service_says(unit_files):
     """A service starts this Python in this folder, gets its keys from systemd, and may write to its own folders only."""
     unit = (unit_files / "twitter_manager-a.service").read_text()
@@ -214,22 +197,6 @@ def test_folders_of_a_service_are_made_by_check(machine):
     assert len(paths) == 3
     for path in paths:
         assert (machine.folder / path).is_dir(), path
-
-
-@pytest.mark.crash
-def test_in_a_real_cron(machine, tmp_path, as_root):  # noqa: F811
-    """Debian's cron, given the printed lines with each minute for a schedule, posts once for the profile."""
-    before = own_crontab()
-    table = printed(machine, "--cron", "--profile", "a")
-    post = jobs(table)[0]
-    table = table.replace(post, "* * * * * " + post.split(maxsplit=5)[5]).replace(jobs(table)[1], "")
-    with private_cron(as_root, tmp_path, table, datetime(2026, 11, 22, 14, 6, 50, tzinfo=UTC), 40):
-        until = time.monotonic() + 60
-        while not machine.tweets_of("a") and time.monotonic() < until:
-            time.sleep(0.2)
-        time.sleep(3)
-    assert len(machine.tweets_of("a")) == 1
-    assert own_crontab() == before
 
 
 # ---- putting it in place ------------------------------------------------
@@ -370,9 +337,9 @@ def test_apply_puts_units_in_place(machine, home, monkeypatch, tmp_path, root):
     assert not install.remove_units(settings, where)
 
 
+@pytest.mark.needs("systemd")
 def test_units_of_a_user_are_taken(machine, tmp_path):
     """`systemd-analyze verify --user` has nothing to say about a user's own units."""
-    need("systemd-analyze", "systemd")
     texts = units.units(config.load(machine.env, "a"), of_user=True)
     for name, text in texts.items():
         (tmp_path / name).write_text(text)

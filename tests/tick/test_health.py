@@ -18,6 +18,7 @@ from src.upkeep.maintenance import maintain
 from src.watch import health, status
 from src.watch.health import Facts, Maintenance, Outside
 from tests import fake_x
+from tests.support.library import small_library
 from tests.support.world import new_world
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
@@ -29,27 +30,6 @@ def world(tmp_path):
     with new_world(tmp_path, **small_library(tmp_path, 800)) as made:
         made.warm()
         yield made
-
-
-def small_library(folder, count):
-    """A library of its own, which is read more quickly than the built-in one."""
-    file = folder / "small.jsonl"
-    record = {"topic": "Git", "reference": "git(1)"}
-    file.write_text(
-        "".join(
-            json.dumps(
-                {
-                    "id": f"s-{n}",
-                    "statement": f"git command number {n} does what its manual page says.",
-                    **record,
-                }
-            )
-            + "\n"
-            for n in range(1, count + 1)
-        ),
-        encoding="utf-8",
-    )
-    return {"BUILTIN_LIBRARY": "false", "SOURCES": str(file)}
 
 
 def now():

@@ -2,16 +2,13 @@
 
 import io
 import json
-import os
 import re
 import stat
-import subprocess
 import sys
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import requests
 
 from src import config
 from src.commands.check import _check_credentials, _check_online
@@ -28,134 +25,19 @@ from src.upkeep import login as x_login
 from src.x import credentials
 from src.x.responses import read_tokens
 from tests import fake_x
-from tests.fake_x import FakeX
-from tests.support.world import World
-from tests.tick.test_alerts import hook  # noqa: F401
+from tests.support.logins import allow, app_keys_only, give_login, kept, secrets_shown
 
-CLIENT = {"TWITTER_CLIENT_ID": "fakeClientId", "TWITTER_CLIENT_SECRET": "fakeClientSecret0123456789"}
-SECRETS = ("access-", "refresh-", "fakeAccessToken", "fakeApiSecret", "fakeClientSecret", "requestSecret")
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
 
 
 @pytest.fixture
 def still(tmp_path):
     """A world in real time, which subprocesses share; only the app's keys are in `.env`."""
-    with FakeX() as x:
-        yield World(
-            tmp_path,
-            x,
-            None,
-            extra={
-                "POST_INTERVAL_MINUTES": "1440",
-                "CANDIDATES": "0",
-                "TWITTER_ACCESS_TOKEN": "",
-                "TWITTER_ACCESS_TOKEN_SECRET": "",
-                "READ_TIMEOUT_SECONDS": "5",
-                **CLIENT,
-            },
-        )
-
-
-def allow(line):
-    """What the owner's browser does: open the address; where it is sent."""
-    return requests.get(line.strip(), allow_redirects=False, timeout=5).headers["Location"]
-
-
-def browser(world, *arguments, change=lambda address: address):
-    """`login --oauth2` as a process, with an owner who copies addresses: (code, everything printed)."""
-    bare = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(config.ROOT), **world.env}
-    with subprocess.Popen(
-        [sys.executable, "-m", "src.twitter_manager", "login", "--oauth2", *arguments],
-        cwd="/",
-        env=bare,
-        text=True,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        told = ""
-        for line in process.stdout:
-            told += line
-            if "/i/oauth2/authorize" in line:
-                process.stdin.write(change(allow(line)) + "\n")
-                process.stdin.close()
-                break
-        told += process.stdout.read() + process.stderr.read()
-        return process.wait(timeout=30), told
-
-
-def secrets_shown(world, *texts):
-    """Secrets in texts or log files."""
-    logs = "".join(f.read_text() for f in (world.folder / "logs").glob("*.log"))
-    return [s for s in SECRETS for text in (*texts, logs) if s in text]
-
-
-def give_login(world, *, minutes=120.0, age=0.0):
-    """An OAuth 2.0 login whose access token lasts so many minutes more."""
-    now = world.x.now()
-    world.extra |= CLIENT
-    world.x.oauth2.access_tokens["access-0"] = now + minutes * 60
-    at = datetime.fromtimestamp(now, UTC)
-    file = world.folder / "data" / "credentials.json"
-    login = RenewableLogin(
-        "access-0",
-        "refresh-0",
-        at + timedelta(minutes=minutes),
-        at - timedelta(days=age),
-        world.x.credentials.user_id,
-        credentials.SCOPES,
-    )
-    credentials.reserve(file)
-    credentials.save(file, login)
-
-
-def kept(world):
-    return credentials.load(world.folder / "data" / "credentials.json")
+    with app_keys_only(tmp_path) as world:
+        yield world
 
 
 # ---- login, as a person does it -------------------------------------------------------------------------------
-
-
-def test_pin(still):
-    """`login` prints an address, takes the PIN, keeps the tokens for the owner's eyes, and the next run posts with them."""
-    done = still.cli("login", input="1234567\n")
-    assert done.returncode == 0, done.stderr
-    assert f"{still.x.url}/oauth/authorize?oauth_token=requestToken" in done.stdout
-    file = still.folder / "data" / "credentials.json"
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    posted = still.cli()
-    assert (posted.returncode, posted.stderr) == (0, "")
-    assert len(still.x.texts()) == 1
-    check = still.cli("check", "--online", "--json")
-    rows = {row["part"]: row for row in json.loads(check.stdout)}
-    assert rows["account"]["ok"]
-    assert "do not count" in rows["credentials"]["says"]
-    assert not secrets_shown(still, done.stdout, done.stderr, check.stdout)
-
-
-def test_pkce(still):
-    """`login --oauth2` takes the address that the browser ended at; the next run posts with the token, and reads its own timeline."""
-    code, told = browser(still)
-    assert code == 0, told
-    login = kept(still)
-    assert (login.refresh, login.user_id) == ("refresh-1", still.x.credentials.user_id)
-    assert set(login.scopes) == set(credentials.SCOPES)
-    still.x.on_post(fake_x.close(accept=True))
-    posted = still.cli(env={"RECONCILE_DELAYS_SECONDS": "0"})
-    assert (posted.returncode, posted.stderr) == (0, "")
-    assert len(still.x.texts()) == 1
-    assert f"/2/users/{login.user_id}/tweets" in {r.path for r in still.x.requests}
-    assert not secrets_shown(still, told)
-    still.check_promise()
-
-
-def test_state_of_another_login(still):
-    """An address with another `state` is refused, and no code is sent anywhere."""
-    code, told = browser(still, change=lambda a: re.sub("state=[^&]*", "state=forged", a))
-    assert code == 77
-    assert "state" in told
-    assert still.x.oauth2.token_requests == 0
-    assert kept(still) is None
 
 
 # ---- login that fails: in this process, over real HTTP --------------------------------------------------------
@@ -283,14 +165,6 @@ def test_an_account_without_a_number(still, monkeypatch, capsys, fault, code):
     assert attempt(still, monkeypatch, capsys, paste, oauth2=True).exit_code == code
 
 
-@pytest.mark.parametrize(("missing", "oauth2"), [("TWITTER_API_SECRET", False), ("TWITTER_CLIENT_ID", True)])
-def test_without_the_apps_keys(still, missing, oauth2):
-    """Without the app's own keys: 78, which one, and where it is to be found."""
-    done = still.cli("login", *["--oauth2"] * oauth2, env={missing: ""})
-    assert (done.returncode, missing in done.stderr, "developer.x.com" in done.stderr) == (78, True, True)
-    assert still.x.requests == []
-
-
 def test_another_account(world, monkeypatch, capsys):
     """Tokens of another account than the one this database belongs to are refused: it does not know its tweets."""
     world.warm()
@@ -339,7 +213,7 @@ def test_nothing_is_renewed_while_nothing_is_due(world):
     assert world.x.oauth2.token_requests == 0
 
 
-def test_an_ended_login(world, hook):  # noqa: F811
+def test_an_ended_login(world, hook):
     """X takes the refresh token no more: nothing is claimed or sent, 77 with the command to type, an alert; a new login heals at once."""
     world.extra |= {"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook", "ALERT_AFTER_FAILURES": "100"}
     world.warm()
@@ -475,50 +349,6 @@ def test_no_room_for_new_tokens(world):
 # ---- kills and races -------------------------------------------------------------------------------------------
 
 
-def test_killed_after_saving(world):
-    """Killed when the new tokens are on disk: the next run uses them, with no other renewal."""
-    give_login(world, minutes=5)
-    assert world.forked("tokens.saved:kill") == -9
-    assert world.forked() == 0
-    assert (world.x.oauth2.token_requests, len(world.x.texts())) == (1, 1)
-    world.check_promise()
-
-
-def test_killed_before_saving(world):
-    """Killed between X's answer and the disk: the login is over; nothing is claimed or sent, 77."""
-    give_login(world, minutes=5)
-    assert world.forked("tokens.rotated:kill") == -9
-    assert world.forked() == 77
-    assert world.x.posts_seen() == 0
-    assert world.ours() == []
-
-
-def test_killed_between_writing_and_renaming(world):
-    """Whole tokens that were not yet in place are put in place, and used."""
-    give_login(world, minutes=5)
-    file = world.folder / "data" / "credentials.json"
-    before = file.read_bytes()
-    assert world.forked("tokens.saved:kill") == -9
-    file.rename(f"{file}.new")
-    file.write_bytes(before)
-    file.chmod(0o600)
-    assert world.forked() == 0
-    assert (world.x.oauth2.token_requests, len(world.x.texts())) == (1, 1)
-
-
-def test_term_waits_for_the_disk(world):
-    """SIGTERM while X renews is carried out when the new tokens are on disk."""
-    give_login(world, minutes=5)
-    pid = world.spawn("tokens.rotated:sleep=0.5")
-    while world.x.oauth2.token_requests == 0:
-        os.sched_yield()
-    os.kill(pid, 15)
-    assert world.join(pid) == -15
-    assert kept(world).refresh == "refresh-1"
-    assert world.forked() == 0
-    assert world.x.oauth2.token_requests == 1
-
-
 def test_check_renews_under_the_lock(world):
     """`check --online` renews a login that is due, and not while a run may be doing the same."""
     give_login(world, minutes=5)
@@ -608,18 +438,6 @@ def test_a_file_that_cannot_be_used(tmp_path, content):
     assert "login" in caught.value.fix
 
 
-def test_an_open_file(still):
-    """A file that others can read: 78 and the chmod; `login` itself still runs, and mends it."""
-    file = still.folder / "data" / "credentials.json"
-    credentials.reserve(file)
-    credentials.save(file, PinLogin("1-a", "b", NOW))
-    file.chmod(0o644)
-    done = still.cli()
-    assert (done.returncode, f"chmod 600 {file}" in done.stderr) == (78, True)
-    assert still.cli("login", input="1234567\n").returncode == 0
-    assert kept(still).token == still.x.credentials.access_token
-
-
 def test_the_file_wins_over_env(world):
     """The tokens of a login are used in the place of those in `.env`; the file before is kept for the owner."""
     world.extra |= {"TWITTER_ACCESS_TOKEN": "1234567890-old", "TWITTER_ACCESS_TOKEN_SECRET": "old"}
@@ -653,7 +471,7 @@ def test_when_a_renewal_is_due():
         ), minutes
 
 
-def test_a_login_about_to_end(world, hook):  # noqa: F811
+def test_a_login_about_to_end(world, hook):
     """A login that no run has renewed for months: an alert two weeks ahead and a FAIL of `check`; a tweet renews it."""
     world.extra |= {"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook", "ALERT_NO_POST_HOURS": "720"}
     assert credentials.lapses_at(RenewableLogin("a", "b", NOW, NOW - timedelta(days=165), "1"), NOW) is None

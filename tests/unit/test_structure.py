@@ -3,16 +3,18 @@
 import ast
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from src.config import ROOT
+from tests.support import levels
 
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 OWNERS = {"twitter_manager", "content_generator", "twitter_handler", "db_manager", "config"}
 LONGEST_MODULE = 450  # lines
 
-# Which layer may import which others, imports inside functions included. A module may always import its own folder.
+# Which layer may import which others, imports inside functions included. A module may import its own folder.
 MAY_IMPORT = {
     "domain": set(),
     "system": {"domain"},
@@ -63,7 +65,8 @@ MAY_IMPORT = {
         "commands.parser",
     },
 }
-# Imports that break the table, and imports that only some modules may have. It may only shrink: an entry that is no longer needed fails.
+# Imports that break the table, and imports that only some modules may have. It may only shrink: an entry that
+# is no longer needed fails.
 ALLOWED = {
     ("model.tune", "content"): "its examples are judged by the gates",
     ("posting.run", "twitter_handler"): "inside a function: an idle tick must not pay for tweepy",
@@ -95,11 +98,12 @@ MODEL_LIBRARIES = {"torch", "transformers", "peft", "safetensors", "gguf", "toke
 
 
 def dotted(path):
-    """The name of a module below `src`: `domain.posts`, and `domain` for its `__init__`."""
+    """Return the name of a module below `src`: `domain.posts`, and `domain` for its `__init__`."""
     parts = path.relative_to(ROOT / "src").with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
+TEST_TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "tests").rglob("*.py")}
 TREES = {dotted(path): ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
 
 
@@ -114,7 +118,7 @@ def imports(tree, *, top_only):
 
 
 def ours(tree, *, top_only=False):
-    """The modules of ours that a tree imports, as keys of TREES."""
+    """Return the modules of ours that a tree imports, as keys of TREES."""
     found = {
         name.removeprefix("src.") for name in imports(tree, top_only=top_only) if name.startswith("src.")
     } & set(TREES)
@@ -124,12 +128,12 @@ def ours(tree, *, top_only=False):
 
 
 def layer(name):
-    """The folder of a module, or the owner's module itself."""
+    """Return the folder of a module, or the owner's module itself."""
     return name.partition(".")[0]
 
 
 def users(module):
-    """The modules of ours that import a library, anywhere."""
+    """Return the modules of ours that import a library, anywhere."""
     return {
         name
         for name, tree in TREES.items()
@@ -138,7 +142,7 @@ def users(module):
 
 
 def test_every_file_is_looked_at():
-    """The walk sees every tracked file of `src`, in a folder of the table or as one of the owner's five modules."""
+    """The walk sees every tracked file of `src`, in a folder of the table or as an owner's module."""
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     tracked = subprocess.run(
@@ -165,7 +169,7 @@ def test_owner_modules_exist():
 
 
 def test_direction():
-    """Each module imports its own folder and what the table allows, nothing else; each exception is needed."""
+    """Each module imports its own folder and what the table allows; each exception is needed."""
     broken, needed = [], set()
     for name, tree in TREES.items():
         for other in ours(tree):
@@ -201,7 +205,7 @@ def check_acyclic(graph):
 
 
 def test_one_place_for_each_effect():
-    """SQL only in db_manager and store, tweepy only in twitter_handler and x, the environment only in config, models only in model."""
+    """SQL, tweepy, the environment and the model libraries are each used in their own layer only."""
     version = {"system.requirements"}  # only asks for the library's version
     assert {layer(name) for name in users("sqlite3") - version} <= {"db_manager", "store"}
     assert {layer(name) for name in users("tweepy")} <= {"twitter_handler", "x"}
@@ -228,7 +232,7 @@ def test_one_place_for_each_effect():
 
 
 def test_heavy_libraries_are_imported_inside_functions():
-    """torch and friends are never imported at the top of a module; tweepy and requests only where X is talked to, which is itself imported late."""
+    """Heavy libraries are imported inside functions; tweepy and requests only where X is talked to."""
     for name, tree in TREES.items():
         heavy = {i.partition(".")[0] for i in imports(tree, top_only=True)} & HEAVY
         allowed = {"tweepy", "requests"} if layer(name) in {"twitter_handler", "x"} else set()
@@ -243,6 +247,57 @@ def test_no_module_is_too_long():
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST_MODULE
     }
     assert set(long) <= {"twitter_manager"}  # to be split
+
+
+def test_every_test_has_a_level():
+    """Each file of tests lies in a folder of `levels`, and every level has one."""
+    files = {path for path in (ROOT / "tests").rglob("*.py") if path.name.startswith("test_")}
+    assert {levels.level(path) for path in files} == levels.LEVELS
+    assert all((path.parent / "__init__.py").exists() for path in files)
+
+
+def test_a_folder_sets_its_mark(request):
+    """What was collected has the mark of its folder; marks of folders are never set by hand."""
+    for item in request.session.items:
+        marks = {mark.name for mark in item.iter_markers()} & levels.MARKED
+        assert marks == {levels.mark(item.path)} - {""}, item.nodeid
+    assert levels.mark(ROOT / "tests" / "crash" / "test_x.py") == "crash"
+    assert levels.mark(ROOT / "tests" / "unit" / "content" / "test_x.py") == ""
+    by_hand = re.compile(rf"pytest\.mark\.({'|'.join(levels.MARKED)})\b")
+    assert not [path for path in TEST_TREES if by_hand.search(path.read_text(encoding="utf-8"))]
+
+
+def test_no_test_imports_from_a_test():
+    """Tests share by `tests.support`: nothing imports a test or conftest, and `src` imports no tests."""
+    levelled = tuple(f"tests.{name}" for name in (*levels.LEVELS, "conftest"))
+    broken = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path, tree in TEST_TREES.items()
+        for name in imports(tree, top_only=False)
+        if name in levelled or name.startswith(tuple(f"{part}." for part in levelled))
+    ]
+    assert not broken
+    assert not users("tests")
+
+
+def test_unit_tests_start_nothing():
+    """A unit test starts no process and no fork, a tick test no program; this file asks git for its files."""
+    starts = re.compile(r"\bos\.fork\b|\bsubprocess\b|\bmultiprocessing\b|\.forked\(|\.spawn\(|\.cli\(")
+    for path in TEST_TREES:
+        if path.name.startswith("test_") and levels.level(path) == "unit" and path != Path(__file__):
+            assert not starts.search(path.read_text(encoding="utf-8")), path
+        if path.name.startswith("test_") and levels.level(path) == "tick":
+            assert not re.search(r"\bsubprocess\b|\.cli\(", path.read_text(encoding="utf-8")), path
+
+
+def test_every_long_file_is_in_a_share():
+    """Each file of tests/crash is run by exactly one share of `make crash-test`."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", "")
+    recipes = re.findall(r"^\t\$\(LONG\) (.*)$", makefile, re.MULTILINE)
+    shared = sorted(name for recipe in recipes for name in recipe.split())
+    assert shared == sorted(
+        str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "crash").glob("test_*.py")
+    )
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=dotted)

@@ -3,7 +3,6 @@
 import pytest
 
 from src import config
-from src.content import library
 from src.content.tweet_text import (
     find_cashtags,
     find_forbidden_characters,
@@ -212,18 +211,6 @@ def test_tags_of_x():
     """A cashtag ends before an underscore, and a hashtag may have signs and marks, as in X's library."""
     assert find_cashtags("$TEST_ and $HOME_DIR, $BRK.A") == ["$TEST", "$HOME", "$BRK.A"]
     assert find_hashtags("#・x #·a #1_ #ก็ #️⃣") == ["#・x", "#·a", "#ก็"]
-
-
-def test_no_text_of_the_library_has_a_link():
-    """No statement, wording or opening that ships holds what X or a reader takes for a link, a mention or a tag."""
-    shipped = library.load([config.ROOT / "data" / "library"])
-    texts = [text for s in shipped.statements for text in (*s.texts, *s.openings)]
-    texts += [
-        f"{opening}\n\n{text}" for s in shipped.statements for opening in s.openings for text in s.texts
-    ]
-    assert len(texts) > 10_000
-    assert not shipped.problems
-    assert not [t for t in texts if find_links(t) or find_mentions(t) or find_hashtags(t) or find_cashtags(t)]
 
 
 def test_a_link_is_billed_as_one():

@@ -11,7 +11,7 @@ from src.model import convert, files
 from src.model.choose import locate
 from src.model.convert import packaged_gguf
 from src.model.files import MANIFEST, checksums, refuse_unsafe
-from tests.conftest import embedded_model
+from tests.support.needs import embedded_model
 
 
 @pytest.fixture
@@ -96,6 +96,7 @@ def test_the_packaged_weights_are_checked(monkeypatch, tmp_path):
         packaged_gguf()
 
 
+@pytest.mark.torch
 def test_failed_conversion_leaves_nothing(monkeypatch, tmp_path):
     """A conversion that fails says so and leaves no half a model behind."""
     broken = tmp_path / "broken.gguf"

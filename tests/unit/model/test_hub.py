@@ -2,9 +2,7 @@
 
 import hashlib
 import os
-import random
 import re
-import signal
 import threading
 import time
 
@@ -14,20 +12,10 @@ from src import config
 from src.domain.errors import ConfigError, HubError, ModelError, ProgramError, StorageError
 from src.model import hub
 from src.model.hub import Source
-from src.system import failpoints
+from tests.support.downloads import FILES, WEIGHTS, bring, settings_for
 from tests.support.fake_hub import FakeHub, Fault
 
-WEIGHTS = random.Random(5).randbytes(1_300_000)
-FILES = {
-    "config.json": b'{"model_type": "llama"}',
-    "tokenizer.json": b'{"version": "1.0"}',
-    "model.safetensors": WEIGHTS,
-    "README.md": b"# A model",
-    "pytorch_model.bin": b"\x80\x04pickle",
-    "modeling_own.py": b"print('never')",
-    "onnx/model.onnx": b"x",
-    "model.fp16.safetensors": b"y" * 10,
-}
+pytestmark = pytest.mark.xdist_group("hub")  # its fixtures and imports are expensive
 
 
 @pytest.fixture
@@ -39,17 +27,6 @@ def server():
 @pytest.fixture
 def place(tmp_path):
     return tmp_path / "models" / ".work"
-
-
-def settings_for(server, tmp_path, **more):
-    return config.load({"DATA_DIR": str(tmp_path), "MODEL": "owner/name", "HF_ENDPOINT": server.url, **more})
-
-
-def bring(server, tmp_path, place, repo, **more):
-    settings, source = settings_for(server, tmp_path, **more), Source("owner/name", repo.revision)
-    files = hub.listing(settings, source)
-    hub.fetch(settings, source, files, place)
-    return files
 
 
 def test_brings_what_is_needed_and_nothing_else(server, tmp_path, place):
@@ -94,25 +71,6 @@ def test_a_cut_connection_goes_on_where_it_broke(server, tmp_path, place, monkey
     assert int(re.fullmatch(r"bytes=(\d+)-", asked[1])[1]) >= hub.CHUNK_BYTES
 
 
-def test_killed_in_the_middle(server, tmp_path, place):
-    """kill -9 in the middle of a download: the next try asks only for the rest, and nothing is taken for whole before."""
-    repo = server.add("owner/name", FILES)
-    pid = os.fork()
-    if pid == 0:
-        failpoints.arm("model.part:kill")
-        bring(server, tmp_path, place, repo)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
-    part = place / "model.safetensors.part"
-    assert 0 < part.stat().st_size < len(WEIGHTS)
-    assert not (place / "model.safetensors").exists()
-    there = part.stat().st_size
-    bring(server, tmp_path, place, repo)
-    assert (place / "model.safetensors").read_bytes() == WEIGHTS
-    assert server.bytes_asked("model.safetensors")[-1] == f"bytes={there}-"
-    assert not part.exists()
-
-
 def test_what_was_fetched_is_not_fetched_again(server, tmp_path, place):
     """A second call asks the hub for its list only; a file spoilt meanwhile is fetched anew."""
     repo = server.add("owner/name", FILES)
@@ -153,23 +111,6 @@ def test_too_little_disk(server, tmp_path, place):
         bring(server, tmp_path, place, repo)
     assert "room" in caught.value.fix
     assert len(server.seen) == 1
-
-
-def test_disk_full_in_the_middle(server, tmp_path, place):
-    """No room in the middle of a download is told as such, exit 74."""
-    import resource
-
-    repo = server.add("owner/name", FILES)
-    pid = os.fork()
-    if pid == 0:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
-        try:
-            bring(server, tmp_path, place, repo)
-        except ProgramError as trouble:
-            os._exit(int(trouble.exit_code) if "room" in trouble.fix else 1)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 74
-    bring(server, tmp_path, place, repo)
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,14 @@ from src import config
 from src.model import convert, decode, worker
 from src.model.llama import WEIGHTS, Llama, can_run, quantise, restore, save_aligned
 from src.model.prompts import prompt_for
-from tests.conftest import embedded_model
+from tests.support.needs import embedded_model
 
 TEXTS = [
     "git reflog records where HEAD has been, so you can find a commit again after a bad reset or rebase.",
     "In SQL, NULL = NULL is not true.",
 ]
+
+pytestmark = [pytest.mark.torch, pytest.mark.xdist_group("torch")]
 
 
 @pytest.fixture(scope="module")

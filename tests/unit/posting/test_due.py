@@ -11,7 +11,6 @@ from src.domain.posts import Status
 from src.domain.runs import Exit, Hold
 from src.domain.slots import Usage
 from src.posting.due import not_due
-from tests.support.world import START
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
 SETTINGS = config.load({})
@@ -96,11 +95,3 @@ def test_quiet_hours(hours, hour, quiet):
         now = datetime(2026, month, 5, hour, 30, tzinfo=UTC) - timedelta(hours=offset)
         wait = decide(Usage(None, None, 0, 0, 0), settings=settings, now=now)
         assert (wait is not None) == quiet
-
-
-def test_a_day_of_hourly_posts_is_never_held_back_by_seconds(world):
-    """Runs that take now more, now fewer seconds: each hour has its post, and the cap of 24 in 24 hours leaves none out."""
-    for hour in range(30):
-        at = hour * 3600 + (7, 2, 5)[hour % 3]
-        world.move(seconds=at - (world.x.now() - START.timestamp()))
-        assert world.tick().outcome == "posted", hour

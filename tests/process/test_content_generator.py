@@ -1,0 +1,186 @@
+"""Composing with the model's process, which may fail in any way."""
+
+import json
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from src import config, content_generator
+from src.content_generator import compose
+from src.db_manager import empty_database
+from src.domain.texts import History
+from src.model import child as child_process
+from src.model import choose, client
+from src.model.choose import Model
+from src.model.client import write
+from tests.support.child import child, good_answer
+from tests.support.library import load_once, shipped
+from tests.support.needs import embedded_model
+
+NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)
+LIBRARY = shipped()
+
+
+@pytest.fixture(autouse=True)
+def library_read_once(monkeypatch):
+    """The shipped library takes most of a second to read, which counts as the model's time."""
+    monkeypatch.setattr("src.content.library.load", load_once)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return config.load({"DATA_DIR": str(tmp_path), "LOG_DIR": str(tmp_path), "GENERATE_SECONDS": "20"})
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "want of memory"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "signal 11"),
+        ("import time; time.sleep(60)", "longer than"),
+        ("raise SystemExit('no such weights')", "no such weights"),
+        ("print('rubbish')", "unusable"),
+        ("import sys; sys.stdout.buffer.write(b'\\0' * 100 + b'\\xff\\n{\"id\": 3}')", "unusable"),
+        ("print('x' * 10_000_000)", "without end"),
+        ("import sys; sys.stdin.close()", "unusable"),
+        ('print(\'{"id": "x", "openings": [[1]], "tokens": 1, "seconds": 1}\')', "unusable"),
+    ],
+)
+def test_whatever_happens_to_the_model_the_wording_goes_out(monkeypatch, settings, code, words):
+    """A model process that is killed, crashes, hangs or prints rubbish costs the opening, never the tweet, and is told."""
+    child(monkeypatch, code)
+    room = 2 if "sleep" in code else 60  # to start Python on a busy machine
+    patient = settings.model_copy(update={"generate_seconds": room})
+    composition = compose(patient, History(), NOW, seconds=room)
+    assert composition.draft.origin == "wording"
+    assert words in " ".join(note.render() for note in composition.notes)
+
+
+def test_a_hanging_child_leaves_nothing_behind(monkeypatch, settings, tmp_path):
+    """Out of time, the model's process and what it started are gone."""
+    child(
+        monkeypatch,
+        f"import subprocess, os, time; p = subprocess.Popen(['sleep', '60']); open({str(tmp_path / 'pids')!r}, 'w').write(f'{{os.getpid()}} {{p.pid}}'); time.sleep(60)",
+    )
+    compose(settings, History(), NOW, seconds=5)
+    for pid in (tmp_path / "pids").read_text().split():
+        assert is_gone(pid)
+
+
+@pytest.mark.parametrize(
+    ("openings", "tokens", "seconds"),
+    [
+        ('[["Why?", NaN]]', "1", "1"),
+        ('[["Why?", 1e999]]', "1", "1"),
+        ("[]", "1e999", "1"),
+        ("[]", "1" + "0" * 400, "1"),
+        ("[]", "1", "-Infinity"),
+        ('[["\\\\r", 1], ["", 2], [" ", 3]]', "1", "0"),
+        ('[["\\\\ud800 half", 1]]', "1", "1"),
+        ("[" * 100000, "1", "1"),
+    ],
+)
+def test_answers_that_no_model_gives(monkeypatch, settings, openings, tokens, seconds):
+    """Numbers that are none, half characters, empty texts: the wording goes out, and what is kept fits into the database."""
+    child(
+        monkeypatch,
+        f"""
+import json, sys
+for item in json.load(sys.stdin)["statements"]:
+    print('{{"id": "' + item["id"] + '", "openings": {openings}, "tokens": {tokens}, "seconds": {seconds}}}')
+""",
+    )
+    composition = compose(settings, History(), NOW, seconds=20)
+    assert composition.draft.origin == "wording"
+    assert composition.notes
+    db = empty_database(NOW)
+    db.journal.add_candidates("r", composition.candidates, NOW)
+    db.journal.begin_run("r", "tick", "", "0", NOW)
+    db.journal.finish_run("r", 0, "posted", "", composition.metrics, NOW)
+    assert json.loads(json.dumps(db.journal.latest_run().metrics, allow_nan=False))
+
+
+def test_a_process_that_cannot_be_started(monkeypatch, settings):
+    """No room for one more process (here: no such interpreter) costs the opening, never the tweet."""
+    monkeypatch.setattr(child_process.sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(choose, "locate", lambda settings: Model(settings.models_dir, "fake", tuned=True))
+    monkeypatch.setattr(content_generator, "mode_for", lambda *_: "hook")
+    monkeypatch.setattr(client, "mode_for", lambda *_: "hook")
+    composition = compose(settings, History(), NOW, seconds=20)
+    assert composition.draft.origin == "wording"
+    assert any(
+        "could not be started" in note.message and "/nowhere/python" in note.message
+        for note in composition.notes
+    )
+
+
+def test_memory_limit(monkeypatch, tmp_path):
+    """GENERATE_MEMORY_MB bounds the model's process."""
+    limited = config.load({"DATA_DIR": str(tmp_path), "GENERATE_MEMORY_MB": "300"})
+    child(monkeypatch, "x = bytearray(600 << 20)")
+    composition = compose(limited, History(), NOW, seconds=20)
+    assert composition.draft.origin == "wording"
+    assert any("MemoryError" in note.message for note in composition.notes)
+
+
+def test_best_opening_that_passes_is_taken(monkeypatch, settings):
+    """The best-scored opening that passes every gate leads, the vetted text follows word for word, all are kept."""
+    child(
+        monkeypatch,
+        good_answer(
+            [
+                ["See setup.py now?", 2.9, 0],
+                ["What should a developer know?", 2.6, 0],
+                ["Why is it so?", -9.0, 0],
+            ]
+        ),
+    )
+    composition = compose(settings, History(), NOW, seconds=20)
+    draft = composition.draft
+    assert draft.origin == "model"
+    assert draft.opening == "What should a developer know?"
+    statement = next(s for s in LIBRARY.statements if s.id == draft.source_id)
+    assert draft.content == f"{draft.opening}\n\n{draft.content.rpartition(chr(10))[2]}"
+    assert draft.content.rpartition("\n")[2] in statement.texts
+    assert [c.chosen for c in composition.candidates] == [False, True, False]
+    assert "link" in composition.candidates[0].verdict.reasons
+
+
+def test_not_good_enough(monkeypatch, settings):
+    """Below the threshold a vetted opening of the statement leads instead, and the run says so."""
+    child(monkeypatch, good_answer([["What should a developer know?", -5.0, 0]]))
+    draft = (composition := compose(settings, History(), NOW, seconds=20)).draft
+    assert draft.origin == "wording"
+    assert "good enough; the library's own opening leads" in composition.notes[-1].message
+    statement = next(s for s in LIBRARY.statements if s.id == draft.source_id)
+    assert draft.opening in statement.openings
+    assert draft.content.startswith(f"{draft.opening}\n\n")
+
+
+@pytest.mark.model
+def test_the_real_model_writes(tmp_path):
+    """The real embedded model writes openings for a statement, reproducibly, and its process stays offline."""
+    settings = config.load({"DATA_DIR": str(config.ROOT / "data"), "CANDIDATES": "8"})
+    model = embedded_model(settings)
+    item = [(LIBRARY.statements[0].id, LIBRARY.statements[0].statement)]
+    first = write(settings, model, item, seconds=120, seed=7)[item[0][0]]
+    again = write(settings, model, item, seconds=120, seed=7)[item[0][0]]
+    assert first.openings == again.openings
+    assert len(first.openings) >= 4
+    assert first.tokens > 20
+    scores = [score for _, score in first.openings]
+    assert scores == sorted(scores, reverse=True)
+
+
+def is_gone(pid, seconds=10.0):
+    """Whether a process that was killed ends: on a busy machine the kernel takes a moment."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            if open(f"/proc/{pid}/stat").read().split()[2] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.01)
+    return False

@@ -1,0 +1,8 @@
+"""Twenty random histories."""
+
+from tests.support.histories import run_histories
+
+
+def test_histories():
+    """Twenty random histories: nothing doubled, lost or invented, no lock-out at the end."""
+    run_histories(20, 12)
