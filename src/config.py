@@ -301,7 +301,7 @@ def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Setting
     if values.pop("PROFILE", ""):
         reason = "cannot be set in .env, which is itself a profile's"
         problems.append(f"PROFILE: {reason}; use --profile NAME or the environment")
-    names = {_variable(k) for k in known} | {s + _FILE_SUFFIX for s in FILE_SECRETS}
+    names = {k.upper() for k in known} | {s + _FILE_SUFFIX for s in FILE_SECRETS}
     for name in sorted(set(values) - names):
         problems.append(f"{name}: unknown setting in .env{_nearest(name, known)}")
         del values[name]
@@ -337,7 +337,7 @@ def as_written(environ: Mapping[str, str] | None = None, profile: str = "") -> t
         values = {**_env_file(env_path(profile, environ), profile, []), **environ}
     for name in FILE_SECRETS:
         _read_secret_file(name, values, [])
-    secrets = {values.get(_variable(name), "") for name in Settings.model_fields if _is_secret(name)}
+    secrets = {values.get(name.upper(), "") for name in Settings.model_fields if _is_secret(name)}
     parts = {part.strip() for secret in secrets for part in secret.split(",")}
     folder = (ROOT / Path(values.get("LOG_DIR") or "logs").expanduser()).absolute()
     return folder, tuple(filter(None, secrets | parts))
@@ -386,7 +386,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> tuple[dict[str
     Cron would have neither.
     """
     environ = os.environ if environ is None else environ
-    given = {_variable(name) for name in Settings.model_fields} & {
+    given = {name.upper() for name in Settings.model_fields} & {
         name for name, value in environ.items() if value
     }
     secret = {name for name in given if _is_secret(name.lower())}
@@ -396,13 +396,9 @@ def from_environment(environ: Mapping[str, str] | None = None) -> tuple[dict[str
     return shown, tuple(sorted(secret))
 
 
-def _variable(field_name: str) -> str:
-    return field_name.upper()
-
-
 def _nearest(name: str, known: set[str]) -> str:
     close = difflib.get_close_matches(name.lower(), sorted(known), n=1)
-    return f"; did you mean {_variable(close[0])}?" if close else ""
+    return f"; did you mean {close[0].upper()}?" if close else ""
 
 
 def _env_file(path: Path, profile: str, problems: list[str]) -> dict[str, str]:
@@ -441,7 +437,7 @@ def _validate(values: dict[str, Any], problems: list[str]) -> Settings | None:
             name = str(item["loc"][0])
             secret = _is_secret(name) if name in Settings.model_fields else True
             shown = "(secret)" if secret else repr(values.get(name))
-            problems.append(f"{_variable(name)}: {shown}: {item['msg'].removeprefix('Value error, ')}")
+            problems.append(f"{name.upper()}: {shown}: {item['msg'].removeprefix('Value error, ')}")
         return None
 
 

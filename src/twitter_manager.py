@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import json
 import os
-import resource
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -38,6 +37,7 @@ from src.system import failpoints, log, log_rotation
 from src.system.clock import Clock
 from src.system.failpoints import reach
 from src.system.log import logger
+from src.system.usage import peak_usage
 from src.watch import alerts, health
 from src.watch.health import Facts, Login, Stock
 from src.x.claim import claim_account, fix_text, note_text, title
@@ -295,27 +295,10 @@ def _login(run: Run) -> Login | None:
     return None
 
 
-def _own_metrics() -> dict[str, float]:
-    """Return peak memory (MB) and processor time (seconds) of this process and of the model's."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    model_cpu = children.ru_utime + children.ru_stime
-    measured: dict[str, float] = {
-        Metric.PROGRAM_PEAK_MB: round(usage.ru_maxrss / 1024, 1),
-        Metric.CPU_SECONDS: round(usage.ru_utime + usage.ru_stime + model_cpu, 3),
-    }
-    if children.ru_maxrss:
-        measured |= {
-            Metric.MODEL_PEAK_MB: round(children.ru_maxrss / 1024, 1),
-            "model_cpu_seconds": round(model_cpu, 3),
-        }
-    return measured
-
-
 def _measured(run: Run) -> dict[str, float]:
     run.phase("")
     run.metrics[Metric.SECONDS] = (run.clock.now() - run.started).total_seconds()
-    run.metrics.update(_own_metrics())
+    run.metrics.update(peak_usage())
     return run.metrics
 
 

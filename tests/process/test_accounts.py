@@ -317,7 +317,7 @@ def test_a_turn_that_does_not_come_costs_the_opening_only(machine):
         pytest.raises(ModelError, match="other accounts kept the model busy") as caught,
     ):
         client.write(settings, Model(settings.models_dir, "m"), [("s", "text")], seconds=0.1, seed=1)
-    assert "install --print" in caught.value.fix
+    assert "install --print" in caught.value.fix.render()
 
 
 # ---- words -----------------------------------------------------------------------------------------------------

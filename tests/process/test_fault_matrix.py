@@ -650,7 +650,7 @@ def test_row_35_locked(world, monkeypatch):
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StorageError) as caught:
             world.tick()
-        assert "another program" in caught.value.fix
+        assert "another program" in caught.value.fix.render()
         assert world.forked() == 75
         other.rollback()
     assert accepted(world) == 0
@@ -922,7 +922,7 @@ def test_row_40_killed_between_renewal_and_disk(world):
     assert (accepted(world), len(world.ours())) == (0, posts)
     with contextlib.closing(db_manager.open_for_reading(world.database)) as db:
         assert db.notes.current_hold().kind == "blocked"
-        assert "login --oauth2" in db.notes.current_hold().fix
+        assert "login --oauth2" in db.notes.current_hold().fix.render()
     world.next_slot()
     world.x.oauth2 = fake_x.OAuth2()
     give_login(world)

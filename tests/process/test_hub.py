@@ -45,7 +45,7 @@ def test_disk_full_in_the_middle(server, tmp_path, place):
         try:
             bring(server, tmp_path, place, repo)
         except ProgramError as trouble:
-            os._exit(int(trouble.exit_code) if "room" in trouble.fix else 1)
+            os._exit(int(trouble.exit_code) if "room" in trouble.fix.render() else 1)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 74
     bring(server, tmp_path, place, repo)

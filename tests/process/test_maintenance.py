@@ -246,7 +246,7 @@ def test_no_database_yet(world):
     world.database.unlink()
     trouble = maintain(world).trouble
     assert trouble.exit_code is Exit.IO
-    assert f"restore {backups(world)[0]}" in trouble.fix
+    assert f"restore {backups(world)[0]}" in trouble.fix.render()
     assert not world.database.exists()
 
 
@@ -279,7 +279,7 @@ def test_damage_is_told_with_what_to_type(world, harm, monkeypatch):
     assert world.database.read_bytes() == before
     assert backups(world) == [good]
     assert report.as_data()["ok"] is False
-    typed = report.trouble.fix.split("restore ")[1].split()[0]
+    typed = report.trouble.fix.render().split("restore ")[1].split()[0]
     restore(world, typed)
     assert len(whole(world.database)) == 3
     assert settle_down(world).accepted >= 5
@@ -294,9 +294,9 @@ def test_the_newest_sound_backup_is_named(world):
     newest, older = backups(world)
     scratch(world.database, at=0, size=100)
     scratch(newest, at=0, size=100)
-    assert f"restore {older}" in maintain(world).trouble.fix
+    assert f"restore {older}" in maintain(world).trouble.fix.render()
     older.unlink()
-    assert "no sound backup" in maintain(world).trouble.fix
+    assert "no sound backup" in maintain(world).trouble.fix.render()
 
 
 def test_damage_is_alerted_and_its_end_too(world):
@@ -358,7 +358,7 @@ def test_a_full_disk_keeps_the_old_backups(world):
     def work():
         report = maintain(world)
         assert "older ones stay" in str(report.trouble), report.trouble
-        assert "df -h" in report.trouble.fix
+        assert "df -h" in report.trouble.fix.render()
         assert [finding.code for finding in noted] == ["backup"]
         return report
 
@@ -861,7 +861,7 @@ def test_restore_while_another_program_has_the_database(world):
                 restore(world, backups(world)[0])
         finally:
             connection.PRAGMAS["busy_timeout"] = real
-    assert "close it" in caught.value.fix
+    assert "close it" in caught.value.fix.render()
     assert world.database.read_bytes() == before
 
 
@@ -976,7 +976,7 @@ def test_after_damage_the_tick_names_the_backup(world):
     scratch(world.database, at=0, size=100)
     with pytest.raises(StorageError) as caught:
         world.tick()
-    assert f"restore {backup}" in caught.value.fix
+    assert f"restore {backup}" in caught.value.fix.render()
     world.next_slot()
     world.tick()
     restore(world, backup)

@@ -37,11 +37,17 @@ def test_from_the_embedded_to_a_hub_model_and_back(server, make, writer):
     assert before.fix.render() == "type: python -m src.twitter_manager model update"
     new, words = update(settings)
     found = choose.locate(settings)
-    assert (found.folder, found.name, found.stand_in, found.note, found.fix) == (new, NAME, False, "", "")
+    assert (found.folder, found.name, found.stand_in, found.note, found.fix.render()) == (
+        new,
+        NAME,
+        False,
+        "",
+        "",
+    )
     assert "model rollback" in words
     assert choose.rollback(settings) == old
     back = choose.locate(settings)
-    assert (back.folder, back.stand_in, back.note, back.fix) == (old, True, "", "")
+    assert (back.folder, back.stand_in, back.note, back.fix.render()) == (old, True, "", "")
     assert choose.rollback(settings) == new
     assert choose.locate(settings).folder == new
     assert "in use already" in update(settings)[1]
@@ -111,7 +117,7 @@ def test_a_bad_writer_is_not_used(server, make, writer, openings):
     writer(openings)
     with pytest.raises(ModelError, match="0 of 4 statements") as caught:
         update(settings)
-    assert "in use stays" in caught.value.fix
+    assert "in use stays" in caught.value.fix.render()
     assert choose.locate(settings).folder == old
     server.seen.clear()
     writer(OPENINGS)

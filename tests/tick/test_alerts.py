@@ -9,6 +9,7 @@ from aiosmtpd.controller import Controller
 
 from src import config
 from src.domain.errors import DamagedError, StorageError
+from src.domain.fixes import Fix
 from src.domain.posts import Post, Status
 from src.domain.runs import Exit, RunOutcome, TickResult
 from src.posting.breaker import BreakerState
@@ -30,7 +31,7 @@ def sent(**ago):
 @pytest.mark.parametrize(
     ("facts", "code"),
     [
-        (Facts(breaker=BreakerState(True, NOW, 3, "no-credits", "buy credits", NOW)), "blocked"),
+        (Facts(breaker=BreakerState(True, NOW, 3, "no-credits", Fix("buy credits"), NOW)), "blocked"),
         (Facts(unknown=(sent(minutes=61),)), "unknown"),
         (Facts(result=GOOD, failures=3), "failures"),
         (Facts(last_posted=NOW - timedelta(hours=7)), "silence"),
@@ -108,11 +109,11 @@ def test_what_was_not_looked_at_is_not_over(tmp_path, hook):
         {"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook", "DATA_DIR": str(tmp_path)}
     )
     wrong = Facts(
-        result=GOOD, breaker=BreakerState(True, NOW, 3, "no-credits", "buy credits", NOW), failures=3
+        result=GOOD, breaker=BreakerState(True, NOW, 3, "no-credits", Fix("buy credits"), NOW), failures=3
     )
     alerts.watch(wrong, settings, NOW)
     for code in (Exit.IO, Exit.CONFIG):
-        alerts.watch(Facts(failure=TickResult(code, RunOutcome.TROUBLE, "no", "do")), settings, NOW)
+        alerts.watch(Facts(failure=TickResult(code, RunOutcome.TROUBLE, "no", Fix("do"))), settings, NOW)
     alerts.watch(Facts(maintenance=Maintenance(None, checked=True)), settings, NOW)
     names = [json.loads(body)["title"].removeprefix("twitter_manager: ") for _, body in hook.seen]
     assert names == ["blocked", "failures", "database", "settings"]

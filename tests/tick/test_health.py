@@ -11,6 +11,7 @@ import pytest
 from src import config
 from src.content.freshness import days_left
 from src.domain.errors import StorageError
+from src.domain.fixes import Fix
 from src.domain.runs import Exit, Hold, RunOutcome, RunRecord, TickResult
 from src.posting.breaker import breaker_state
 from src.system.clock import Clock
@@ -243,7 +244,9 @@ def test_words():
 
 
 SETTINGS = config.load({})
-HOLD = Hold("blocked", "no-credits", NOW + timedelta(hours=6), "buy credits", 3, NOW - timedelta(hours=2))
+HOLD = Hold(
+    "blocked", "no-credits", NOW + timedelta(hours=6), Fix("buy credits"), 3, NOW - timedelta(hours=2)
+)
 
 
 @pytest.mark.parametrize(
@@ -312,6 +315,6 @@ def test_how_a_recorded_run_ended():
     record = RunRecord("", NOW, NOW, 75, RunOutcome.NOT_SENT, "no network", {})
     assert health.result_of(None) is None
     assert health.result_of(replace(record, finished=None)) is None
-    assert "network" in health.result_of(record).fix
+    assert "network" in health.result_of(record).fix.render()
     strange = health.result_of(replace(record, exit_code=3, outcome=None))
     assert (strange.exit_code, strange.outcome) == (Exit.BUG, RunOutcome.TROUBLE)

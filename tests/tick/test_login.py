@@ -61,7 +61,7 @@ def attempt(world, monkeypatch, capsys, answer, *, oauth2=False):
         x_login.run(Namespace(oauth2=oauth2, json=False), world.settings, Clock())
     assert "nothing was changed" in str(caught.value)
     assert caught.value.fix
-    assert not secrets_shown(world, str(caught.value), caught.value.fix, capsys.readouterr().out)
+    assert not secrets_shown(world, str(caught.value), caught.value.fix.render(), capsys.readouterr().out)
     assert kept(world) is None
     return caught.value
 
@@ -106,7 +106,7 @@ def test_broken_answers(still, monkeypatch, capsys, step, name):
 def test_wrong_pin(still, monkeypatch, capsys):
     """A PIN that X does not know: 77, and how to begin again."""
     trouble = attempt(still, monkeypatch, capsys, lambda _: "7654321")
-    assert (trouble.exit_code, "again" in trouble.fix) == (Exit.BLOCKED, True)
+    assert (trouble.exit_code, "again" in trouble.fix.render()) == (Exit.BLOCKED, True)
 
 
 @pytest.mark.parametrize("typed", ["", "12 34", "http://127.0.0.1/"])
@@ -221,7 +221,7 @@ def test_an_ended_login(world, hook):
     world.x.oauth2.refresh_token = "another"
     for _ in range(4):
         result = world.tick()
-        assert (result.exit_code, "login --oauth2" in result.fix) == (Exit.BLOCKED, True)
+        assert (result.exit_code, "login --oauth2" in result.fix.render()) == (Exit.BLOCKED, True)
     assert world.x.posts_seen() == len(world.ours()) == 1  # the warm one
     bodies = [json.loads(body) for _, body in hook.seen]
     assert [b["title"] for b in bodies] == ["twitter_manager: blocked"]
@@ -260,7 +260,7 @@ def test_renewed_but_the_answer_is_lost(world, name):
     give_login(world, minutes=5)
     world.x.on_token(NO_ANSWER[name](True))
     result = world.tick()
-    assert (result.exit_code, "login --oauth2" in result.fix) == (Exit.BLOCKED, True)
+    assert (result.exit_code, "login --oauth2" in result.fix.render()) == (Exit.BLOCKED, True)
     assert world.x.oauth2.token_requests == 2
     assert world.x.posts_seen() == 0
     assert world.ours() == []
@@ -299,7 +299,7 @@ def test_a_client_that_x_does_not_know(world):
     give_login(world, minutes=1)
     world.extra |= {"TWITTER_CLIENT_SECRET": "wrongSecret0123456789"}
     result = world.tick()
-    assert (result.exit_code, "TWITTER_CLIENT_SECRET" in result.fix) == (Exit.BLOCKED, True)
+    assert (result.exit_code, "TWITTER_CLIENT_SECRET" in result.fix.render()) == (Exit.BLOCKED, True)
     world.extra |= {"TWITTER_CLIENT_SECRET": ""}  # a public client
     world.move(hours=24)
     assert world.tick().outcome == "posted"
@@ -311,8 +311,8 @@ def test_a_revoked_access_token(world):
     world.x.oauth2.access_tokens.clear()
     result = world.tick()
     assert result.exit_code == Exit.BLOCKED
-    assert "login --oauth2" in result.fix
-    assert ".env" not in result.fix
+    assert "login --oauth2" in result.fix.render()
+    assert ".env" not in result.fix.render()
 
 
 def test_an_answer_that_repeats_tokens(world, capsys):
@@ -377,7 +377,7 @@ def test_an_ended_login_deletes_nothing(world):
     world.x.on_token(fake_x.refuse(400, error="invalid_grant"))
     (tweet,) = (t for t in world.x.accepted if t.via == "api")
     result = XClient(world.settings, Clock().now).delete(int(tweet.id))
-    assert (result.outcome, "login --oauth2" in result.fix) == (Outcome.BLOCKED, True)
+    assert (result.outcome, "login --oauth2" in result.fix.render()) == (Outcome.BLOCKED, True)
     assert tweet.text in world.x.texts()
 
 
@@ -386,7 +386,11 @@ def test_a_login_that_may_not_write(world):
     give_login(world)
     world.x.on_post(fake_x.read_only())
     result = world.tick()
-    assert (result.exit_code, "Read and write" in result.fix, "login --oauth2" in result.fix) == (
+    assert (
+        result.exit_code,
+        "Read and write" in result.fix.render(),
+        "login --oauth2" in result.fix.render(),
+    ) == (
         Exit.BLOCKED,
         True,
         True,
@@ -435,7 +439,7 @@ def test_a_file_that_cannot_be_used(tmp_path, content):
     file.chmod(0o600)
     with pytest.raises(ConfigError) as caught:
         credentials.load(file)
-    assert "login" in caught.value.fix
+    assert "login" in caught.value.fix.render()
 
 
 def test_the_file_wins_over_env(world):
@@ -482,7 +486,7 @@ def test_a_login_about_to_end(world, hook):
     assert "login --oauth2" in body["message"]
     with pytest.raises(ProgramError, match="ends on 2026-12-05") as caught:
         _check_credentials(world.settings, Clock().now())
-    assert "login --oauth2" in caught.value.fix
+    assert "login --oauth2" in caught.value.fix.render()
     world.next_slot()
     assert world.tick().outcome == "posted"
     assert [json.loads(b)["title"] for _, b in hook.seen][1:] == ["twitter_manager: login is over"]

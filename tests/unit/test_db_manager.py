@@ -13,6 +13,7 @@ from src import db_manager
 from src.db_manager import Database, empty_database, locked_database, open_database, open_for_reading
 from src.domain.answers import Outcome, RateLimit, SendResult, Tweet
 from src.domain.errors import BusyError, InjectedFault, StorageError
+from src.domain.fixes import Fix
 from src.domain.posts import LEGAL_MOVES, MAY_BE_ON_X, Status
 from src.domain.runs import Hold, RunOutcome
 from src.domain.texts import Candidate, Draft, Verdict
@@ -342,7 +343,7 @@ def test_notes(db):
     assert db.notes.current_hold() is None
     db.notes.clear_hold()
     for until in (NOW, None):
-        hold = Hold("blocked", "no-credits", until, "buy", 2, NOW)
+        hold = Hold("blocked", "no-credits", until, Fix("buy"), 2, NOW)
         db.notes.put_hold(hold)
         assert db.notes.current_hold() == hold
     db.notes.clear_hold()
@@ -457,7 +458,7 @@ def test_a_newer_version_is_refused(tmp_path):
     before = path.read_bytes()
     with pytest.raises(StorageError) as caught:
         open_database(path, NOW)
-    assert "update" in caught.value.fix
+    assert "update" in caught.value.fix.render()
     with pytest.raises(StorageError):
         open_for_reading(path)
     assert path.read_bytes() == before
@@ -553,7 +554,7 @@ def test_damage_found_later_is_told(db):
         error = sqlite3.DatabaseError("malformed")
         error.sqlite_errorname = "SQLITE_CORRUPT"
         raise error
-    assert "set aside" in caught.value.fix
+    assert "set aside" in caught.value.fix.render()
     with pytest.raises(StorageError, match="schema"), readable_errors(db.connection.path):
         b"\xbb".decode()
 
@@ -688,7 +689,7 @@ def test_no_mark_can_be_made(tmp_path):
     mark.symlink_to(tmp_path / "gone" / "away")
     with pytest.raises(StorageError, match="cannot use") as caught:
         open_database(tmp_path / "twitter.db", NOW)
-    assert "df -h" in caught.value.fix
+    assert "df -h" in caught.value.fix.render()
     mark.unlink()
     open_database(tmp_path / "twitter.db", NOW).close()
 
@@ -713,9 +714,12 @@ def test_a_locked_database_is_open_and_then_closed(tmp_path):
         assert db.archive.count_posts() == 0
         with writer_lock(path) as ours:
             assert not ours
-        with pytest.raises(BusyError, match="another run") as caught, locked_database(path, NOW, fix="wait"):
+        with (
+            pytest.raises(BusyError, match="another run") as caught,
+            locked_database(path, NOW, fix=Fix("wait")),
+        ):
             pytest.fail("two writers")
-        assert caught.value.fix == "wait"
+        assert caught.value.fix.render() == "wait"
     with pytest.raises(StorageError, match="closed"):
         db.archive.count_posts()
     with writer_lock(path) as ours:

@@ -45,7 +45,7 @@ def test_checksums_that_cannot_be_recorded(tmp_path, folder):
     settings.models_dir.touch()
     with pytest.raises(ModelError, match="cannot be recorded") as caught:
         locate(settings)
-    assert str(settings.models_dir) in caught.value.fix
+    assert str(settings.models_dir) in caught.value.fix.render()
 
 
 def test_added_weights_are_refused(tmp_path, folder):

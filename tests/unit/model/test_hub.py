@@ -109,7 +109,7 @@ def test_too_little_disk(server, tmp_path, place):
     )
     with pytest.raises(StorageError, match=r"needs 11000\d\d\.\d GB") as caught:
         bring(server, tmp_path, place, repo)
-    assert "room" in caught.value.fix
+    assert "room" in caught.value.fix.render()
     assert len(server.seen) == 1
 
 
@@ -151,11 +151,11 @@ def test_a_gated_model(server, tmp_path, place):
     repo = server.add("owner/name", FILES, gated=True)
     with pytest.raises(ConfigError, match="licence") as caught:
         bring(server, tmp_path, place, repo)
-    assert "HF_TOKEN" in caught.value.fix
-    assert f"{server.url}/owner/name" in caught.value.fix
+    assert "HF_TOKEN" in caught.value.fix.render()
+    assert f"{server.url}/owner/name" in caught.value.fix.render()
     with pytest.raises(ConfigError, match="401") as caught:
         bring(server, tmp_path, place, repo, HF_TOKEN="hf_wrong")
-    assert "hf_wrong" not in str(caught.value) + caught.value.fix
+    assert "hf_wrong" not in str(caught.value) + caught.value.fix.render()
     bring(server, tmp_path, place, repo, HF_TOKEN="hf_read")
     assert {s.authorization for s in server.seen if s.path.startswith("/storage/")} == {""}
     assert "Bearer hf_read" in {s.authorization for s in server.seen}
@@ -213,7 +213,7 @@ def test_no_hub_at_all(tmp_path):
     settings = config.load({"DATA_DIR": str(tmp_path), "MODEL": "owner/name", "HF_ENDPOINT": url})
     with pytest.raises(HubError, match="cannot be reached") as caught:
         hub.listing(settings, Source("owner/name", "f" * 40))
-    assert "HF_ENDPOINT" in caught.value.fix
+    assert "HF_ENDPOINT" in caught.value.fix.render()
 
 
 def test_a_slow_hub(server, tmp_path, place):

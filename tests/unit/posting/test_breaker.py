@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from src.domain.answers import Outcome, SendResult
+from src.domain.fixes import NO_FIX, Fix
 from src.domain.runs import Hold
 from src.posting.breaker import BreakerState, breaker_state, next_hold
 from src.watch.health import breaker_detail, breaker_text
@@ -12,7 +13,7 @@ NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
 
 
 def refused(reason):
-    return SendResult(Outcome.BLOCKED, reason=reason, fix="a fix")
+    return SendResult(Outcome.BLOCKED, reason=reason, fix=Fix("a fix"))
 
 
 def holds(reason, count):
@@ -36,22 +37,22 @@ def test_breaker():
 def test_the_same_hold_counts_up():
     """Refusals count up since the first; another kind of hold starts anew."""
     first, second = holds("no-credits", 2)
-    assert (first.kind, first.reason, first.fix) == ("blocked", "no-credits", "a fix")
+    assert (first.kind, first.reason, first.fix.render()) == ("blocked", "no-credits", "a fix")
     assert [(h.count, h.since) for h in (first, second)] == [(1, NOW), (2, NOW)]
     later = SendResult(Outcome.LATER, reason="rate-limited", until=NOW)
     wait = next_hold(second, later, NOW, 60)
-    assert wait == Hold("wait", "rate-limited", NOW, "", 1, NOW)
+    assert wait == Hold("wait", "rate-limited", NOW, NO_FIX, 1, NOW)
     assert next_hold(wait, refused("no-credits"), NOW, 60).count == 1
 
 
 def test_breaker_state():
     """The value that all others read: closed, counting, open until a time, open with one try due."""
     assert breaker_state(None, NOW) == BreakerState()
-    assert breaker_state(Hold("wait", "rate-limited", NOW, "", 4, NOW), NOW) == BreakerState()
+    assert breaker_state(Hold("wait", "rate-limited", NOW, NO_FIX, 4, NOW), NOW) == BreakerState()
     counting, last = holds("no-credits", 2)[1], holds("no-credits", 3)[2]
     at = NOW + timedelta(hours=1)
     assert breaker_state(counting, at) == BreakerState(
-        open=False, until=counting.until, count=2, reason="no-credits", fix="a fix", since=NOW
+        open=False, until=counting.until, count=2, reason="no-credits", fix=Fix("a fix"), since=NOW
     )
     assert breaker_state(last, NOW).open
     assert (breaker_state(last, NOW).until, breaker_state(last, last.until).until) == (last.until, None)

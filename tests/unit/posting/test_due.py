@@ -7,6 +7,7 @@ import pytest
 
 from src import config
 from src.domain.answers import RateLimit
+from src.domain.fixes import Fix
 from src.domain.posts import Status
 from src.domain.runs import Exit, Hold
 from src.domain.slots import Usage
@@ -59,9 +60,9 @@ def test_budgets():
 
 def test_holds():
     """A hold in force waits, with the exit code of its kind; one that is over, or only counts, does not."""
-    blocked = Hold("blocked", "no-credits", NOW + timedelta(hours=1), "buy", 3, NOW)
+    blocked = Hold("blocked", "no-credits", NOW + timedelta(hours=1), Fix("buy"), 3, NOW)
     assert decide(hold=blocked).exit_code is Exit.BLOCKED
-    assert decide(hold=blocked).fix == "buy"
+    assert decide(hold=blocked).fix.render() == "buy"
     assert decide(hold=replace(blocked, kind="wait")).exit_code is Exit.OK
     assert decide(hold=replace(blocked, until=NOW)) is None
     assert decide(hold=replace(blocked, until=None)) is None

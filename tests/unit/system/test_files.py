@@ -122,7 +122,7 @@ def test_a_file_open_to_others_is_not_read(tmp_path, bits):
     path.chmod(bits)
     with pytest.raises(ConfigError, match="by others") as caught:
         files.read_private(path)
-    assert caught.value.fix == f"type: chmod 600 {path}"
+    assert caught.value.fix.render() == f"type: chmod 600 {path}"
 
 
 def test_a_file_of_another_user_is_not_read(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import pytest
 
 from src.domain.errors import BusyError
+from src.domain.fixes import Fix
 from src.domain.runs import Exit
 from src.system.lock import sole_writer, writer_lock
 
@@ -13,10 +14,10 @@ def test_a_second_run_is_refused(tmp_path):
     with sole_writer(path):
         with (
             pytest.raises(BusyError, match="another run is in progress") as caught,
-            sole_writer(path, fix="do this"),
+            sole_writer(path, fix=Fix("do this")),
         ):
             pytest.fail("two holders")
-        assert (caught.value.exit_code, caught.value.fix) == (Exit.USAGE, "do this")
+        assert (caught.value.exit_code, caught.value.fix.render()) == (Exit.USAGE, "do this")
     with sole_writer(path):
         pass
 
