@@ -349,11 +349,9 @@ def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run
         from src.commands import dry_run  # noqa: PLC0415 (an idle tick does not need the library that counts as X)
 
         return dry_run.show_preview(options, settings, *run_preview(settings, clock, run_id))
-    result = run_tick(settings, clock, run_id)
-    result = replace(
-        result, message=named(result.message, settings.profile), fix=named(result.fix, settings.profile)
-    )
-    notes = [named(note.render(), settings.profile) for note in result.notes]
+    result, profile = run_tick(settings, clock, run_id), settings.profile
+    result = replace(result, message=named(result.message, profile), fix=named(result.fix, profile))
+    notes = [named(note.render(), profile) for note in result.notes]
     level = logger.info if result.exit_code is Exit.OK else logger.error
     level(
         "tick",
@@ -370,9 +368,7 @@ def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run
     if options.json:
         print(json.dumps({**asdict(result), "exit_code": int(result.exit_code), "notes": notes}))
     elif result.exit_code is not Exit.OK:
-        log.say(
-            f"{title(settings.profile)}: {result.message}" + (f"\n  fix: {result.fix}" if result.fix else "")
-        )
+        log.say(f"{title(profile)}: {result.message}" + (f"\n  fix: {result.fix}" if result.fix else ""))
     elif sys.stdout and sys.stdout.isatty() and not options.quiet:
         print(log.sanitise(result.message))
     return int(result.exit_code)

@@ -16,7 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from src import db_manager
-from src.commands import table
+from src.commands import report as command
 from src.domain.errors import StorageError
 from src.domain.runs import Exit
 from src.system.log import sanitise
@@ -38,7 +38,7 @@ HOURS = 60
 class Made:
     """A simulated stretch of time and all that was made of it."""
 
-    report: report.Report
+    report: report.PostingReport
     text: str
     data: dict
     numbers: str
@@ -266,15 +266,15 @@ def test_a_file_is_whole_or_as_it_was(tmp_path):
     target, other = tmp_path / "page", tmp_path / "other"
     other.write_text("theirs")
     target.symlink_to(other)
-    table._write(target, "ours")
+    command._write(target, "ours")
     assert (target.read_text(), other.read_text(), target.is_symlink()) == ("ours", "theirs", False)
     with pytest.raises(UnicodeEncodeError):
-        table._write(target, "half \ud800")
+        command._write(target, "half \ud800")
     assert target.read_text() == "ours"
     folder = tmp_path / "folder"
     folder.mkdir()
     with pytest.raises(StorageError) as trouble:
-        table._write(folder, "x")
+        command._write(folder, "x")
     assert trouble.value.exit_code is Exit.IO
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "other", "page"]
 
