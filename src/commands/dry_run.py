@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from src.commands.result import Result, clean, show
+from src.commands.result import Result, show
 from src.config import Settings
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
 from src.domain.posts import Post
@@ -38,7 +38,7 @@ def show_preview(
     if post is None:
         return _show_failure(options, settings.profile, tick)
     data = _data(settings, tick, post) | {"metrics": metrics, "exit_code": int(tick.exit_code)}
-    text = _text(settings, tick, post, data)
+    text = _text(post, data)
     return show(Result(data, text, tick.exit_code), as_json=options.json)
 
 
@@ -57,7 +57,7 @@ def _data(settings: Settings, tick: TickResult, post: Post) -> dict[str, Any]:
     }
 
 
-def _text(settings: Settings, tick: TickResult, post: Post, data: dict[str, Any]) -> str:
+def _text(post: Post, data: dict[str, Any]) -> str:
     written = "vetted wording"
     if post.opening:
         written = f"opening {'by the model' if post.origin == 'model' else 'and body vetted'}"
@@ -70,7 +70,7 @@ def _text(settings: Settings, tick: TickResult, post: Post, data: dict[str, Any]
             f"cost     ${data['cost_usd']:.3f}",
             f"source   {post.source_id} ({post.topic}); {written}",
             f"checks   passed: {', '.join(CHECKS)}",
-            *(f"note     {clean(note_text(note, settings.profile))}" for note in tick.notes),
+            *(f"note     {note}" for note in data["notes"]),
             "Nothing was posted: this is a dry run.",
         ]
     )
