@@ -11,17 +11,24 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from src import db_manager
-from src.commands import table
+from src.commands import report as report_command
 from src.domain.errors import StorageError
 from src.domain.runs import Exit
 from src.system.log import sanitise
 from src.watch.report import measures as report
 from tests import fake_x
-from tests.support.library import small_library
+from tests.support.library import library_read_once, small_library
 from tests.support.report import ATTACKS, HOURS, make, samples
 from tests.support.world import new_world
 
 pytestmark = pytest.mark.xdist_group("report")  # its fixtures and imports are expensive
+
+
+@pytest.fixture(autouse=True)
+def quick_library():
+    """Judging a library takes long, and each look at it would."""
+    with library_read_once():
+        yield
 
 
 @pytest.fixture
@@ -186,15 +193,15 @@ def test_a_file_is_whole_or_as_it_was(tmp_path):
     target, other = tmp_path / "page", tmp_path / "other"
     other.write_text("theirs")
     target.symlink_to(other)
-    table._write(target, "ours")
+    report_command._write(target, "ours")
     assert (target.read_text(), other.read_text(), target.is_symlink()) == ("ours", "theirs", False)
     with pytest.raises(UnicodeEncodeError):
-        table._write(target, "half \ud800")
+        report_command._write(target, "half \ud800")
     assert target.read_text() == "ours"
     folder = tmp_path / "folder"
     folder.mkdir()
     with pytest.raises(StorageError) as trouble:
-        table._write(folder, "x")
+        report_command._write(folder, "x")
     assert trouble.value.exit_code is Exit.IO
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "other", "page"]
 
