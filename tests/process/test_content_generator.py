@@ -15,7 +15,7 @@ from src.model import choose, client
 from src.model.choose import Model
 from src.model.client import write
 from tests.support.child import child, good_answer
-from tests.support.library import load_once, shipped
+from tests.support.library import library_read_once, shipped
 from tests.support.needs import embedded_model
 
 NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)
@@ -23,9 +23,10 @@ LIBRARY = shipped()
 
 
 @pytest.fixture(autouse=True)
-def library_read_once(monkeypatch):
+def quick_library():
     """The shipped library takes most of a second to read, which counts as the model's time."""
-    monkeypatch.setattr("src.content.library.load", load_once)
+    with library_read_once():
+        yield
 
 
 @pytest.fixture

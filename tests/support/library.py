@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+
+import pytest
 
 from src.config import ROOT
 from src.content.library import Library, load
@@ -20,9 +23,28 @@ def shipped() -> Library:
 
 
 def load_once(paths: Iterable[Path]) -> Library:
-    """Load a library as the program does, but the shipped one only once."""
-    paths = list(paths)
-    return shipped() if paths == [SHIPPED] else load(paths)
+    """Load a library as the program does, but files that have not changed only once."""
+    paths = tuple(paths)
+    return shipped() if paths == (SHIPPED,) else _load(paths, tuple(map(_state, paths)))
+
+
+@contextlib.contextmanager
+def library_read_once() -> Iterator[None]:
+    """Let the program load files that have not changed only once, until the block ends."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("src.content.library.load", load_once)
+        yield
+
+
+@lru_cache(maxsize=4)
+def _load(paths: tuple[Path, ...], _states: tuple[tuple[int, int], ...]) -> Library:
+    return load(paths)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Return when a file was changed and its size, by which a change is seen."""
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
 
 
 def small_library(folder: Path, count: int) -> dict[str, str]:

@@ -17,7 +17,7 @@ from src.watch.report.page import as_html
 from src.watch.report.prometheus import as_prometheus
 from src.watch.report.text import as_text
 from tests.fake_x import Stored
-from tests.support.library import small_library
+from tests.support.library import library_read_once, small_library
 from tests.support.month import simulate
 from tests.support.scenarios import memory_folder
 from tests.support.world import Texts, World, new_world
@@ -199,7 +199,11 @@ def stretch() -> Made:
 def hostile() -> tuple[list[tuple[list[str], Made]], Made]:
     """Pages with twenty attacks each in every field, and the same page with harmless words."""
     size = 17
-    with memory_folder() as folder, new_world(folder, **small_library(folder, 200)) as world:
+    with (
+        library_read_once(),
+        memory_folder() as folder,
+        new_world(folder, **small_library(folder, 200)) as world,
+    ):
         world.warm()
         for _ in range(size):
             world.tick()

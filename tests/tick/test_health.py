@@ -19,10 +19,17 @@ from src.upkeep.maintenance import maintain
 from src.watch import health, status
 from src.watch.health import Facts, Maintenance, Outside
 from tests import fake_x
-from tests.support.library import small_library
+from tests.support.library import library_read_once, small_library
 from tests.support.world import new_world
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def quick_library():
+    """Judging a library takes long, and each look at it would."""
+    with library_read_once():
+        yield
 
 
 @pytest.fixture

@@ -17,11 +17,18 @@ from src.domain.runs import Exit
 from src.system.log import sanitise
 from src.watch.report import measures as report
 from tests import fake_x
-from tests.support.library import small_library
+from tests.support.library import library_read_once, small_library
 from tests.support.report import ATTACKS, HOURS, make, samples
 from tests.support.world import new_world
 
 pytestmark = pytest.mark.xdist_group("report")  # its fixtures and imports are expensive
+
+
+@pytest.fixture(autouse=True)
+def quick_library():
+    """Judging a library takes long, and each look at it would."""
+    with library_read_once():
+        yield
 
 
 @pytest.fixture

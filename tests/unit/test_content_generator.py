@@ -17,7 +17,7 @@ from src.domain.notes import NoteCode
 from src.domain.texts import History
 from src.model import choose
 from src.model.client import Written
-from tests.support.library import load_once
+from tests.support.library import library_read_once
 from tests.support.supply import post_hourly
 
 SETTINGS = config.load({})
@@ -25,9 +25,10 @@ NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def library_read_once(monkeypatch):
+def quick_library():
     """The shipped library takes most of a second to read; each composition would."""
-    monkeypatch.setattr("src.content.library.load", load_once)
+    with library_read_once():
+        yield
 
 
 @pytest.fixture
