@@ -1,1 +1,1 @@
-"""Values of the program: posts, answers, runs, texts, errors. No input or output, no import from other folders."""
+"""Values of the program: posts, answers, runs, texts, errors. No I/O, no import from other folders."""

@@ -27,7 +27,7 @@ class DeadlineError(Exception):
     """A piece of work took longer than its limit as a whole."""
 
 
-class InjectedFault(Exception):
+class InjectedFault(Exception):  # noqa: N818 (a fault on purpose, no error of the program)
     """Raised by a failpoint whose action is `raise`."""
 
 
@@ -72,7 +72,7 @@ class DamagedError(StorageError):
 
 
 class LockedError(StorageError):
-    """Another program holds the database for longer than the busy timeout. It passes when that program lets go."""
+    """Another program holds the database for longer than the busy timeout. A later run can succeed."""
 
     exit_code = Exit.TEMPORARY
 

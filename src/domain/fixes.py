@@ -1,7 +1,8 @@
 """What the owner can do about a failure, as values: text, commands of this program, the settings file.
 
-A fix is built where the failure is known and rendered once, at the edge, where the profile is known: a command
-then names the profile, and the settings file is the profile's own. Nothing searches or rewrites a finished text.
+A fix is built where the failure is known and rendered once, at the edge, where the profile is known: a
+command then names the profile, and the settings file is the profile's own. Nothing searches or rewrites a
+finished text.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ Part = str | Command | EnvFile
 
 
 class Fix:
-    """A sentence made of parts, false where it is empty. Equal parts make equal fixes; a fix may be a part."""
+    """A sentence made of parts, false where it is empty. A fix may be a part. Equal parts are equal fixes."""
 
     __slots__ = ("parts",)
 
@@ -61,12 +62,18 @@ class Fix:
         return "".join(_render(part, profile, env_file) for part in self.parts)
 
     def as_data(self) -> list[str | dict[str, str]]:
-        """Return the parts as plain data, to be stored: a text, `{"command": ...}`, `{"line": ...}` or `{"file": "env"}`."""
+        """Return the parts as plain data to be stored.
+
+        A part is a text, `{"command": ...}`, `{"line": ...}` or `{"file": "env"}`.
+        """
         return [_to_data(part) for part in self.parts]
 
     @classmethod
     def from_data(cls, data: object) -> Fix:
-        """Return the fix that `as_data` made; a stored text of an older version is one part. Raises `ValueError`."""
+        """Return the fix that `as_data` made. Raise `ValueError` for anything else.
+
+        A text that an older version stored is one part.
+        """
         if isinstance(data, str):
             return cls(data)
         if not isinstance(data, Sequence):

@@ -10,7 +10,8 @@ Life of a post (the database refuses every other move):
                                              |-> failed       proven absent by two healthy reads
                                              '-> unconfirmed  given up after 48 hours; a person decides
 
-A tweet that X made although it said no is found later: `pending`, `expired` and `failed` may still become `posted`.
+A tweet that X made although it said no is found later: `pending`, `expired` and `failed` may still become
+`posted`.
 """
 
 from __future__ import annotations

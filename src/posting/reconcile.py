@@ -257,7 +257,7 @@ def _pages(run: Run, since_id: int, most: int) -> TimelineRead:
 
 
 def settle_by_hand(run: Run, post_id: int, tweet_id: int | None) -> Post:
-    """Settle an open post by the owner's word: on X under `tweet_id`, or not there (None). Raise `UsageError`."""
+    """Settle an open post by the owner's word: on X as `tweet_id`, or absent (None). Raise `UsageError`."""
     post = run.db.find_post(post_id)
     if post is None or post.status not in {Status.UNKNOWN, Status.UNCONFIRMED, Status.FAILED}:
         state = post.status if post else "not there"

@@ -68,7 +68,7 @@ def arm(plan: str) -> None:
 
 
 def passed() -> list[str]:
-    """The failpoints passed since `arm`, in order: a traced run for the crash tests."""
+    """Return the failpoints passed since `arm`, in order: a traced run for the crash tests."""
     return list(_seen)
 
 

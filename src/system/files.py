@@ -17,7 +17,7 @@ from src.domain.fixes import Fix
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-# ---- whole or not at all -----------------------------------------------------------------------------------
+# ---- whole or not at all ---------------------------------------------------------------------------------
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
@@ -77,7 +77,7 @@ def _sync(path: Path, flags: int) -> None:
         os.close(descriptor)
 
 
-# ---- private files -----------------------------------------------------------------------------------------
+# ---- private files ---------------------------------------------------------------------------------------
 
 
 def create_private(path: Path) -> bool:
@@ -111,7 +111,7 @@ def read_private(path: Path) -> str:
         return file.read()
 
 
-# ---- folders that settings name -----------------------------------------------------------------------------
+# ---- folders that settings name --------------------------------------------------------------------------
 
 
 def existing_folder(name: str, start: Path) -> Path | None:
@@ -131,7 +131,7 @@ def existing_folder(name: str, start: Path) -> Path | None:
         return None
 
 
-# ---- room taken in advance ---------------------------------------------------------------------------------
+# ---- room taken in advance -------------------------------------------------------------------------------
 
 
 def reserve(path: Path, size: int) -> None:
@@ -163,7 +163,7 @@ def fill(path: Path, data: bytes) -> None:
         os.close(descriptor)
 
 
-# ---- errors ------------------------------------------------------------------------------------------------
+# ---- errors ----------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager

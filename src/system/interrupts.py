@@ -1,4 +1,4 @@
-"""Hard limits on one piece of work: no server can hold the run by dribbling a byte at a time, no signal breaks it off."""
+"""Hard limits on one piece of work: a time limit that no slow server can extend, and signals held back."""
 
 from __future__ import annotations
 

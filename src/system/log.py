@@ -1,8 +1,9 @@
-"""Structured logs: one JSON object a line, a file for everything and one for trouble, never a secret.
+"""Structured logs: one JSON object per line, a file for all events and one for warnings and errors.
 
 `twitter_manager.log` holds everything from LOG_LEVEL up, `error.log` warnings and up. Each line has the time
-(UTC), level, event name, run id and the fields of the event. What is logged before the files are known waits for
-them. A folder that cannot be written, or a full disk, never stops a run: then warnings go to standard error.
+(UTC), level, event name, run id and the fields of the event; secrets are removed. What is logged before the
+files are known waits for them. A folder that cannot be written, or a full disk, never stops a run: then
+warnings go to standard error.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Redactor:
 
 
 def sanitise(text: str) -> str:
-    """`text` fit for a terminal or a log: control, bidirectional and other invisible characters become escapes."""
+    """Return `text` with control, bidirectional and other invisible characters as escapes."""
     return "".join(c if c == " " or unicodedata.category(c)[0] not in "CZ" else _escape(c) for c in text)
 
 
@@ -98,7 +99,7 @@ class _Formatter(JsonFormatter):
 
 
 def format_error(error: BaseException | None) -> str:
-    """A traceback as text, without local variables: they hold secrets."""
+    """Return a traceback as text, without local variables: they hold secrets."""
     return "".join(traceback.format_exception(error)) if error else ""
 
 
@@ -185,7 +186,8 @@ _console = _Console()
 def begin(verbosity: int = 0, *, colour: bool = False) -> None:
     """Start logging before the settings are known: what is logged from now on waits for `set_up`.
 
-    `verbosity` is -1 for `-q`, otherwise the number of `-v`. Colours only on a terminal, and if `colour` allows.
+    `verbosity` is -1 for `-q`, otherwise the number of `-v`. Colours are used only on a terminal, and only if
+    `colour` allows it.
     """
     _console.verbosity, _console.redactor = verbosity, Redactor(())
     _console.colour = colour and bool(sys.stderr) and sys.stderr.isatty()
@@ -196,7 +198,10 @@ def begin(verbosity: int = 0, *, colour: bool = False) -> None:
 
 
 def set_up(folder: Path, level: str, run_id: str, redactor: Redactor) -> str:
-    """Start logging into `folder`, early messages first. Empty on success, otherwise why the files cannot be written."""
+    """Start logging into `folder`, early messages first.
+
+    Return an empty text, or why the files cannot be written.
+    """
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     early = _take_early()
@@ -248,7 +253,7 @@ def _replay(records: Iterable[logging.LogRecord]) -> None:
 
 
 def finish() -> None:
-    """The end of a run: tell what never reached a file, because none was opened or a disk is full. Never raises."""
+    """Report at the end of a run what reached no file: none was opened, or a disk is full. Never raise."""
     early = _take_early()
     if early:
         logger.handlers[:] = [_ForPeople(logging.WARNING)]
@@ -278,7 +283,7 @@ def install_excepthook(redactor: Redactor) -> None:
 
 
 def say(text: str) -> None:
-    """One message for a person on stderr; a closed stderr is no reason to fail. With `-q` it is in the log files only."""
+    """Write one message for a person to stderr, or with `-q` nothing. A closed stderr is no failure."""
     quiet = _console.verbosity < 0 and any(isinstance(h, _PrivateFile) for h in logger.handlers)
     if not quiet:
         _say(text)

@@ -1,4 +1,4 @@
-"""Progress for people: a bar on standard error where that is a terminal, and nothing in cron's mail or a log."""
+"""Progress bars on standard error where that is a terminal; nothing in cron's mail or a log."""
 
 from __future__ import annotations
 

@@ -96,7 +96,8 @@ def _keep(settings: Settings, login: Login, clock: Clock) -> None:
         raise UsageError(
             message,
             Fix(
-                "log in at x.com with the right account first, or give the other one a profile: --profile NAME"
+                "log in at x.com with the right account first, or give the other one a profile:"
+                " --profile NAME"
             ),
         )
     claim_account(account)

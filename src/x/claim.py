@@ -20,7 +20,7 @@ def title(profile: str) -> str:
 
 
 def fix_text(fix: Fix, profile: str) -> str:
-    """Return a fix as the owner of a profile reads it: commands and the settings file are the profile's own."""
+    """Return a fix for the owner of a profile: commands and the settings file are the profile's own."""
     return fix.render(profile, _env_name(profile))
 
 

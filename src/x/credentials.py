@@ -56,7 +56,8 @@ def require(settings: Settings) -> None:
             env_file(),
             ", and fill in the four keys of your X app; ",
             command("login"),
-            " fetches the access token if you only have the app's two (keys that systemd hands to its service are not seen from a shell)",
+            " fetches the access token if you only have the app's two (keys that systemd hands to its service"
+            " are not seen from a shell)",
         ),
     )
 

@@ -32,7 +32,8 @@ _FIX_CODE = Fix(FIX_AGAIN, "; if it said 401, ", FIX_CLIENT)
 _FIX_APP = Fix(
     "compare TWITTER_API_KEY and TWITTER_API_SECRET in ",
     env_file(),
-    " with https://developer.x.com (your app, Keys and tokens), and see that the app has Read and write permission",
+    " with https://developer.x.com (your app, Keys and tokens), and see that the app has Read and write"
+    " permission",
 )
 
 
@@ -96,7 +97,8 @@ class CodeFlow:
                 Fix(
                     "fill it in in ",
                     env_file(),
-                    f"; it is at https://developer.x.com (your app, Keys and tokens, OAuth 2.0), where {settings.twitter_redirect_uri} has to be a callback address of the app",
+                    "; it is at https://developer.x.com (your app, Keys and tokens, OAuth 2.0), where"
+                    f" {settings.twitter_redirect_uri} has to be a callback address of the app",
                 ),
             )
         self._settings = settings
