@@ -26,7 +26,7 @@ def problem(options: argparse.Namespace) -> str:
     """Return what is missing: an id goes with an outcome, and an outcome with an id."""
     outcome = options.posted or options.not_posted
     if outcome and options.id is None:
-        return "--posted and --not-posted need the ID of a post: `history` shows it"
+        return "--posted and --not-posted need the ID of a post, which the command history shows"
     if options.id is not None and not outcome:
         return "say --posted TWEET_ID or --not-posted"
     return ""

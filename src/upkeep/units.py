@@ -286,7 +286,7 @@ def _folders(settings: Settings) -> str:
     at_home = any(path.resolve().is_relative_to(home) for path in needed for home in homes)
     lines = [
         f"ProtectHome={'read-only' if at_home else 'yes'}",
-        "# These folders must be there before the first start: `check` makes them.",
+        "# These folders must be there before the first start: the command check makes them.",
         f"ReadWritePaths={' '.join(map(_quoted, map(str, own)))}",
     ]
     if fixed:

@@ -13,6 +13,7 @@ from src import config
 from src.commands.parser import build_parser, parse
 from src.config import ROOT
 from src.domain.errors import ConfigError, ModelError, UsageError
+from src.domain.fixes import Fix, command, env_file
 from src.domain.posts import Post, Status
 from src.model import client
 from src.model.choose import Model
@@ -21,7 +22,7 @@ from src.system.lock import model_turn, writer_lock
 from src.twitter_manager import run_tick
 from src.watch import alerts
 from src.watch.health import Facts
-from src.x.claim import claim_account, named
+from src.x.claim import claim_account, fix_text
 from tests import fake_x
 from tests.fake_x import FakeX
 from tests.support.accounts import Machine
@@ -323,48 +324,11 @@ def test_a_turn_that_does_not_come_costs_the_opening_only(machine):
 # ---- words -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("said", "meant"),
-    [
-        (
-            "type: python -m src.twitter_manager history",
-            "type: python -m src.twitter_manager --profile a history",
-        ),
-        (
-            "`drafts list`, then `drafts approve ID`",
-            "`drafts list --profile a`, then `drafts approve ID --profile a`",
-        ),
-        (
-            "`reconcile ID --posted TWEET_ID` or `--not-posted` settles it",
-            "`reconcile 7 --posted TWEET_ID --profile a` or `--not-posted` settles it",
-        ),
-        ("copy .env.example to .env, chmod 600 .env", "copy .env.example to {env}, chmod 600 {env}"),
-        ("put all four into .env.", "put all four into {env}."),
-        ("the word `embedded`; /x/.env; my.env", "the word `embedded`; /x/.env; my.env"),
-        ("type: make model", "type: make model"),
-    ],
-)
-def test_words(said, meant):
-    """Commands and files in our own words become the profile's; without a profile they stay as they are."""
-    assert named(said, "a") == meant.format(env="data/profiles/a/.env")
-    assert named(said, "") == said
-
-
-def test_every_command_in_a_message_is_named():
-    """Every command that a message of the program tells to type is one that `named` knows."""
-    import ast
-
-    found = 0
-    for path in (ROOT / "src").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if (
-                isinstance(node, ast.Constant)
-                and isinstance(node.value, str)
-                and "type: python -m" in node.value
-            ):
-                assert "--profile a" in named(node.value, "a")
-                found += 1
-    assert found >= 3
+def test_a_fix_names_the_settings_of_the_profile():
+    """The settings file of a fix is the profile's own, as a person types it in the program's folder."""
+    fix = Fix("copy .env.example to ", env_file(), ", then ", command("check"))
+    assert fix_text(fix, "a") == "copy .env.example to data/profiles/a/.env, then `check --profile a`"
+    assert fix_text(fix, "") == "copy .env.example to .env, then `check`"
 
 
 def test_messages_name_the_profile(machine):

@@ -238,6 +238,30 @@ def test_heavy_libraries_are_imported_inside_functions():
         assert heavy <= allowed, (name, heavy)
 
 
+def test_commands_in_messages_are_values():
+    """No text names a command of ours: a fix does, with parts that know the profile. Help and docstrings may."""
+    names = "|".join(path.stem for path in (ROOT / "src" / "commands").glob("*.py"))
+    spelled = re.compile(rf"`(?:{names})\b|python -m src\.twitter_manager ")
+    found = []
+    for name, tree in TREES.items():
+        exempt = {id(node) for node in ast.walk(tree) for node in _help_and_docstrings(node)}
+        found += [
+            f"{name}:{node.lineno}: {node.value}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in exempt
+            if spelled.search(node.value)
+        ]
+    assert not found
+
+
+def _help_and_docstrings(node):
+    """Yield the strings below a node that are docstrings, help of an option, or descriptions of a setting."""
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+        yield node.body[0].value
+    if isinstance(node, ast.keyword) and node.arg in {"help", "description"}:
+        yield from (child for child in ast.walk(node.value) if isinstance(child, ast.Constant))
+
+
 def test_no_module_is_too_long():
     """A module that outgrows one screenful of ideas is split."""
     long = {

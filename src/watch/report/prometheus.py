@@ -44,7 +44,7 @@ def _add_health(add: Add, report: PostingReport) -> None:
     facts, findings = report.overview.facts, report.findings
     breaker = facts.breaker or CLOSED
     add("healthy", "1 if nothing needs a person, else 0", {_ONE: float(not findings)}, ())
-    add("exit_code", "what `status` would exit with", {_ONE: float(exit_code(findings))}, ())
+    add("exit_code", "the exit code of the command status", {_ONE: float(exit_code(findings))}, ())
     add("reason", "1 for each thing that needs a person", {(f.code,): 1.0 for f in findings}, ("name",))
     add("failures_in_a_row", "latest runs that ended badly", {_ONE: float(facts.failures or 0)}, ())
     add("breaker_refusals_in_a_row", "refusals of account, app or money", {_ONE: float(breaker.count)}, ())
