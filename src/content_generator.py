@@ -29,7 +29,8 @@ from src.domain.runs import Metric
 from src.domain.texts import Candidate, Composition, Draft, History, Verdict
 from src.model import choose
 from src.model.choose import Model
-from src.model.client import ModelProcess, Written, mode_for, peak_of_children_mb
+from src.model.client import ModelProcess, Written, mode_for
+from src.system.usage import peak_of_children_mb
 
 RECENT_OPENINGS = 200
 # Lowest score at which the model's opening is preferred to a vetted one, for a tuned and a stock model. Set

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import resource
 import signal
 import subprocess
 import time
@@ -36,11 +35,6 @@ class Written:
     openings: tuple[tuple[str, float], ...]
     tokens: int = 0
     seconds: float = 0.0
-
-
-def peak_of_children_mb() -> float:
-    """Return the peak resident memory of the largest child process so far, megabytes."""
-    return round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, 1)
 
 
 def mode_for(settings: Settings, model: Model) -> str:

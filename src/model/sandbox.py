@@ -10,10 +10,15 @@ _PR_SET_PDEATHSIG, _SIGKILL, _CLONE_NEWNET, _CLONE_NEWUSER = 1, 9, 0x40000000, 0
 
 
 def isolate() -> None:
-    """End with the parent, end first when memory runs out, and leave the network if the kernel allows it."""
+    """End with the parent, end first when memory runs out, and leave the network if the kernel allows it.
+
+    Only Linux has these calls. Elsewhere the process still has no keys, a time limit, and an end of its own
+    when its pipe closes.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL)
+    if hasattr(libc, "prctl"):
+        libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    if libc.unshare(_CLONE_NEWNET) != 0:
+    if hasattr(libc, "unshare") and libc.unshare(_CLONE_NEWNET) != 0:
         libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)

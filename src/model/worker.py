@@ -23,11 +23,18 @@ from src.model.decode import Engine
 from src.model.sandbox import isolate
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use; all of them where the system does not tell."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Carry out one request; yield one result per statement."""
     import torch  # noqa: PLC0415
 
-    torch.set_num_threads(int(request.get("threads") or len(os.sched_getaffinity(0))))
+    torch.set_num_threads(int(request.get("threads") or usable_cores()))
     engine = Engine(
         Path(request["model"]),
         tuned=bool(request["tuned"]),

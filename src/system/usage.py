@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import resource
+import sys
 
 from src.domain.runs import Metric
+
+_RSS_UNITS_PER_MB = 1024 * 1024 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kibibytes
 
 
 def peak_usage() -> dict[str, float]:
@@ -13,12 +16,21 @@ def peak_usage() -> dict[str, float]:
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     model_cpu = children.ru_utime + children.ru_stime
     measured: dict[str, float] = {
-        Metric.PROGRAM_PEAK_MB: round(usage.ru_maxrss / 1024, 1),
+        Metric.PROGRAM_PEAK_MB: _megabytes(usage),
         Metric.CPU_SECONDS: round(usage.ru_utime + usage.ru_stime + model_cpu, 3),
     }
     if children.ru_maxrss:
         measured |= {
-            Metric.MODEL_PEAK_MB: round(children.ru_maxrss / 1024, 1),
+            Metric.MODEL_PEAK_MB: _megabytes(children),
             "model_cpu_seconds": round(model_cpu, 3),
         }
     return measured
+
+
+def peak_of_children_mb() -> float:
+    """Return the peak resident memory of the largest child process so far, megabytes."""
+    return _megabytes(resource.getrusage(resource.RUSAGE_CHILDREN))
+
+
+def _megabytes(usage: resource.struct_rusage) -> float:
+    return round(usage.ru_maxrss / _RSS_UNITS_PER_MB, 1)
