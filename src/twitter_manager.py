@@ -6,7 +6,6 @@ an exit code. Success prints nothing without a terminal, so cron mails only prob
 
 from __future__ import annotations
 
-from src.domain.fixes import NO_FIX, Fix, command
 from src.system import requirements
 
 requirements.refuse_unsupported()  # before anything that such a machine could not even import
@@ -25,6 +24,7 @@ from src.commands import parser
 from src.config import Settings
 from src.domain.answers import UNSENT, Outcome, SendResult
 from src.domain.errors import BusyError, ConfigError, LockedError, ProgramError
+from src.domain.fixes import NO_FIX, Fix, command
 from src.domain.posts import Post, Status
 from src.domain.runs import Exit, Hold, Metric, RunOutcome, TickResult
 from src.domain.texts import Composition, History

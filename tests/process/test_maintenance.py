@@ -10,9 +10,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import threading
 from datetime import UTC, datetime, timedelta
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -34,7 +32,7 @@ from src.upkeep import maintenance
 from src.watch import alerts, health
 from src.watch.health import Facts, Maintenance
 from tests import fake_x
-from tests.support.hooks import Hook
+from tests.support.hooks import new_hook
 from tests.support.scenarios import Plan, die, judge
 from tests.support.upkeep import (
     backups,
@@ -301,10 +299,7 @@ def test_the_newest_sound_backup_is_named(world):
 
 def test_damage_is_alerted_and_its_end_too(world):
     """The owner hears of damage once, a tick does not call it over, and the next sound `maintain` does."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-    server.seen, server.status, server.delay = [], 200, 0
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
+    with new_hook() as server:
         post(world, 2)
         maintain(world)
         world.extra |= {
@@ -327,9 +322,6 @@ def test_damage_is_alerted_and_its_end_too(world):
             "twitter_manager: damage",
             "twitter_manager: damage is over",
         ]
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_a_run_judges_only_what_it_looked_for():
