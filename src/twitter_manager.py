@@ -16,8 +16,9 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from src import __version__, config, db_manager
 from src.commands import parser
@@ -38,9 +39,11 @@ from src.system.clock import Clock
 from src.system.failpoints import reach
 from src.system.log import logger
 from src.system.usage import peak_usage
-from src.watch import alerts, health
-from src.watch.health import Facts, Login, Stock
+from src.watch.ping import ping
 from src.x.claim import claim_account, fix_text, note_text, title
+
+if TYPE_CHECKING:
+    from src.watch.health import Facts
 
 MAX_TEXTS = 2  # a refused text may be followed by one other in the same run
 CLAIM_TRIES = 3  # statements tried in one run when the database knows their texts already
@@ -242,7 +245,7 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
             run = Run(settings, db, LazyAccount(settings, clock), composer, run_id, clock)
             run.metrics[Metric.OPEN_SECONDS] = round(clock.monotonic() - opening, 4)
             db.journal.begin_run(run_id, "tick", run.slot, __version__, run.started)
-            alerts.ping(settings, "/start")
+            ping(settings, "/start")
             result = _recorded(run)
             facts = _facts(run, result)
         reach("tick.finished")
@@ -252,12 +255,30 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
     except ProgramError as trouble:
         outcome = RunOutcome.LOCKED if isinstance(trouble, LockedError) else RunOutcome.TROUBLE
         result = TickResult(trouble.exit_code, outcome, str(trouble), trouble.fix)
-        alerts.watch(Facts(failure=result), settings, clock.now())
+        _alert(settings, None, result, clock)
         _ping(settings, result)
         raise
-    alerts.watch(facts, settings, clock.now())
+    _alert(settings, facts, result, clock)
     _ping(settings, result)
     return result
+
+
+def _facts(run: Run, result: TickResult) -> Facts | None:
+    """Return what this run knows of the health of the program, None where nobody is told."""
+    if not run.settings.alert_urls:
+        return None
+    from src.watch import run_facts  # noqa: PLC0415 (a run without ALERT_URLS never loads it)
+
+    return run_facts.read(run, result)
+
+
+def _alert(settings: Settings, facts: Facts | None, result: TickResult, clock: Clock) -> None:
+    """Send the alerts that are due; without facts an error ended the run before it could look."""
+    if not settings.alert_urls:
+        return
+    from src.watch import alerts, health  # noqa: PLC0415 (the same)
+
+    alerts.watch(facts or health.Facts(failure=result), settings, clock.now())
 
 
 def _require_credentials(settings: Settings) -> None:
@@ -270,29 +291,7 @@ def _require_credentials(settings: Settings) -> None:
 
 def _ping(settings: Settings, result: TickResult) -> None:
     """Ping the dead man's switch after everything is committed; a failure never changes the run."""
-    alerts.ping(settings, "" if result.exit_code is Exit.OK else "/fail", result.message)
-
-
-def _facts(run: Run, result: TickResult) -> Facts:
-    """Return what this run knows of the health of the program."""
-    fresh, days = run.metrics.get(Metric.FRESH_STATEMENTS), run.metrics.get(Metric.LIBRARY_DAYS)
-    return replace(
-        health.look(run.db, run.clock.now()),
-        result=result,
-        library=None if fresh is None else Stock(int(fresh), days),
-        login=_login(run),
-    )
-
-
-def _login(run: Run) -> Login | None:
-    """Return when the login ends, as it stands after this run; None if its file cannot be read."""
-    if run.settings.login is None:
-        return Login(ends=None)
-    from src.x import credentials  # noqa: PLC0415 (with keys from .env a run never loads it)
-
-    with contextlib.suppress(ConfigError):
-        return Login(credentials.lapses_at(credentials.load(run.settings.credentials_file), run.clock.now()))
-    return None
+    ping(settings, "" if result.exit_code is Exit.OK else "/fail", result.message)
 
 
 def _measured(run: Run) -> dict[str, float]:

@@ -22,13 +22,12 @@ from src.system.interrupts import hard_limit
 from src.system.log import logger, sanitise
 from src.watch import health
 from src.watch.health import Code, Facts, Finding
+from src.watch.ping import ping
 from src.x.claim import fix_text, title
 
 REMIND_AFTER = timedelta(hours=24)
 PATIENCE = {Code.UNKNOWN: timedelta(hours=1)}  # the next runs may settle it
 DELIVERY_SECONDS = 10.0
-PING_SECONDS = 5.0
-_PING_BODY_BYTES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,26 +116,6 @@ def deliver(settings: Settings, alert: Alert) -> bool:
         extra={"cause": alert.cause, "kind": alert.kind},
     )
     return good
-
-
-def ping(settings: Settings, suffix: str = "", body: str = "") -> bool:
-    """Ping the dead-man's switch (PING_URL; `/start`, nothing, or `/fail`) and return whether it accepted.
-
-    Never raises, and takes five seconds at most.
-    """
-    if not settings.ping_url:
-        return False
-    import requests  # noqa: PLC0415
-
-    url = settings.ping_url.get_secret_value().rstrip("/") + suffix
-    try:
-        with hard_limit(PING_SECONDS):
-            return requests.post(
-                url, data=body.encode()[:_PING_BODY_BYTES], timeout=PING_SECONDS, allow_redirects=False
-            ).ok
-    except (DeadlineError, Exception) as error:  # noqa: BLE001
-        logger.warning("ping.failed", extra={"error": type(error).__name__})
-        return False
 
 
 def send_test(settings: Settings) -> dict[str, bool]:

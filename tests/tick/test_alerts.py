@@ -13,7 +13,7 @@ from src.domain.fixes import Fix
 from src.domain.posts import Post, Status
 from src.domain.runs import Exit, RunOutcome, TickResult
 from src.posting.breaker import BreakerState
-from src.watch import alerts, health
+from src.watch import alerts, health, ping
 from src.watch.alerts import due
 from src.watch.health import Code, Facts, Login, Maintenance, Outside, Stock
 from tests import fake_x
@@ -126,7 +126,7 @@ def test_what_was_not_looked_at_is_not_over(tmp_path, hook):
 def patience(monkeypatch):
     """A busy machine must not look like a service that hangs."""
     monkeypatch.setattr(alerts, "DELIVERY_SECONDS", 100)
-    monkeypatch.setattr(alerts, "PING_SECONDS", 100)
+    monkeypatch.setattr(ping, "PING_SECONDS", 100)
 
 
 def test_a_blocked_account_is_told_once_and_its_end_too(world, hook):
