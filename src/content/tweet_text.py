@@ -18,7 +18,14 @@ from urllib.parse import unquote
 import regex
 
 from src.content.emoji import emoji_of_x, without_emoji
-from src.content.x_entities import from_utf16, has_newer_name, known_tlds, link_spans, to_utf16
+from src.content.x_entities import (
+    from_utf16,
+    has_newer_name,
+    known_tlds,
+    link_spans,
+    may_have_links,
+    to_utf16,
+)
 
 MAX_WEIGHT = 280
 URL_WEIGHT = 23
@@ -68,6 +75,7 @@ _HOST = re.compile(
     r"(?![\w@])(?P<rest>(?::\d+)?(?:[/?#][^\s]*)?)",
     re.IGNORECASE,
 )
+_INNER_DOT = re.compile(r"[^\W_]\.[^\W_]")  # every host has one
 _SCHEME = re.compile(
     r"\b(?:[a-z][a-z0-9+.-]*:[/\\]{2}\w|h(?:tt|xx)ps?\s*:\s*/\s*/|(?:(?:mailto|javascript|vbscript):\S|data:\w+/|file:/|tel:\+?\d|magnet:\?))",
     re.IGNORECASE,
@@ -90,7 +98,7 @@ _CASHTAG = re.compile(r"(?<![\w$])\$[A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?(?![^\W_]
 def _followable(text: str) -> list[str]:
     """Return what a reader may take for a link, left to right: also where X's patterns see none."""
     links: list[str] = []
-    if "." not in text:
+    if not _INNER_DOT.search(text):  # most texts: spares them the slow pattern
         return links
     for match in _HOST.finditer(text):
         before = text[match.start() - 1] if match.start() else ""
@@ -161,6 +169,8 @@ def weighted_length(text: str) -> int:
     It counts the composed form (NFC). A text with a top-level domain newer than X's library weighs the more
     of what it weighs with and without that link.
     """
+    if text.isascii() and not may_have_links(text):
+        return len(text)
     units = to_utf16(unicodedata.normalize("NFC", text))
     weight = _weight(units, link_spans(units, newer_names=False))
     if has_newer_name(units):

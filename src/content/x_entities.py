@@ -126,9 +126,14 @@ def has_newer_name(text: str) -> bool:
     return any(f".{name}" in lowered for name in _NEWER_TLDS)
 
 
+def may_have_links(units: str) -> bool:
+    """Return whether a text has a dot before a letter, which every link has; most texts have none."""
+    return _INNER_DOT.search(units) is not None
+
+
 def link_spans(units: str, *, newer_names: bool = True) -> list[tuple[int, int]]:
     """Return the start and end of each link that X makes of a text in UTF-16 units, left to right."""
-    if not _INNER_DOT.search(units):  # most texts: spares them the pattern of all names
+    if not may_have_links(units):  # spares most texts the pattern of all names
         return []
     marked = _mark(units, newer_names=newer_names)
     spans: list[tuple[int, int]] = []
