@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from dotenv import dotenv_values
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -37,6 +35,7 @@ from src.domain.model_choice import ModelChoice
 from src.domain.quiet_hours import QuietHours
 from src.domain.slots import require_interval
 from src.domain.urls import require_secure
+from src.system import env_file as env_file_parser
 from src.system import profiles
 from src.system.files import existing_folder, read_private
 from src.system.log_rotation import Rules
@@ -416,7 +415,9 @@ def _env_file(path: Path, profile: str, problems: list[str]) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         problems.append(f"{path}: {error}")
         return {}
-    return {k: v or "" for k, v in dotenv_values(stream=io.StringIO(text), interpolate=False).items()}
+    values, unreadable = env_file_parser.parse(text)
+    problems += [f"{path}, line {line}: {problem}" for line, problem in unreadable]
+    return values
 
 
 def _read_secret_file(name: str, values: dict[str, str], problems: list[str]) -> None:
