@@ -12,10 +12,12 @@ import contextlib
 import difflib
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -37,7 +39,7 @@ from src.domain.slots import require_interval
 from src.domain.urls import require_secure
 from src.system import env_file as env_file_parser
 from src.system import profiles
-from src.system.files import existing_folder, read_private
+from src.system.files import absolute, existing_folder, read_private
 from src.system.log_rotation import Rules
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,7 +52,18 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _known_homes(sources: tuple[str, ...]) -> tuple[str, ...]:
+    for source in sources:
+        absolute(Path(source), ROOT)
+    return sources
+
+
 CommaList = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Sources = Annotated[CommaList, AfterValidator(_known_homes)]
+BaseUrl = Annotated[str, AfterValidator(partial(require_secure, path_allowed=False))]
+MirrorUrl = Annotated[str, AfterValidator(partial(require_secure, path_allowed=True))]
+Span = Annotated[str, AfterValidator(quiet_hours.require_span)]
+Zone = Annotated[str, AfterValidator(quiet_hours.require_zone)]
 Seconds = Annotated[tuple[Annotated[float, Field(ge=0, le=300)], ...], BeforeValidator(_split)]
 
 
@@ -74,7 +87,7 @@ class Settings(BaseModel):
         pattern=r"^https?://[!-~]+$",
         description="callback address of your X app, for `login --oauth2`; nothing needs to listen there",
     )
-    x_api_base_url: str = Field(
+    x_api_base_url: BaseUrl = Field(
         "https://api.x.com", description="address of the X API; plain http only to loopback"
     )
 
@@ -97,12 +110,11 @@ class Settings(BaseModel):
     post_interval_minutes: int = Field(
         60, ge=5, le=1440, description="length of a slot; each slot gets one tweet"
     )
-    quiet_hours: str = Field(
+    quiet_hours: Span = Field(
         "",
-        pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$",
         description="no posts in this span, as 22:00-07:00 in TIME_ZONE",
     )
-    time_zone: str = Field("UTC", description="IANA name of the time zone of QUIET_HOURS")
+    time_zone: Zone = Field("UTC", description="IANA name of the time zone of QUIET_HOURS")
     require_approval: bool = Field(False, description="post only drafts that a person approved")
     max_posts_per_day: int = Field(24, ge=1, le=100, description="most tweets in any 24 hours")
     deadline_seconds: int = Field(480, ge=30, le=3000, description="time one run may take, all told")
@@ -111,7 +123,7 @@ class Settings(BaseModel):
     model_revision: str = Field(
         "", pattern=r"^([0-9a-f]{40})?$", description="the commit of a hub model, 40 hex digits"
     )
-    hf_endpoint: str = Field(
+    hf_endpoint: MirrorUrl = Field(
         "https://huggingface.co", description="where `model update` downloads: the hub or a mirror"
     )
     hf_token: SecretStr | None = Field(
@@ -130,9 +142,7 @@ class Settings(BaseModel):
     generate_memory_mb: int = Field(
         0, ge=0, le=262144, description="address-space limit of the model, MB; 0 for none"
     )
-    sources: CommaList = Field(
-        (), description="your own library files or folders, beside the built-in library"
-    )
+    sources: Sources = Field((), description="your own library files or folders, beside the built-in library")
     builtin_library: bool = Field(
         True, description="whether the statements that ship with the program are used"
     )
@@ -190,30 +200,15 @@ class Settings(BaseModel):
             {"models_dir": Path(values["data_dir"]) / "models", **values} if "data_dir" in values else values
         )
 
-    @field_validator("x_api_base_url")
-    @classmethod
-    def _safe_url(cls, value: str) -> str:
-        return require_secure(value, path_allowed=False)
-
-    @field_validator("hf_endpoint")
-    @classmethod
-    def _safe_hub(cls, value: str) -> str:
-        return require_secure(value, path_allowed=True)
-
     @field_validator("post_interval_minutes")
     @classmethod
     def _divides_a_day(cls, value: int) -> int:
         return require_interval(value)
 
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        return quiet_hours.require_zone(value)
-
     @field_validator("data_dir", "models_dir", "log_dir", "blocklist_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        return value if value is None else (ROOT / value.expanduser()).absolute()
+        return value if value is None else absolute(value, ROOT)
 
     @property
     def database(self) -> Path:
@@ -261,7 +256,7 @@ class Settings(BaseModel):
     def library_paths(self) -> tuple[Path, ...]:
         """Return the library files and folders to read, the built-in one first."""
         builtin = (ROOT / "data" / "library",) if self.builtin_library else ()
-        return (*builtin, *((ROOT / Path(s).expanduser()).absolute() for s in self.sources))
+        return (*builtin, *(absolute(Path(s), ROOT) for s in self.sources))
 
     def alert_addresses(self) -> tuple[str, ...]:
         """Return the addresses that alerts go to. They hold passwords and tokens: never log them."""
@@ -317,7 +312,7 @@ def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Setting
         message = f"{count} with the settings:\n" + "\n".join(f"  {p}" for p in problems)
         raise ConfigError(
             message,
-            Fix("fix them in ", env_file(), " (the file .env.example explains each) or in the environment"),
+            Fix("change them in ", env_file(), " (.env.example explains each) or in the environment"),
         )
     if profile:
         folders = {
@@ -338,7 +333,9 @@ def as_written(environ: Mapping[str, str] | None = None, profile: str = "") -> t
         _read_secret_file(name, values, [])
     secrets = {values.get(name.upper(), "") for name in Settings.model_fields if _is_secret(name)}
     parts = {part.strip() for secret in secrets for part in secret.split(",")}
-    folder = (ROOT / Path(values.get("LOG_DIR") or "logs").expanduser()).absolute()
+    folder = ROOT / "logs"
+    with contextlib.suppress(ValueError):
+        folder = absolute(Path(values.get("LOG_DIR") or "logs"), ROOT)
     return folder, tuple(filter(None, secrets | parts))
 
 
@@ -376,7 +373,11 @@ def profile_file(profile: str, environ: Mapping[str, str] | None = None) -> Path
 
 
 def _store(environ: Mapping[str, str]) -> Path:
-    return (ROOT / Path(environ.get("DATA_DIR") or "data").expanduser()).absolute()
+    try:
+        return absolute(Path(environ.get("DATA_DIR") or "data"), ROOT)
+    except ValueError as error:
+        message = f"DATA_DIR: {error}"
+        raise ConfigError(message, Fix("name the folder without ~")) from error
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -7,6 +7,9 @@ from pathlib import Path
 from src.commands.command import Command, Context
 from src.commands.parser import Parser
 from src.commands.result import Result
+from src.domain.errors import UsageError
+from src.domain.fixes import Fix
+from src.system.files import absolute
 from src.upkeep import maintenance
 
 
@@ -17,7 +20,11 @@ def configure(parser: Parser) -> None:
 
 def run(context: Context) -> Result:
     """Replace the database."""
-    backup = Path(context.options.file).expanduser().absolute()
+    try:
+        backup = absolute(Path(context.options.file))
+    except ValueError as error:
+        message = str(error)
+        raise UsageError(message, Fix("name the file without ~")) from error
     return Result(*maintenance.restore(backup, context.settings, context.clock))
 
 

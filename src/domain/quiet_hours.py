@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import datetime, time
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import UTC, datetime, time, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+_SPAN = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +16,7 @@ class QuietHours:
 
     begin: time
     end: time
-    zone: ZoneInfo
+    zone: tzinfo
 
     def includes(self, now: datetime) -> bool:
         """Return whether `now` lies in the span; its end does not belong to it."""
@@ -28,14 +31,29 @@ def parse(text: str, zone: str) -> QuietHours | None:
     if not text:
         return None
     begin, end = map(time.fromisoformat, text.split("-"))
-    return QuietHours(begin, end, ZoneInfo(zone))
+    return QuietHours(begin, end, zone_of(zone))
+
+
+def require_span(text: str) -> str:
+    """Return a span `HH:MM-HH:MM`, or an empty text. Raise `ValueError` for anything else."""
+    if text and not _SPAN.fullmatch(text):
+        message = "must be two times of day with a hyphen, as 22:00-07:00"
+        raise ValueError(message)
+    return text
+
+
+def zone_of(name: str) -> tzinfo:
+    """Return a time zone. UTC needs no database of zones."""
+    return UTC if name == "UTC" else ZoneInfo(name)
 
 
 def require_zone(name: str) -> str:
-    """Return the name of a time zone. Raises `ValueError` for one that this machine does not know."""
+    """Return the name of a time zone. Raise `ValueError` for one that this machine does not know."""
     try:
-        ZoneInfo(name)
+        zone_of(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         message = "must be an IANA time zone such as Europe/Berlin"
+        if not available_timezones():
+            message = "this machine has no database of time zones; type: pip install tzdata"
         raise ValueError(message) from error
     return name

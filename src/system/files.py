@@ -34,7 +34,7 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
     Readers see the old file or the new one, whenever they look. A link in the place of the file is
     replaced, not followed. When the block fails, the new file is removed.
     """
-    path = path.expanduser().absolute()
+    path = absolute(path)
     new = unfinished(path)
     try:
         with os.fdopen(os.open(new, _NEW, 0o600), "wb") as file:
@@ -97,7 +97,8 @@ def read_private(path: Path) -> str:
 
     Raises `ConfigError` for any other file; its message does not name the file.
     """
-    with path.open(encoding="utf-8") as file:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # never waits for a pipe's writer
+    with os.fdopen(descriptor, encoding="utf-8") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             message = "is not a regular file"
@@ -114,14 +115,26 @@ def read_private(path: Path) -> str:
 # ---- folders that settings name --------------------------------------------------------------------------
 
 
+def absolute(path: Path, start: Path | None = None) -> Path:
+    """Return a path without `~`, relative to `start` (default: the current folder).
+
+    Raise `ValueError` where `~` stands for a home folder that is not known.
+    """
+    try:
+        return ((start or Path.cwd()) / path.expanduser()).absolute()
+    except RuntimeError as error:
+        message = f"'{path}': no home folder is known for this user"
+        raise ValueError(message) from error
+
+
 def existing_folder(name: str, start: Path) -> Path | None:
     """Return the folder of that name, relative to `start`; None if there is none. `~` is the home folder.
 
     A folder that may not be looked at exists too.
     """
     try:
-        path = (start / Path(name).expanduser()).absolute()
-    except RuntimeError:  # a `~user` that does not exist
+        path = absolute(Path(name), start)
+    except ValueError:
         return None
     try:
         return path if path.is_dir() else None

@@ -10,7 +10,8 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import AfterValidator, SecretStr
+from pydantic.fields import FieldInfo
 
 from src.config import FILE_SECRETS, ROOT, Settings
 
@@ -122,15 +123,19 @@ def _range(item: object) -> str:
 
 def constrained() -> set[str]:
     """Return the names of settings whose limits are a pattern or a validator, paths aside."""
-    patterns = {name for name, field in Settings.model_fields.items() if _pattern(field.metadata)}
+    patterns = {name for name, field in Settings.model_fields.items() if _pattern(field)}
     decorators = Settings.__pydantic_decorators__.field_validators.values()
     judged = {name for decorator in decorators for name in decorator.info.fields}
     paths = {name for name in judged if _plain_type(Settings.model_fields[name].annotation) is Path}
     return patterns | (judged - paths)
 
 
-def _pattern(metadata: list[typing.Any]) -> bool:
-    return any(getattr(part, "pattern", None) for part in metadata)
+def _pattern(field: FieldInfo) -> bool:
+    """Return whether a text has a pattern or is looked at by a function."""
+    rules = [
+        part for part in field.metadata if isinstance(part, AfterValidator) or getattr(part, "pattern", None)
+    ]
+    return bool(rules) and _plain_type(field.annotation) is str
 
 
 def _plain_type(annotation: object) -> typing.Any:

@@ -2,11 +2,14 @@
 
 import os
 import re
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
 
 from src import config
 from src.config import ROOT, SECRETS, Settings, load
+from src.domain import quiet_hours
 from src.domain.errors import ConfigError
 from src.model.child import environment
 
@@ -25,6 +28,43 @@ def env_file(folder, text, mode=0o600):
     file.write_text(text)
     file.chmod(mode)
     return file
+
+
+@pytest.mark.parametrize("name", ["DATA_DIR", "LOG_DIR", "MODELS_DIR", "BLOCKLIST_FILE", "SOURCES"])
+def test_a_home_that_is_not_known(name):
+    """Every setting that is a path names itself when `~` stands for nobody's home."""
+    with pytest.raises(ConfigError, match=f"{name}: .*no home folder is known") as caught:
+        config.load({name: "~nosuchuser/x"})
+    assert caught.value.exit_code == 78
+
+
+@pytest.mark.parametrize("span", ["22-7", "9:00-17:00", "22:00-24:00", "22:00\u201307:00", "22:00", "-"])
+def test_quiet_hours_by_example(span):
+    """A span in another form is answered with an example, not with a pattern."""
+    with pytest.raises(ConfigError, match="as 22:00-07:00"):
+        config.load({"QUIET_HOURS": span})
+
+
+def test_no_database_of_time_zones(monkeypatch):
+    """UTC needs none; any other zone says what is missing."""
+    monkeypatch.setattr(quiet_hours, "available_timezones", set)
+    monkeypatch.setattr(quiet_hours, "ZoneInfo", missing_zone)
+    hours = config.load({"QUIET_HOURS": "22:00-07:00"}).quiet_span
+    assert hours.includes(datetime(2026, 11, 22, 23, tzinfo=UTC))
+    with pytest.raises(ConfigError, match="no database of time zones; type: pip install tzdata"):
+        config.load({"TIME_ZONE": "Europe/Berlin"})
+
+
+def missing_zone(name):
+    raise ZoneInfoNotFoundError(name)
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_refused_at_once(tmp_path):
+    """A named pipe as `.env` is named, and nobody waits for its writer."""
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    with pytest.raises(ConfigError, match="is not a regular file"):
+        config.load({"ENV_FILE": str(tmp_path / "pipe")})
 
 
 def test_defaults_need_nothing():
