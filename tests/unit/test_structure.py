@@ -183,6 +183,21 @@ def test_direction():
     assert set(ALLOWED) == needed
 
 
+def test_the_documents_print_the_same_table():
+    """docs/architecture.md names for each layer what the table above allows, before any remark behind a semicolon."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = dict(
+        re.findall(r"^\| (\w+) \| ([^|]+?) \|$", text.partition("| Layer | May import |")[2], re.MULTILINE)
+    )
+    for name, allowed in MAY_IMPORT.items():
+        printed = set(re.findall(r"[\w.]+", rows[name].partition(";")[0]))
+        if name == "commands":  # "every layer except store and twitter_manager"
+            assert printed == {"every", "layer", "except", "store", "and", "twitter_manager"}
+            assert allowed == set(MAY_IMPORT) - {"store", "twitter_manager", "commands"}
+        else:
+            assert printed == (allowed or {"nothing", "of", "src"}), name
+
+
 def test_no_cycles():
     """Imports form no circle: those at the top of modules between modules, all of them between folders."""
     check_acyclic({name: ours(tree, top_only=True) for name, tree in TREES.items()})
