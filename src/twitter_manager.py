@@ -34,7 +34,7 @@ from src.posting.breaker import next_hold
 from src.posting.reconcile import audit, cold_start, reconcile, second_look
 from src.posting.run import NETWORK_SECONDS, Compose, DryRunAccount, LazyAccount, Run
 from src.posting.send import send
-from src.system import failpoints, log, log_rotation
+from src.system import failpoints, log, log_rotation, terminal
 from src.system.clock import Clock
 from src.system.failpoints import reach
 from src.system.log import logger
@@ -357,11 +357,11 @@ def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run
     )
     if options.json:
         data = {**asdict(result), "exit_code": int(result.exit_code), "fix": fix, "notes": notes}
-        print(json.dumps(data))
+        terminal.write(json.dumps(data))
     elif result.exit_code is not Exit.OK:
         log.say(f"{title(settings.profile)}: {result.message}" + (f"\n  fix: {fix}" if fix else ""))
     elif sys.stdout and sys.stdout.isatty() and not options.quiet:
-        print(log.sanitise(result.message))
+        terminal.write(log.sanitise(result.message))
     return int(result.exit_code)
 
 

@@ -43,6 +43,9 @@ def _add_id(parser: Parser) -> None:
 
 def run(context: Context) -> Result:
     """Carry out `drafts ACTION`. Raise `UsageError` for a missing draft or a text that is refused."""
+    options = context.options
+    if options.action == "edit":  # before the lock is taken: who types may take their time
+        options.text = read_stream(sys.stdin) if options.text == "-" else composed(options.text.strip())
     with context.locked_database() as db:
         return _ACTIONS[context.options.action](context, db)
 
@@ -90,8 +93,7 @@ def _approve(context: Context, db: Database) -> Result:
 
 
 def _edit(context: Context, db: Database) -> Result:
-    post, given = _find(context, db), context.options.text
-    text = read_stream(sys.stdin) if given == "-" else composed(given.strip())
+    post, text = _find(context, db), context.options.text
     _refuse_bad(context, db, text, own=post)
     return _moved(db, post, done=db.edit(post, text), words="changed: approve it to let it go out")
 

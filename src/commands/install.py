@@ -11,6 +11,7 @@ from src.commands.result import Result, clean, confirmed
 from src.config import Settings
 from src.domain.errors import UsageError
 from src.domain.fixes import Fix, command
+from src.system import terminal
 from src.upkeep import install, launcher, units
 from src.x.claim import fix_text, title
 
@@ -124,7 +125,7 @@ def _remove(context: Context) -> Result:
 def _agreed(context: Context, plan: list[str]) -> bool:
     if context.options.yes:
         return True
-    print(clean("\n".join(plan)))
+    terminal.write(clean("\n".join(plan)))
     return confirmed("Do this?")
 
 

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from src.domain.errors import ProgramError
-from src.system import log
+from src.system import log, terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class Result:
 def show(result: Result, *, as_json: bool) -> int:
     """Print a result and return its exit code. Raise the result's error, if it has one."""
     if as_json:
-        print(json.dumps(result.data, indent=1, default=str))
+        terminal.write(json.dumps(result.data, indent=1, default=str))
     elif result.text is not None:
-        print(result.text if result.verbatim else clean(result.text))
+        terminal.write(result.text if result.verbatim else clean(result.text))
     if result.error:
         raise result.error
     return int(result.exit_code)
@@ -49,7 +49,4 @@ def on_terminal() -> bool:
 
 def confirmed(question: str) -> bool:
     """Ask a question and return whether the answer is yes. No answer, as under cron, is a no."""
-    try:
-        return input(f"{question} Type yes: ").strip().lower() == "yes"
-    except EOFError:
-        return False
+    return terminal.ask(f"{question} Type yes: ").lower() == "yes"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+
+from src import db_manager
 from src.commands.command import Command, Context
 from src.commands.parser import Parser, count
 from src.commands.result import Result, clean, confirmed
@@ -11,6 +14,7 @@ from src.domain.errors import AccountError, UsageError
 from src.domain.fixes import Fix, command
 from src.domain.posts import Post
 from src.posting.run import LazyAccount
+from src.system import terminal
 from src.x import credentials
 
 
@@ -23,29 +27,46 @@ def configure(parser: Parser) -> None:
 def run(context: Context) -> Result:
     """Find the tweet of the post, ask, and delete it."""
     credentials.require(context.settings)
+    if not (context.options.yes or _agreed(context)):
+        return Result({"deleted": False}, "nothing was deleted")
     with context.locked_database() as db:
-        post = db.find_post(context.options.id)
-        if post is None or post.tweet_id is None:
-            message = f"post {context.options.id} is not on X"
-            raise UsageError(message, Fix(command("history"), " shows the posts and their ids"))
-        if not (context.options.yes or _agreed(post)):
-            return Result({"deleted": False}, "nothing was deleted")
-        _delete(context, db, post, post.tweet_id)
-    data = {"deleted": True, "tweet_id": str(post.tweet_id)}
-    return Result(data, f"deleted {tweet_url(post.tweet_id)}")
+        post = _find(context, db)
+        tweet_id = _delete(context, db, post)
+    return Result({"deleted": True, "tweet_id": str(tweet_id)}, f"deleted {tweet_url(tweet_id)}")
 
 
-def _agreed(post: Post) -> bool:
-    print(clean(post.content.replace("\n", " ")))
+def _agreed(context: Context) -> bool:
+    """Show the tweet and ask. Runs go on meanwhile: the lock is taken after the answer."""
+    db = db_manager.open_for_reading(context.settings.database)
+    if db is None:
+        raise _not_on_x(context)
+    with contextlib.closing(db):
+        post = _find(context, db)
+    terminal.write(clean(post.content.replace("\n", " ")))
     return confirmed(f"Delete {tweet_url(post.tweet_id)}?")
 
 
-def _delete(context: Context, db: Database, post: Post, tweet_id: int) -> None:
+def _find(context: Context, db: Database) -> Post:
+    post = db.find_post(context.options.id)
+    if post is None or post.tweet_id is None:
+        raise _not_on_x(context)
+    return post
+
+
+def _not_on_x(context: Context) -> UsageError:
+    message = f"post {context.options.id} is not on X"
+    return UsageError(message, Fix(command("history"), " shows the posts and their ids"))
+
+
+def _delete(context: Context, db: Database, post: Post) -> int:
+    tweet_id = post.tweet_id
+    assert tweet_id is not None
     result = LazyAccount(context.settings, context.clock).delete(tweet_id)
     if result.outcome is not Outcome.DONE:
         message = f"X did not delete {tweet_id}: {result.detail or result.reason}"
         raise AccountError(message, result.fix or Fix("try again later"))
     db.tweets.stamp_deleted(post, context.now)
+    return tweet_id
 
 
 COMMAND = Command("undo", "delete a tweet on X, after asking, and record it", run, configure)

@@ -38,6 +38,8 @@ def read_file(path: Path) -> str:
     return path.read_text(encoding="utf-8-sig")
 
 
-def read_stream(stream: TextIO) -> str:
-    """Return a text of standard input, composed. A long one is read only as far as shows that."""
+def read_stream(stream: TextIO | None) -> str:
+    """Return a text of standard input, composed, empty without one. A long one is not read to its end."""
+    if stream is None:
+        return ""
     return composed(stream.read(10 * MAX_CHARACTERS).strip())

@@ -30,7 +30,12 @@ def note_text(note: Note, profile: str) -> str:
 
 
 def _env_name(profile: str) -> str:
-    return shown_path(profile_file(profile)) if profile else ".env"
+    if not profile:
+        return ".env"
+    try:
+        return shown_path(profile_file(profile))
+    except ConfigError:  # DATA_DIR itself is what is wrong
+        return f"the .env of profile {profile}"
 
 
 def shown_path(path: Path) -> str:
