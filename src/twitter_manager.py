@@ -356,7 +356,11 @@ def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run
         },
     )
     if options.json:
-        data = {**asdict(result), "exit_code": int(result.exit_code), "fix": fix, "notes": notes}
+        tweet_id = (
+            str(result.tweet_id) if result.tweet_id else None
+        )  # too large a number for JavaScript and jq
+        ending = {"exit_code": int(result.exit_code), "fix": fix, "notes": notes, "tweet_id": tweet_id}
+        data = asdict(result) | ending
         terminal.write(json.dumps(data))
     elif result.exit_code is not Exit.OK:
         log.say(f"{title(settings.profile)}: {result.message}" + (f"\n  fix: {fix}" if fix else ""))
@@ -384,23 +388,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = _start(run_id, Clock(), profile, logging_in=options.command == "login")
         return carry_out(options, settings, Clock(), run_id)
     except ProgramError as error:
-        message, fix = str(error), fix_text(error.fix, profile)
-        logger.error(
-            "trouble", extra={"message_text": message, "fix": fix, "exit_code": int(error.exit_code)}
-        )
-        log.say(f"{title(profile)}: {message}" + (f"\n  fix: {fix}" if fix else ""))
-        return int(error.exit_code)
+        return _tell(options, profile, error, "trouble")
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 (the last resort: one line to the person, the traceback to the log)
         logger.error("bug", exc_info=error)
-        log.say(
-            f"{title(profile)}: a bug: {type(error).__name__}: {error}\n"
-            f"  fix: see {log.ERROR_FILE} and report it"
-        )
-        return int(Exit.BUG)
+        message = f"a bug: {type(error).__name__}: {error}"
+        return _tell(options, profile, ProgramError(message, Fix(f"see {log.ERROR_FILE} and report it")))
     finally:
         log.finish()
+
+
+def _tell(options: argparse.Namespace, profile: str, error: ProgramError, event: str = "") -> int:
+    """Report an error to the log, to a person, and with --json to a program; return its exit code."""
+    ending = {"fix": fix_text(error.fix, profile), "exit_code": int(error.exit_code)}
+    if event:
+        logger.error(event, extra={"message_text": str(error), **ending})
+    log.say(f"{title(profile)}: {error}" + (f"\n  fix: {ending['fix']}" if error.fix else ""))
+    if options.json:
+        terminal.write(json.dumps({**error.data, "message": str(error), **ending}, default=str))
+    return int(error.exit_code)
 
 
 def _start(run_id: str, clock: Clock, profile: str, *, logging_in: bool = False) -> Settings:

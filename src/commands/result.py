@@ -27,8 +27,13 @@ class Result:
 
 
 def show(result: Result, *, as_json: bool) -> int:
-    """Print a result and return its exit code. Raise the result's error, if it has one."""
-    if as_json:
+    """Print a result and return its exit code. Raise the result's error, if it has one.
+
+    With JSON the error takes the data along: `main` prints one object in any case.
+    """
+    if as_json and result.error and isinstance(result.data, dict):
+        result.error.data = result.data
+    elif as_json:
         terminal.write(json.dumps(result.data, indent=1, default=str))
     elif result.text is not None:
         terminal.write(result.text if result.verbatim else clean(result.text))

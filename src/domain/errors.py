@@ -19,6 +19,8 @@ Exception
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from src.domain.fixes import NO_FIX, Fix
 from src.domain.runs import Exit
 
@@ -35,6 +37,7 @@ class ProgramError(Exception):
     """A failure with an exit code, a message, and what the owner can do."""
 
     exit_code = Exit.BUG
+    data: Mapping[str, object] = {}  # what a command had found before, for `--json`
 
     def __init__(self, message: str, fix: Fix = NO_FIX) -> None:
         super().__init__(message)

@@ -35,11 +35,30 @@ def test_a_cron_run_posts_and_is_silent(still):
     still.check_promise()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "env", "code"),
+    [
+        ([], {"TWITTER_API_KEY": ""}, 78),
+        (["drafts", "show", "999"], {}, 2),
+        (["history"], {"QUIET_HOURS": "22-7"}, 78),
+        (["restore", "/nowhere/backup.db"], {}, 2),
+        (["alerts", "test"], {}, 78),
+    ],
+)
+def test_errors_as_json(still, arguments, env, code):
+    """With --json every end is one object with message, fix and exit code; the person's words stay on standard error."""
+    done = still.cli(*arguments, "--json", env=env)
+    data = json.loads(done.stdout)
+    assert (done.returncode, data["exit_code"]) == (code, code)
+    assert data["message"] in done.stderr
+    assert data["fix"]
+
+
 def test_result_as_json(still):
     """--json prints the tick's result for programs."""
     data = json.loads(still.cli("--json", env=WORDING).stdout)
     assert data["outcome"] == "posted"
-    assert data["tweet_id"] == still.x.accepted[0].id
+    assert data["tweet_id"] == str(still.x.accepted[0].id)
     assert json.loads(still.cli("--json", env=WORDING).stdout)["outcome"] == "nothing-due:slot-used"
 
 
