@@ -58,6 +58,7 @@ KeyringMode=private
 RemoveIPC=yes
 """
 _HARDENING = """\
+LimitCORE=0
 NoNewPrivileges=yes
 LockPersonality=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX

@@ -241,7 +241,7 @@ def test_files_are_private(tmp_path):
 
 
 SPY = """
-import json, os, socket, sys
+import json, os, resource, socket, sys
 from src.model.sandbox import isolate
 isolate()
 try:
@@ -255,7 +255,8 @@ for name in os.listdir("/proc/self/fd"):
         fds[name] = os.readlink("/proc/self/fd/" + name)
     except OSError:
         pass
-print(json.dumps({"env": dict(os.environ), "reached": reached, "fds": fds, "argv": open("/proc/self/cmdline").read()}))
+print(json.dumps({"env": dict(os.environ), "reached": reached, "fds": fds,
+    "core": resource.getrlimit(resource.RLIMIT_CORE), "argv": open("/proc/self/cmdline").read()}))
 """
 
 
@@ -291,6 +292,7 @@ def test_the_models_process_is_alone(tmp_path, monkeypatch):
     assert status == 0, words
     told = json.loads(output)
     assert not told["reached"]
+    assert told["core"] == [0, 0]
     assert not set(secrets) & set(told["env"])
     assert not any(form in json.dumps(told) for form in FORMS)
     assert not any("twitter.db" in name or "socket" in name for name in told["fds"].values())

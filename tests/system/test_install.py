@@ -92,6 +92,13 @@ def test_profiles_are_spread():
     assert len(set(minutes)) >= 12
 
 
+def test_no_unit_leaves_a_core_dump():
+    """A crash of a service writes no copy of its memory, in which the keys are."""
+    for of_user in (False, True):
+        made = units.units(config.load({}), of_user=of_user)
+        assert all("\nLimitCORE=0\n" in text for name, text in made.items() if name.endswith(".service"))
+
+
 def test_parts(machine):
     """Everything, one part, or one unit; JSON for programs; a unit that does not exist is refused with those that do."""
     everything = printed(machine)
