@@ -368,3 +368,32 @@ def test_every_behaviour_through_real_tweepy(tmp_path, name):
         assert isinstance(result.outcome, Outcome)
         if result.outcome is Outcome.POSTED:
             assert [t.id for t in x.accepted] == [result.tweet_id]
+
+
+@pytest.mark.parametrize("name", ["X_API_BASE_URL", "HF_ENDPOINT"])
+@pytest.mark.parametrize("command", [(), ("check",), ("--json",)])
+def test_no_password_of_a_refused_address(tmp_path, name, command):
+    """An address with a password is refused without it, on standard error and in both logs."""
+    with fake_x.FakeX() as x:
+        world = World(tmp_path, x, None)
+        done = world.cli(*command, env={name: "https://some-user:some-pass/word@hub.example.org"})
+        assert done.returncode == 78
+        assert f"{name}: 'https://***@hub.example.org'" in done.stderr
+        logged = [(tmp_path / "logs" / log_name).read_text(encoding="utf-8") for log_name in log.FILES]
+    assert all("hub.example.org" in text for text in logged)
+    for text in (done.stdout, done.stderr, *logged):
+        assert "some-" not in text
+        assert "word@" not in text
+
+
+def test_a_key_in_the_place_of_its_file(tmp_path):
+    """A key given where its file is to be named is refused, and not shown."""
+    with fake_x.FakeX() as x:
+        done = World(tmp_path, x, None).cli(
+            env={"TWITTER_API_KEY": "", "TWITTER_API_KEY_FILE": CANARIES.access_token_secret.replace("/", "")}
+        )
+    assert (done.returncode, "TWITTER_API_KEY_FILE" in done.stderr, "cnry" in done.stderr) == (
+        78,
+        True,
+        False,
+    )
