@@ -426,7 +426,7 @@ def _read_secret_file(name: str, values: dict[str, str], problems: list[str]) ->
     if not source or values.get(name):
         return
     try:
-        values[name] = Path(source).read_text(encoding="utf-8").strip()
+        values[name] = Path(source).read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         shown = source if "/" in source else "(not shown: it has no /)"  # the key itself, by mistake
         problems.append(f"{name}{_FILE_SUFFIX}: {shown} cannot be read: {error.__class__.__name__}")

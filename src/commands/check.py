@@ -15,14 +15,14 @@ from src.commands.result import Result
 from src.config import Settings
 from src.content import library, safety
 from src.domain.answers import Outcome
-from src.domain.errors import AccountError, ModelError, ProgramError, StorageError
+from src.domain.errors import AccountError, ConfigError, ModelError, ProgramError, StorageError
 from src.domain.fixes import Fix, env_file, line
 from src.domain.logins import RenewableLogin
 from src.model import choose
 from src.system import access
 from src.system.clock import Clock
 from src.system.lock import sole_writer
-from src.x import credentials
+from src.x import credentials, key_signs
 from src.x.claim import claim_account, fix_text, folders, require_own_folders
 
 
@@ -74,6 +74,9 @@ def _probes(context: Context) -> Iterator[tuple[str, Callable[[], str]]]:
 
 def _check_credentials(settings: Settings, now: datetime) -> str:
     credentials.require(settings)
+    if faults := key_signs.faults(settings):
+        fix = Fix("copy each from the X developer portal into ", env_file(), ", the value alone, on one line")
+        raise ConfigError("; ".join(faults), fix)
     claim_account(settings)
     if settings.login is None:
         return "all four keys are set"

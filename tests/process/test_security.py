@@ -397,3 +397,17 @@ def test_a_key_in_the_place_of_its_file(tmp_path):
         True,
         False,
     )
+
+
+def test_check_says_what_no_key_has(tmp_path):
+    """`check` names the sign and its place without asking X; a file of a key may begin with a byte order mark."""
+    with fake_x.FakeX() as x:
+        world = World(tmp_path, x, None)
+        secret = world.env["TWITTER_API_SECRET"]
+        done = world.cli("check", env={"TWITTER_API_SECRET": f"\u201c{secret}\u201d"})
+        assert (done.returncode, x.reads_seen()) == (78, 0)
+        assert "TWITTER_API_SECRET begins with a curly quote; TWITTER_API_SECRET ends with" in done.stdout
+        assert secret not in done.stdout
+        (tmp_path / "secret").write_text(f"{secret}\r\n", encoding="utf-8-sig")
+        by_file = {"TWITTER_API_SECRET": "", "TWITTER_API_SECRET_FILE": str(tmp_path / "secret")}
+        assert "all four keys are set" in world.cli("check", env=by_file).stdout
