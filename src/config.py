@@ -36,7 +36,7 @@ from src.domain.logins import PinLogin, RenewableLogin
 from src.domain.model_choice import ModelChoice
 from src.domain.quiet_hours import QuietHours
 from src.domain.slots import require_interval
-from src.domain.urls import require_secure
+from src.domain.urls import masked, require_secure
 from src.system import env_file as env_file_parser
 from src.system import profiles
 from src.system.files import absolute, existing_folder, read_private
@@ -426,9 +426,10 @@ def _read_secret_file(name: str, values: dict[str, str], problems: list[str]) ->
     if not source or values.get(name):
         return
     try:
-        values[name] = Path(source).read_text(encoding="utf-8").strip()
+        values[name] = Path(source).read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
-        problems.append(f"{name}{_FILE_SUFFIX}: {source} cannot be read: {error.__class__.__name__}")
+        shown = source if "/" in source else "(not shown: it has no /)"  # the key itself, by mistake
+        problems.append(f"{name}{_FILE_SUFFIX}: {shown} cannot be read: {error.__class__.__name__}")
 
 
 def _validate(values: dict[str, Any], problems: list[str]) -> Settings | None:
@@ -438,7 +439,7 @@ def _validate(values: dict[str, Any], problems: list[str]) -> Settings | None:
         for item in error.errors(include_url=False):
             name = str(item["loc"][0])
             secret = _is_secret(name) if name in Settings.model_fields else True
-            shown = "(secret)" if secret else repr(values.get(name))
+            shown = "(secret)" if secret else repr(masked(str(values.get(name))))
             problems.append(f"{name.upper()}: {shown}: {item['msg'].removeprefix('Value error, ')}")
         return None
 

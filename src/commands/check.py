@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -16,14 +15,15 @@ from src.commands.result import Result
 from src.config import Settings
 from src.content import library, safety
 from src.domain.answers import Outcome
-from src.domain.errors import AccountError, ModelError, ProgramError, StorageError
+from src.domain.errors import AccountError, ConfigError, ModelError, ProgramError, StorageError
 from src.domain.fixes import Fix, env_file, line
 from src.domain.logins import RenewableLogin
 from src.model import choose
+from src.system import access
 from src.system.clock import Clock
 from src.system.lock import sole_writer
-from src.x import credentials
-from src.x.claim import claim_account, fix_text, folders
+from src.x import credentials, key_signs
+from src.x.claim import claim_account, fix_text, folders, require_own_folders
 
 
 def configure(parser: Parser) -> None:
@@ -74,6 +74,9 @@ def _probes(context: Context) -> Iterator[tuple[str, Callable[[], str]]]:
 
 def _check_credentials(settings: Settings, now: datetime) -> str:
     credentials.require(settings)
+    if faults := key_signs.faults(settings):
+        fix = Fix("copy each from the X developer portal into ", env_file(), ", the value alone, on one line")
+        raise ConfigError("; ".join(faults), fix)
     claim_account(settings)
     if settings.login is None:
         return "all four keys are set"
@@ -85,21 +88,21 @@ def _check_credentials(settings: Settings, now: datetime) -> str:
 
 def _check_folders(settings: Settings) -> str:
     for folder in folders(settings):
-        _check_folder(folder)
+        _make(folder)
+    require_own_folders(settings)
+    for folder in folders(settings):
+        access.require_own_group(folder)
     return f"{settings.data_dir} and {settings.log_dir} are writable"
 
 
-def _check_folder(folder: Path) -> None:
-    """Make the folder if it is missing. Raise `StorageError` if that or writing to it is impossible."""
+def _make(folder: Path) -> None:
+    """Make a folder if it is missing. Raise `StorageError` if that is impossible."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         message = f"{folder} cannot be made: {error.strerror}"
         fix = Fix("name a folder on a disk of this machine in ", env_file(), " (DATA_DIR, LOG_DIR)")
         raise StorageError(message, fix) from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        message = f"{folder} is not writable"
-        raise StorageError(message, Fix(f"type: chmod u+wx {folder}"))
 
 
 def _check_database(settings: Settings) -> str:

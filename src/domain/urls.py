@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:/+|/*")
 
 
 def require_secure(url: str, *, path_allowed: bool) -> str:
-    """Return a base address without a final slash. Raises `ValueError` unless it is https or loopback."""
-    parts = urlsplit(url)
-    secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-    has_path = bool(parts.path.strip("/"))
-    if not (secure and parts.hostname) or parts.query or parts.username or (has_path and not path_allowed):
+    """Return a base address without a final slash. Raises `ValueError` unless it is https or loopback.
+
+    The message never repeats the address, which may hold a password.
+    """
+    if not _is_secure(url, path_allowed=path_allowed):
         message = "must be https://HOST (plain http only to 127.0.0.1), without a path"
         if path_allowed:
             message = "must be https://HOST, or https://HOST/PATH for a mirror (plain http only to 127.0.0.1)"
         raise ValueError(message)
     return url.rstrip("/")
+
+
+def _is_secure(url: str, *, path_allowed: bool) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    secure = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
+    plain = not (parts.query or parts.fragment or "@" in url)
+    return bool(secure and host and plain and (path_allowed or not parts.path.strip("/")))
+
+
+def masked(text: str) -> str:
+    """Return a refused value to be shown: what may be a name, a password or a token in an address is `***`.
+
+    Somebody mistyped it, so everything before the last @ counts as a password, whatever stands in it.
+    """
+    before, at, rest = text.rpartition("@")
+    if at and ("//" in text or ":" in before):
+        scheme = _SCHEME.match(before)
+        text = f"{scheme[0] if scheme else ''}***@{rest}"
+    head, mark, _ = text.partition("?")
+    return f"{head}?***" if mark and "//" in head else text

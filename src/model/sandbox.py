@@ -6,15 +6,18 @@ import contextlib
 import ctypes
 from pathlib import Path
 
+from src.system import core_dumps
+
 _PR_SET_PDEATHSIG, _SIGKILL, _CLONE_NEWNET, _CLONE_NEWUSER = 1, 9, 0x40000000, 0x10000000
 
 
 def isolate() -> None:
     """End with the parent, end first when memory runs out, and leave the network if the kernel allows it.
 
-    Only Linux has these calls. Elsewhere the process still has no keys, a time limit, and an end of its own
-    when its pipe closes.
+    A crash leaves no core dump. Only Linux has the other calls. Elsewhere the process still has no keys, a
+    time limit, and an end of its own when its pipe closes.
     """
+    core_dumps.forbid()
     libc = ctypes.CDLL(None, use_errno=True)
     if hasattr(libc, "prctl"):
         libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL)

@@ -58,6 +58,7 @@ KeyringMode=private
 RemoveIPC=yes
 """
 _HARDENING = """\
+LimitCORE=0
 NoNewPrivileges=yes
 LockPersonality=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
@@ -211,7 +212,7 @@ def service(settings: Settings, words: str, command: str, *, keys: str = "", of_
 # Made by: {_program(settings)} install --print
 {"".join(f"{note}{chr(10)}" for note in _notes(settings))}[Unit]
 Description={title(settings.profile)}: {words}
-Documentation=file://{_escaped(str(ROOT))}/README.md
+Documentation={(ROOT / "README.md").as_uri().replace("%", "%%")}
 {"" if of_user else _AFTER_NETWORK}
 [Service]
 Type=oneshot

@@ -241,7 +241,7 @@ def test_files_are_private(tmp_path):
 
 
 SPY = """
-import json, os, socket, sys
+import json, os, resource, socket, sys
 from src.model.sandbox import isolate
 isolate()
 try:
@@ -255,7 +255,8 @@ for name in os.listdir("/proc/self/fd"):
         fds[name] = os.readlink("/proc/self/fd/" + name)
     except OSError:
         pass
-print(json.dumps({"env": dict(os.environ), "reached": reached, "fds": fds, "argv": open("/proc/self/cmdline").read()}))
+print(json.dumps({"env": dict(os.environ), "reached": reached, "fds": fds,
+    "core": resource.getrlimit(resource.RLIMIT_CORE), "argv": open("/proc/self/cmdline").read()}))
 """
 
 
@@ -291,6 +292,7 @@ def test_the_models_process_is_alone(tmp_path, monkeypatch):
     assert status == 0, words
     told = json.loads(output)
     assert not told["reached"]
+    assert told["core"] == [0, 0]
     assert not set(secrets) & set(told["env"])
     assert not any(form in json.dumps(told) for form in FORMS)
     assert not any("twitter.db" in name or "socket" in name for name in told["fds"].values())
@@ -366,3 +368,46 @@ def test_every_behaviour_through_real_tweepy(tmp_path, name):
         assert isinstance(result.outcome, Outcome)
         if result.outcome is Outcome.POSTED:
             assert [t.id for t in x.accepted] == [result.tweet_id]
+
+
+@pytest.mark.parametrize("name", ["X_API_BASE_URL", "HF_ENDPOINT"])
+@pytest.mark.parametrize("command", [(), ("check",), ("--json",)])
+def test_no_password_of_a_refused_address(tmp_path, name, command):
+    """An address with a password is refused without it, on standard error and in both logs."""
+    with fake_x.FakeX() as x:
+        world = World(tmp_path, x, None)
+        done = world.cli(*command, env={name: "https://some-user:some-pass/word@hub.example.org"})
+        assert done.returncode == 78
+        assert f"{name}: 'https://***@hub.example.org'" in done.stderr
+        logged = [(tmp_path / "logs" / log_name).read_text(encoding="utf-8") for log_name in log.FILES]
+    assert all("hub.example.org" in text for text in logged)
+    for text in (done.stdout, done.stderr, *logged):
+        assert "some-" not in text
+        assert "word@" not in text
+
+
+def test_a_key_in_the_place_of_its_file(tmp_path):
+    """A key given where its file is to be named is refused, and not shown."""
+    with fake_x.FakeX() as x:
+        done = World(tmp_path, x, None).cli(
+            env={"TWITTER_API_KEY": "", "TWITTER_API_KEY_FILE": CANARIES.access_token_secret.replace("/", "")}
+        )
+    assert (done.returncode, "TWITTER_API_KEY_FILE" in done.stderr, "cnry" in done.stderr) == (
+        78,
+        True,
+        False,
+    )
+
+
+def test_check_says_what_no_key_has(tmp_path):
+    """`check` names the sign and its place without asking X; a file of a key may begin with a byte order mark."""
+    with fake_x.FakeX() as x:
+        world = World(tmp_path, x, None)
+        secret = world.env["TWITTER_API_SECRET"]
+        done = world.cli("check", env={"TWITTER_API_SECRET": f"\u201c{secret}\u201d"})
+        assert (done.returncode, x.reads_seen()) == (78, 0)
+        assert "TWITTER_API_SECRET begins with a curly quote; TWITTER_API_SECRET ends with" in done.stdout
+        assert secret not in done.stdout
+        (tmp_path / "secret").write_text(f"{secret}\r\n", encoding="utf-8-sig")
+        by_file = {"TWITTER_API_SECRET": "", "TWITTER_API_SECRET_FILE": str(tmp_path / "secret")}
+        assert "all four keys are set" in world.cli("check", env=by_file).stdout

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -92,6 +93,13 @@ def test_profiles_are_spread():
     assert len(set(minutes)) >= 12
 
 
+def test_no_unit_leaves_a_core_dump():
+    """A crash of a service writes no copy of its memory, in which the keys are."""
+    for of_user in (False, True):
+        made = units.units(config.load({}), of_user=of_user)
+        assert all("\nLimitCORE=0\n" in text for name, text in made.items() if name.endswith(".service"))
+
+
 def test_parts(machine):
     """Everything, one part, or one unit; JSON for programs; a unit that does not exist is refused with those that do."""
     everything = printed(machine)
@@ -108,6 +116,34 @@ def test_parts(machine):
     wrong = machine.cli("install", "--unit", "twitter.service")
     assert wrong.returncode == 2
     assert "twitter_manager.timer" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("folder", "address"),
+    [
+        ("/opt/bot", "file:///opt/bot/README.md"),
+        ("/home/me/my bot", "file:///home/me/my%%20bot/README.md"),
+        ('/srv/100% "it\'s" $me;\\x', "file:///srv/100%%25%%20%%22it%%27s%%22%%20%%24me%%3B%%5Cx/README.md"),
+        ("/srv/böt", "file:///srv/b%%C3%%B6t/README.md"),
+    ],
+)
+def test_the_address_of_the_documents(monkeypatch, folder, address):
+    """It is one valid address, whatever the folder's name is: for systemd %% is one %."""
+    monkeypatch.setattr(units, "ROOT", Path(folder))
+    text = units.service(config.load({}), "post", "")
+    assert f"\nDocumentation={address}\n" in text
+
+
+@pytest.mark.needs("systemd")
+def test_systemd_takes_the_address(monkeypatch, tmp_path):
+    """`systemd-analyze verify` ignores no address of a folder with spaces and signs."""
+    (root := tmp_path / "my 100% bot's").mkdir()
+    monkeypatch.setattr(units, "ROOT", root)
+    file = tmp_path / "bot.service"
+    file.write_text(units.service(config.load({"DATA_DIR": str(tmp_path)}), "post", ""))
+    done = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True, check=False)
+    assert "Documentation" not in done.stderr
+    assert "Invalid URL" not in done.stderr
 
 
 @pytest.fixture
