@@ -34,7 +34,7 @@ from src.posting.breaker import next_hold
 from src.posting.reconcile import audit, cold_start, reconcile, second_look
 from src.posting.run import NETWORK_SECONDS, Compose, DryRunAccount, LazyAccount, Run
 from src.posting.send import send
-from src.system import failpoints, log, log_rotation, terminal
+from src.system import core_dumps, failpoints, log, log_rotation, terminal
 from src.system.clock import Clock
 from src.system.failpoints import reach
 from src.system.log import logger
@@ -379,6 +379,7 @@ def _fill_standard_streams() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code of the process."""
     os.umask(0o077)
+    core_dumps.forbid()
     _fill_standard_streams()
     options = parser.parse(list(sys.argv[1:] if arguments is None else arguments))
     log.begin(-1 if options.quiet else options.verbose, colour=config.colour_allowed())

@@ -102,3 +102,12 @@ def test_who_is_asked_may_take_their_time(world, arguments):
     finally:
         waiting.kill()
         waiting.communicate()
+
+
+def test_a_crash_leaves_no_core_dump(world):
+    """The process with the keys may write no core dump, and nothing it starts may."""
+    code = "import resource; from src.twitter_manager import main; main(['history']); print(resource.getrlimit(resource.RLIMIT_CORE))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env_of(world), cwd="/", capture_output=True, text=True, check=False
+    )
+    assert done.stdout.endswith("(0, 0)\n")
