@@ -36,7 +36,7 @@ from src.domain.logins import PinLogin, RenewableLogin
 from src.domain.model_choice import ModelChoice
 from src.domain.quiet_hours import QuietHours
 from src.domain.slots import require_interval
-from src.domain.urls import masked, require_secure
+from src.domain.urls import addresses_in, masked, require_secure
 from src.system import env_file as env_file_parser
 from src.system import profiles
 from src.system.files import absolute, existing_folder, read_private
@@ -258,11 +258,6 @@ class Settings(BaseModel):
         builtin = (ROOT / "data" / "library",) if self.builtin_library else ()
         return (*builtin, *(absolute(Path(s), ROOT) for s in self.sources))
 
-    def alert_addresses(self) -> tuple[str, ...]:
-        """Return the addresses that alerts go to. They hold passwords and tokens: never log them."""
-        given = self.alert_urls.get_secret_value() if self.alert_urls else ""
-        return tuple(part.strip() for part in given.split(",") if part.strip())
-
     @property
     def log_rules(self) -> Rules:
         """When log files are set aside and how long they are kept."""
@@ -279,7 +274,8 @@ class Settings(BaseModel):
         """Return the values of all secrets, for the redaction of logs."""
         values = (getattr(self, name) for name in type(self).model_fields)
         found = [v.get_secret_value() for v in values if isinstance(v, SecretStr) and v.get_secret_value()]
-        return (*found, *self.alert_addresses(), *(self._login.secrets if self._login else ()))
+        pieces = (piece for secret in found for piece in addresses_in(secret))
+        return (*found, *pieces, *(self._login.secrets if self._login else ()))
 
 
 def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Settings:
@@ -332,7 +328,7 @@ def as_written(environ: Mapping[str, str] | None = None, profile: str = "") -> t
     for name in FILE_SECRETS:
         _read_secret_file(name, values, [])
     secrets = {values.get(name.upper(), "") for name in Settings.model_fields if _is_secret(name)}
-    parts = {part.strip() for secret in secrets for part in secret.split(",")}
+    parts = {piece for secret in secrets for piece in addresses_in(secret)}
     folder = ROOT / "logs"
     with contextlib.suppress(ValueError):
         folder = absolute(Path(values.get("LOG_DIR") or "logs"), ROOT)

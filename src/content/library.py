@@ -131,7 +131,8 @@ def _lines(path: Path, problems: list[Problem]) -> Iterator[tuple[str, str]]:
     except (OSError, ValueError) as error:
         problems.append(Problem(str(path), "", f"cannot be read: {error}"))
         return
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, written in enumerate(text.split("\n"), start=1):
+        line = written.removeprefix("\ufeff")  # of a second file that was put behind the first
         if line.strip() and not line.startswith("//"):
             yield f"{path}:{number}", line
 

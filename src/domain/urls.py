@@ -33,6 +33,14 @@ def _is_secure(url: str, *, path_allowed: bool) -> bool:
     return bool(secure and host and plain and (path_allowed or not parts.path.strip("/")))
 
 
+def addresses_in(text: str) -> list[str]:
+    """Return the addresses in a list of them, cut at commas too: each piece is to be kept out of logs.
+
+    What has no `://` is the rest of an address, and may be as short as a digit of every log line.
+    """
+    return [piece for piece in re.split(r"[\s,]+", text) if "://" in piece]
+
+
 def masked(text: str) -> str:
     """Return a refused value to be shown: what may be a name, a password or a token in an address is `***`.
 

@@ -1,5 +1,6 @@
-"""The decision which alerts are due (pure), and their delivery, which never raises and ends in ten seconds.
+"""The decision which alerts are due (pure), and their delivery, which never raises.
 
+Each address has ten seconds in a run and a memory of its own: one that is down costs the others nothing.
 An alert is named by the code of its finding. A new one is sent at once and repeated once a day while it
 lasts; its end is reported too. What was sent is kept in a small file beside the database, not in it: a broken
 database is one of the findings.
@@ -8,9 +9,10 @@ database is one of the findings.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +30,7 @@ from src.x.claim import fix_text, title
 REMIND_AFTER = timedelta(hours=24)
 PATIENCE = {Code.UNKNOWN: timedelta(hours=1)}  # the next runs may settle it
 DELIVERY_SECONDS = 10.0
+_EVERY_ADDRESS = ""  # in a file of 0.1.0, which did not tell the addresses apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +52,35 @@ def tell(findings: Iterable[Finding], settings: Settings, now: datetime, judged:
     if not settings.alert_urls:
         return
     file = settings.data_dir / "alerts.json"
-    sent = _read(file)
+    before = _read(file)
     bodies = {f.code: _body(f, settings) for f in findings if _is_ripe(f, now)}
+    if not bodies and not before:
+        return
+    after: dict[str, dict[str, float]] = {}
+    for address in _addresses(settings):
+        sent = before.get(_name(address), before.get(_EVERY_ADDRESS, {}))
+        if told := _tell(address, bodies, sent, settings, now, judged):
+            after[_name(address)] = told
+    if after != before:
+        _write(file, after)
+
+
+def _tell(
+    address: str,
+    bodies: Mapping[Code, str],
+    sent: Mapping[str, float],
+    settings: Settings,
+    now: datetime,
+    judged: Collection[Code],
+) -> dict[str, float]:
+    """Send one address what is due to it; return what will have been sent there. What failed stays due."""
     alerts, after = due(bodies, sent, now, judged)
-    undelivered = {alert.cause for alert in alerts if not deliver(settings, alert)}
-    for name in undelivered:  # the next run tries again
+    accepted = _send(address, alerts, settings)
+    for name in {alert.cause for alert in alerts} - accepted:
         after.pop(name, None)
         if name in sent:
             after[name] = sent[name]
-    if after != sent:
-        _write(file, after)
+    return after
 
 
 def due(
@@ -94,28 +116,59 @@ def _body(finding: Finding, settings: Settings) -> str:
 
 
 def deliver(settings: Settings, alert: Alert) -> bool:
-    """Send one alert to every address of ALERT_URLS; return whether all accepted it. Ten seconds at most."""
+    """Send one alert to every address of ALERT_URLS; return whether all accepted it."""
+    accepted = [_send(address, [alert], settings) for address in _addresses(settings)]
+    return bool(accepted) and all(accepted)
+
+
+def _send(address: str, alerts: Sequence[Alert], settings: Settings) -> set[str]:
+    """Send alerts to one address, ten seconds at most; return the causes of those that it accepted."""
+    accepted: set[str] = set()
+    try:
+        with hard_limit(DELIVERY_SECONDS):
+            for alert in alerts:
+                if _accepts(address, alert, settings.profile):
+                    accepted.add(alert.cause)
+    except (DeadlineError, Exception) as error:  # noqa: BLE001 (a failed delivery must never change the run)
+        logger.warning("alert.broken_off", extra={"error": type(error).__name__})
+    for alert in alerts:
+        good = alert.cause in accepted
+        logger.log(
+            logging.INFO if good else logging.WARNING,
+            "alert.sent" if good else "alert.failed",
+            extra={"cause": alert.cause, "kind": alert.kind, "address": _name(address)},
+        )
+    return accepted
+
+
+def _accepts(address: str, alert: Alert, profile: str) -> bool:
+    """Send one alert to one address; return whether it accepted."""
     from apprise import Apprise  # noqa: PLC0415 (half a second that a run without alerts need not spend)
 
     over = " is over" if alert.kind == "recovered" else ""
-    try:
-        with hard_limit(DELIVERY_SECONDS):
-            services = Apprise()
-            accepted = [services.add(url) for url in settings.alert_addresses()]
-            sent = services.notify(
-                title=f"{title(settings.profile)}: {alert.cause}{over}",
-                body="\n".join(map(sanitise, alert.body.splitlines())),
-            )
-    except (DeadlineError, Exception) as error:  # noqa: BLE001 (a failed delivery must never change the run)
-        logger.warning("alert.failed", extra={"cause": alert.cause, "error": type(error).__name__})
-        return False
-    good = bool(sent) and all(accepted)
-    logger.log(
-        logging.INFO if good else logging.WARNING,
-        "alert.sent" if good else "alert.failed",
-        extra={"cause": alert.cause, "kind": alert.kind},
+    service = Apprise()
+    return service.add(address) and bool(
+        service.notify(
+            title=f"{title(profile)}: {alert.cause}{over}",
+            body="\n".join(map(sanitise, alert.body.splitlines())),
+        )
     )
-    return good
+
+
+def _addresses(settings: Settings) -> list[str]:
+    """Return the addresses of ALERT_URLS as Apprise splits them: a comma may stand within one."""
+    try:
+        from apprise.utils.parse import parse_urls  # noqa: PLC0415 (as slow as the rest of it)
+    except Exception as error:  # noqa: BLE001 (it must never change the run)
+        logger.warning("alert.failed", extra={"error": type(error).__name__})
+        return []
+    given = settings.alert_urls.get_secret_value() if settings.alert_urls else ""
+    return list(dict.fromkeys(parse_urls(given)))
+
+
+def _name(address: str) -> str:
+    """Return what an address is called in files: it holds passwords and tokens."""
+    return hashlib.sha256(address.encode()).hexdigest()[:16]
 
 
 def send_test(settings: Settings) -> dict[str, bool]:
@@ -129,16 +182,19 @@ def send_test(settings: Settings) -> dict[str, bool]:
     return delivered
 
 
-def _read(file: Path) -> dict[str, float]:
+def _read(file: Path) -> dict[str, dict[str, float]]:
+    """Return when which alert was last sent (Unix seconds), by the name of the address."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
-        return {str(name): float(at) for name, at in data.items()}
+        if any(not isinstance(sent, Mapping) for sent in data.values()):
+            data = {_EVERY_ADDRESS: data}
+        return {name: {str(cause): float(at) for cause, at in sent.items()} for name, sent in data.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
 
-def _write(file: Path, sent: Mapping[str, float]) -> None:
+def _write(file: Path, sent: Mapping[str, Mapping[str, float]]) -> None:
     with contextlib.suppress(OSError):
         # a run without keys ends before it makes its folder
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_atomically(file, json.dumps(dict(sent)) + "\n")
+        write_atomically(file, json.dumps(sent) + "\n")

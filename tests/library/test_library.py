@@ -80,6 +80,16 @@ def test_duplicate_id_and_unreadable_file(tmp_path):
     assert len(library.problems) == 3
 
 
+@pytest.mark.parametrize("start", ["", "// comment\n", "\r\n"])
+def test_a_byte_order_mark(tmp_path, start):
+    """A file that an editor of Windows saved loses no record, nor do two such files put together."""
+    file = tmp_path / "a.jsonl"
+    one = (start + record(id="git-a") + "\r\n").encode("utf-8-sig")
+    file.write_bytes(one + (record(id="git-b") + "\r\n").encode("utf-8-sig"))
+    library = load([file])
+    assert ([s.id for s in library.statements], library.problems) == (["git-a", "git-b"], ())
+
+
 def test_a_path_that_cannot_be_looked_at(tmp_path):
     """A path whose folder cannot be entered (here: a name too long for any disk) is a problem, not an end."""
     (problem,) = load([tmp_path / ("x" * 300)]).problems

@@ -240,3 +240,90 @@ def test_addresses_are_secrets(tmp_path):
     settings = config.load({"ALERT_URLS": "slack://TokenA/TokenB/TokenC, ntfy://secret-topic"})
     assert "TokenA" not in repr(settings)
     assert "ntfy://secret-topic" in settings.secret_values()
+
+
+BLOCKED = Facts(result=GOOD, breaker=BreakerState(True, NOW, 3, "no-credits", Fix("buy credits"), NOW))
+WELL = Facts(result=GOOD, breaker=BreakerState())
+
+
+def told(hook, path):
+    """The titles that arrived at a path, without the program's name."""
+    return [
+        json.loads(body)["title"].partition(": ")[2]
+        for got, body in hook.seen
+        if got.partition("?")[0] == path
+    ]
+
+
+def test_a_comma_within_an_address(tmp_path, hook):
+    """Apprise splits the list: an address with a comma is one, gets its alert once, and others beside it get theirs."""
+    port = hook.server_port
+    urls = f"json://127.0.0.1:{port}/a?+X-To=a@x.org,b@x.org, json://127.0.0.1:{port}/b json://127.0.0.1:{port}/c"
+    settings = config.load({"ALERT_URLS": urls, "DATA_DIR": str(tmp_path)})
+    for _ in range(6):
+        alerts.watch(BLOCKED, settings, NOW)
+    for _ in range(6):
+        alerts.watch(WELL, settings, NOW)
+    for path in ("/a", "/b", "/c"):
+        assert told(hook, path) == ["blocked", "blocked is over"]
+
+
+@pytest.mark.parametrize("bad", ["json://127.0.0.1:9/down", "nothing://that.is/known"])
+@pytest.mark.parametrize("first", [True, False])
+def test_an_address_that_is_down_costs_the_others_nothing(tmp_path, hook, bad, first):
+    """The address that works gets each alert once; the other gets it when it works again, and only if it lasts."""
+    good = f"json://127.0.0.1:{hook.server_port}/good"
+    urls = f"{bad}, {good}" if first else f"{good}, {bad}"
+    settings = config.load({"ALERT_URLS": urls, "DATA_DIR": str(tmp_path)})
+    for minutes in range(6):
+        alerts.watch(BLOCKED, settings, NOW + timedelta(minutes=minutes))
+    assert told(hook, "/good") == ["blocked"]
+    alerts.watch(BLOCKED, settings, NOW + timedelta(hours=24))
+    assert told(hook, "/good") == ["blocked", "blocked"]
+    for _ in range(3):
+        alerts.watch(WELL, settings, NOW + timedelta(hours=25))
+    assert told(hook, "/good") == ["blocked", "blocked", "blocked is over"]
+
+
+def test_an_address_that_comes_back(tmp_path, hook):
+    """What it missed and what lasts is told; what is over without its having heard of it is not."""
+    settings = config.load(
+        {"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook", "DATA_DIR": str(tmp_path)}
+    )
+    hook.status = 500
+    alerts.watch(BLOCKED, settings, NOW)
+    hook.status = 200
+    hook.seen.clear()
+    alerts.watch(WELL, settings, NOW)
+    assert hook.seen == []
+    alerts.watch(BLOCKED, settings, NOW)
+    assert told(hook, "/hook") == ["blocked"]
+
+
+def test_an_address_that_is_new(tmp_path, hook):
+    """It hears what is wrong now; the others hear nothing again, and the order of the list means nothing."""
+    one, two = (f"json://127.0.0.1:{hook.server_port}/{name}" for name in ("one", "two"))
+    for urls in (one, f"{one},{two}", f"{two} {one}"):
+        alerts.watch(BLOCKED, config.load({"ALERT_URLS": urls, "DATA_DIR": str(tmp_path)}), NOW)
+    assert (told(hook, "/one"), told(hook, "/two")) == (["blocked"], ["blocked"])
+
+
+def test_the_file_of_the_version_before(tmp_path, hook):
+    """What 0.1.0 has sent went to every address: nothing is sent again, and its end is told."""
+    (tmp_path / "alerts.json").write_text(json.dumps({"blocked": NOW.timestamp()}))
+    port = hook.server_port
+    urls = f"json://127.0.0.1:{port}/one,json://127.0.0.1:{port}/two"
+    settings = config.load({"ALERT_URLS": urls, "DATA_DIR": str(tmp_path)})
+    alerts.watch(BLOCKED, settings, NOW)
+    assert hook.seen == []
+    alerts.watch(WELL, settings, NOW)
+    assert (told(hook, "/one"), told(hook, "/two")) == (["blocked is over"], ["blocked is over"])
+
+
+def test_the_file_names_no_address(tmp_path, hook):
+    """What was sent is kept by a digest of the address, which holds a password."""
+    urls = f"json://user:password@127.0.0.1:{hook.server_port}/hook"
+    alerts.watch(BLOCKED, config.load({"ALERT_URLS": urls, "DATA_DIR": str(tmp_path)}), NOW)
+    kept = (tmp_path / "alerts.json").read_text()
+    assert "blocked" in kept
+    assert not any(word in kept for word in ("password", "user", "127.0.0.1"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.domain.urls import masked, require_secure
+from src.domain.urls import addresses_in, masked, require_secure
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,10 @@ def test_a_refusal_repeats_nothing(url):
     with pytest.raises(ValueError, match="must be https") as caught:
         require_secure(url, path_allowed=True)
     assert "secret" not in str(caught.value)
+
+
+def test_addresses_in_a_list():
+    """Pieces of an address that has a comma are found as far as they name a machine."""
+    given = "json://a/x?to=1,2, ntfy://topic  mailto://u:p@h"
+    assert addresses_in(given) == ["json://a/x?to=1", "ntfy://topic", "mailto://u:p@h"]
+    assert addresses_in("a key, of two words") == []
