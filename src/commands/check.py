@@ -23,7 +23,7 @@ from src.system import access
 from src.system.clock import Clock
 from src.system.lock import sole_writer
 from src.x import credentials, key_signs
-from src.x.claim import claim_account, fix_text, folders, require_own_folders
+from src.x.claim import claim_account, fix_text, folders, require_closed_folders
 
 
 def configure(parser: Parser) -> None:
@@ -64,7 +64,7 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
 def _probes(context: Context) -> Iterator[tuple[str, Callable[[], str]]]:
     settings, clock = context.settings, context.clock
     yield "credentials", lambda: _check_credentials(settings, clock.now())
-    yield "folders", lambda: _check_folders(settings)
+    yield "folders", lambda: check_folders(settings)
     yield "database", lambda: _check_database(settings)
     yield "library", lambda: _check_library(settings)
     yield "model", lambda: _check_model(settings)
@@ -86,13 +86,23 @@ def _check_credentials(settings: Settings, now: datetime) -> str:
     return credentials.described(settings)
 
 
-def _check_folders(settings: Settings) -> str:
+def check_folders(settings: Settings) -> str:
+    """Make the folders. Raise where others may write to them, or where this user may not."""
     for folder in folders(settings):
         _make(folder)
-    require_own_folders(settings)
+    require_closed_folders(settings)
+    access.require_usable([*folders(settings), *_kept_files(settings)], folders(settings))
     for folder in folders(settings):
         access.require_own_group(folder)
     return f"{settings.data_dir} and {settings.log_dir} are writable"
+
+
+def _kept_files(settings: Settings) -> Iterator[Path]:
+    """Yield the files and folders that a run opens again; a folder of data may hold others, read only."""
+    yield from settings.data_dir.glob(f"{settings.database.name}*")
+    yield from settings.data_dir.glob("backups")
+    yield from settings.data_dir.glob("alerts.json")
+    yield from settings.log_dir.glob("*.log")
 
 
 def _make(folder: Path) -> None:

@@ -26,7 +26,7 @@ def writer_lock(path: Path) -> Iterator[bool]:
     A file of its own: closing another descriptor of the database would drop SQLite's locks.
     """
     lock = path.with_name(f"{path.name}.lock")
-    access.require_usable([lock.parent, lock], [lock.parent])
+    access.require_usable([lock.parent, lock, path], [lock.parent])
     with as_storage_error(f"cannot make {lock}", Fix(f"make the folder writable: chmod u+wx {lock.parent}")):
         lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

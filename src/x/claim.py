@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from src.config import ROOT, Settings, profile_file
@@ -51,24 +50,11 @@ def folders(settings: Settings) -> tuple[Path, ...]:
     return (*own, settings.data_dir.parent / MARKS) if settings.profile else own
 
 
-def require_own_folders(settings: Settings) -> None:
-    """Raise where everybody may write to a folder of the account's, or where this user may not.
-
-    `ConfigError` for the first, `StorageError` for the second; missing folders and files pass.
-    """
-    own = folders(settings)
+def require_closed_folders(settings: Settings) -> None:
+    """Raise `ConfigError` where everybody may write to a folder of the account's. Missing folders pass."""
     outer = (settings.data_dir.parent.parent, settings.data_dir.parent, settings.log_dir.parent)
-    for folder in (*own, *(outer if settings.profile else ())):
+    for folder in (*folders(settings), *(outer if settings.profile else ())):
         access.require_closed(folder)
-    access.require_usable([*own, *_kept_files(settings)], own)
-
-
-def _kept_files(settings: Settings) -> Iterator[Path]:
-    """Yield the files and folders that a run opens again; a folder of data may hold others, read only."""
-    yield from settings.data_dir.glob(f"{settings.database.name}*")
-    yield from settings.data_dir.glob("backups")
-    yield from settings.data_dir.glob("alerts.json")
-    yield from settings.log_dir.glob("*.log")
 
 
 def claim_account(settings: Settings) -> None:

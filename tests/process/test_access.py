@@ -5,9 +5,9 @@ import os
 import pytest
 
 from src import config
+from src.commands.check import check_folders
 from src.domain.errors import StorageError
 from src.system.lock import writer_lock
-from src.x.claim import require_own_folders
 from tests import fake_x
 from tests.support.world import World
 
@@ -50,21 +50,22 @@ def test_files_that_a_run_of_root_left(tmp_path, name):
         left.mkdir(mode=0o700)
     else:
         left.touch(mode=0o600)
-    told = as_nobody(lambda: require_own_folders(settings))
+    told = as_nobody(lambda: check_folders(settings))
     assert f"{left} belongs to another user (root)" in told
     assert f"sudo chown -R nobody {tmp_path / 'data'} {tmp_path / 'logs'}" in told
     os.chown(left, NOBODY, NOBODY)
-    assert as_nobody(lambda: require_own_folders(settings)) == ""
+    assert as_nobody(lambda: check_folders(settings)) == ""
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can leave files to another user")
-def test_the_lock_that_a_run_of_root_left(tmp_path):
-    """Whatever takes the writer lock says whose file it is."""
+@pytest.mark.parametrize("name", ["twitter.db", "twitter.db.lock"])
+def test_what_the_writer_lock_finds(tmp_path, name):
+    """Whatever takes the writer lock says whose file the lock or the database is."""
     tmp_path.chmod(0o711)
     data = tmp_path / "data"
     data.mkdir()
     os.chown(data, NOBODY, NOBODY)
-    (data / "twitter.db.lock").touch(mode=0o600)
+    (data / name).touch(mode=0o600)
     told = as_nobody(lambda: writer_lock(data / "twitter.db").__enter__())
     assert f"sudo chown -R nobody {data}" in told
 
