@@ -40,7 +40,7 @@ from src.system.failpoints import reach
 from src.system.log import logger
 from src.system.usage import peak_usage
 from src.watch.ping import ping
-from src.x.claim import claim_account, fix_text, note_text, title
+from src.x.claim import claim_account, fix_text, note_text, require_closed_folders, title
 
 if TYPE_CHECKING:
     from src.watch.health import Facts
@@ -239,6 +239,7 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
     """Run one real tick: lock, database, account, record, alerts. Raises `ProgramError`."""
     try:
         _require_credentials(settings)
+        require_closed_folders(settings)
         claim_account(settings)
         opening = clock.monotonic()
         with db_manager.locked_database(settings.database, clock.now()) as db:

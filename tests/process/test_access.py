@@ -87,3 +87,18 @@ def as_nobody(look):
     os.waitpid(child, 0)
     with os.fdopen(out, encoding="utf-8") as file:
         return file.read()
+
+
+@pytest.mark.parametrize("folder", ["data", "logs"])
+def test_a_run_refuses_open_folders(tmp_path, folder):
+    """Nothing is posted from a folder that everybody may write to: 78 and the command to type, then it goes on."""
+    with fake_x.FakeX() as x:
+        world = World(tmp_path, x, None, extra={"CANDIDATES": "0"})
+        for name in ("data", "logs"):
+            (tmp_path / name).mkdir(mode=0o700)
+        (tmp_path / folder).chmod(0o777)
+        done = world.cli()
+        assert (done.returncode, x.texts(), x.reads_seen()) == (78, [], 0)
+        assert f"chmod o-w {tmp_path / folder}" in done.stderr
+        (tmp_path / folder).chmod(0o775)
+        assert (world.cli().returncode, len(x.texts())) == (0, 1)
