@@ -6,8 +6,7 @@
      "statements": [{"id": ..., "text": ...}, ...]}
     {"id": ..., "openings": [[text, score, mean_log_likelihood], ...], "tokens": 312, "seconds": 1.9}
 
-It imports only its own folder and the module of core dumps, so that it starts quickly and cannot reach a
-setting.
+It imports only its own folder, so that it starts quickly and cannot reach a setting.
 """
 
 from __future__ import annotations
