@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from src.commands.arguments import Parser, add_actions
 from src.commands.command import Command, Context
-from src.commands.parser import Parser, add_actions
 from src.commands.result import Result
 from src.domain.errors import ConfigError
 from src.domain.fixes import Fix, env_file

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from src import db_manager
+from src.commands.arguments import Parser
 from src.commands.command import Command, Context
-from src.commands.parser import Parser
 from src.commands.result import Result
 from src.config import Settings
 from src.content import library, safety

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from src import db_manager
-from src.commands.parser import Parser
+from src.commands.arguments import Parser
 from src.commands.result import Result
 from src.config import Settings
 from src.db_manager import Database

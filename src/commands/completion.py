@@ -11,8 +11,9 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from src.commands.arguments import Parser
 from src.commands.command import Command, Context
-from src.commands.parser import Parser, build_parser
+from src.commands.parser import build_parser
 from src.commands.result import Result
 from src.config import Settings
 from src.upkeep.launcher import NAME, words_from_anywhere

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 
 from src import content_generator
+from src.commands.arguments import Parser, add_actions, count
 from src.commands.command import Command, Context
-from src.commands.parser import Parser, add_actions, count
 from src.commands.result import Result
 from src.content.intake import composed, read_stream
 from src.content.tweet_text import MAX_WEIGHT, weighted_length

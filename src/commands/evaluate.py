@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from src.commands.arguments import Parser, count
 from src.commands.command import Command, Context
-from src.commands.parser import Parser, count
 from src.commands.result import Result
 from src.content import library
 from src.domain.errors import UsageError

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator
 
 from src import db_manager
+from src.commands.arguments import Parser, count
 from src.commands.command import Command, Context
-from src.commands.parser import Parser, count
 from src.commands.result import Result
 from src.domain.answers import tweet_url
 from src.domain.posts import Post

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import shutil
 
+from src.commands.arguments import Parser
 from src.commands.command import Command, Context
-from src.commands.parser import Parser
 from src.commands.result import Result, clean, confirmed
 from src.config import Settings
 from src.domain.errors import UsageError

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from src.commands.arguments import Parser
 from src.commands.command import Command, Context
-from src.commands.parser import Parser
 from src.commands.result import Result
 from src.upkeep import login
 

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from src.commands.arguments import Parser, add_actions
 from src.commands.command import Command, Context
-from src.commands.parser import Parser, add_actions
 from src.commands.result import Result
 from src.config import Settings
 from src.content import library

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from src.commands.arguments import Parser, count
 from src.commands.command import Command, Context
-from src.commands.parser import Parser, count
 from src.commands.result import Result
 from src.domain.posts import Post, Status
 from src.domain.runs import Exit

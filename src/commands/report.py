@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from src.commands.arguments import Parser, number_to
 from src.commands.command import Command, Context
-from src.commands.parser import Parser, number_to
 from src.commands.result import Result, on_terminal
 from src.config import Settings
 from src.domain.fixes import Fix

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from src.commands.arguments import Parser
 from src.commands.command import Command, Context
-from src.commands.parser import Parser
 from src.commands.result import Result
 from src.domain.errors import UsageError
 from src.domain.fixes import Fix

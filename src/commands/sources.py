@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from src.commands.arguments import Parser, add_actions
 from src.commands.command import Command, Context
-from src.commands.parser import Parser, add_actions
 from src.commands.result import Result
 from src.content import library, safety
 from src.domain.runs import Exit

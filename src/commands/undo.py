@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 
 from src import db_manager
+from src.commands.arguments import Parser, count
 from src.commands.command import Command, Context
-from src.commands.parser import Parser, count
 from src.commands.result import Result, clean, confirmed
 from src.db_manager import Database
 from src.domain.answers import Outcome, tweet_url

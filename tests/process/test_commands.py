@@ -88,8 +88,8 @@ def test_without_the_file_there_is_no_command():
     "arguments", [[], ["--json"], ["--profile", "status"], ["-q"], ["-vv"], ["--dry-run"]]
 )
 def test_a_tick_loads_no_command(arguments):
-    """A tick and a dry run are parsed by `parser` alone: not even the table is loaded."""
-    assert loaded_by(*arguments) == {"parser"}
+    """A tick and a dry run are parsed by `parser` and its parts: not even the table is loaded."""
+    assert loaded_by(*arguments) == {"parser", "arguments"}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_tick_loads_no_command(arguments):
 )
 def test_a_command_loads_its_own_file(arguments):
     """Of all commands only the one that is typed is loaded."""
-    assert loaded_by(*arguments) == {"parser", "table", "command", "result", "history"}
+    assert loaded_by(*arguments) == {"parser", "arguments", "table", "command", "result", "history"}
 
 
 @pytest.mark.parametrize(
