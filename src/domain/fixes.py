@@ -100,11 +100,6 @@ def env_file() -> EnvFile:
     return EnvFile()
 
 
-def as_fix(fix: Fix | str) -> Fix:
-    """Return `fix`, or the one-part fix of a plain text."""
-    return Fix(fix) if isinstance(fix, str) else fix
-
-
 def _render(part: Part, profile: str, env_file: str) -> str:
     if isinstance(part, Command):
         return part.render(profile)

@@ -171,6 +171,17 @@ def test_another_wording_after_the_cooldown():
     )
 
 
+def test_the_models_opening_may_not_repeat_a_tweet():
+    """However long ago it was: a tweet that was sent is refused as a candidate, and the same opening elsewhere is not."""
+    one = Statement("a-1", "Git", "git reflog records where HEAD has been.")
+    opening, text = "Lost a commit?", "git reflog records where HEAD has been."
+    written = Written(((opening, 0.0),))
+    sent = History(sent={"a-1": frozenset({f"{opening}\n\n{text}"})})
+    (again,) = judge_all(frozenset(), written, one, text, sent)
+    (fresh,) = judge_all(frozenset(), written, one, text, History(sent={"a-1": frozenset({text})}))
+    assert (again.verdict.reasons, fresh.verdict.reasons) == (("near-duplicate",), ())
+
+
 def test_a_used_wording_comes_back_under_another_opening():
     """Wordings used least come first, then openings that never led the text, then the text alone; hashtags make no other text."""
     one = Statement(
