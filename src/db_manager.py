@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from src.domain.answers import UNSENT, Outcome, SendResult, Tweet, snowflake_time
+from src.domain.answers import NOT_BILLED, Outcome, SendResult, Tweet, snowflake_time
 from src.domain.errors import DamagedError, StorageError
 from src.domain.fixes import Fix, command
 from src.domain.posts import Post, Status
@@ -55,22 +55,23 @@ class Database:
         """Adopt what dead runs left and return the posts that became `unknown`. Call with the lock held.
 
         `sending` becomes `unknown`: its sender is dead. A `pending` text of another slot was provably not
-        sent: one that a person approved goes back to the queue, others expire.
+        sent, or is proven absent: one that waited in the queue goes back there, others expire.
         """
         if not self.connection.value("SELECT 1 FROM posts WHERE status IN ('sending', 'pending') LIMIT 1"):
             return []
         with self.connection.transaction() as db:
             orphans = [row["id"] for row in db.execute("SELECT id FROM posts WHERE status = 'sending'")]
             db.execute(
-                "UPDATE posts SET status = 'unknown', error_message = 'the run that sent it died'"
-                " WHERE status = 'sending'"
+                "UPDATE posts SET status = 'unknown', error_message = 'the run that sent it died',"
+                " absent = 0, absent_at = NULL WHERE status = 'sending'"
             )
             db.execute(
                 "UPDATE attempts SET outcome = 'unknown', detail = 'the run died' WHERE outcome IS NULL"
             )
             db.execute(
                 "UPDATE posts SET status = 'approved', slot = NULL"
-                " WHERE status = 'pending' AND slot <> ? AND approved_at IS NOT NULL",
+                " WHERE status = 'pending' AND slot <> ? AND (approved_at IS NOT NULL OR EXISTS (SELECT 1"
+                " FROM attempts a WHERE a.post_id = posts.id AND a.outcome IN ('later', 'blocked')))",
                 (slot,),
             )
             db.execute("UPDATE posts SET status = 'expired' WHERE status = 'pending' AND slot <> ?", (slot,))
@@ -145,17 +146,18 @@ class Database:
         return int(cursor.lastrowid or 0)
 
     def settle(self, post: Post, attempt: int, result: SendResult, now: datetime, usd: float = 0.0) -> Post:
-        """Record X's answer: one move, one attempt row, and the cost. Return the post as it is now."""
-        status = {
-            Outcome.POSTED: Status.POSTED,
-            Outcome.REFUSED: Status.FAILED,
-            Outcome.DUPLICATE: Status.UNKNOWN,
-            Outcome.UNKNOWN: Status.UNKNOWN,
-        }.get(result.outcome, Status.PENDING)
+        """Record X's answer: one move, one attempt row, and the cost. Return the post as it is now.
+
+        Only a text that provably did not leave waits as `pending`. A refusal is X's word, not a proof: the
+        post is `unknown` and keeps its slot.
+        """
+        status = {Outcome.POSTED: Status.POSTED, Outcome.NOT_SENT: Status.PENDING}.get(
+            result.outcome, Status.UNKNOWN
+        )
         made = (
             snowflake_time(result.tweet_id) if result.outcome is Outcome.POSTED and result.tweet_id else None
         )
-        nothing_left = result.outcome in UNSENT or result.outcome is Outcome.REFUSED
+        not_sent = result.outcome is Outcome.NOT_SENT
         with self.connection.transaction("settle") as db:
             db.execute(
                 "UPDATE attempts SET finished = ?, outcome = ?, http_status = ?, reason = ?, detail = ?,"
@@ -173,7 +175,8 @@ class Database:
             )
             changed = db.execute(
                 "UPDATE posts SET status = ?, tweet_id = ?, posted_at = ?, error_message = ?, duplicate = ?,"
-                " verified_at = ?, slot = CASE WHEN ? THEN NULL ELSE slot END,"
+                " verified_at = ?, absent = CASE WHEN ? THEN absent ELSE 0 END,"
+                " absent_at = CASE WHEN ? THEN absent_at END,"
                 " sent_at = CASE WHEN ? THEN NULL ELSE coalesce(?, sent_at) END WHERE id = ? AND status ="
                 " 'sending'",
                 (
@@ -183,8 +186,9 @@ class Database:
                     None if made else f"{result.reason}: {result.detail}".strip(": "),
                     result.outcome is Outcome.DUPLICATE,
                     now.timestamp() if made else None,
-                    result.outcome is Outcome.REFUSED,
-                    nothing_left,
+                    not_sent,
+                    not_sent,
+                    not_sent,
                     made.timestamp() if made else None,
                     post.id,
                 ),
@@ -195,12 +199,18 @@ class Database:
                     message,
                     Fix("another program writes to this database; stop it and run ", command("reconcile")),
                 )
-            if not nothing_left:
+            if result.outcome not in NOT_BILLED:
                 spend(db, now, "post", 1, usd)
         return self.post(post.id)
 
-    def confirm_posted(self, post: Post, tweet: Tweet, resolved_by: str, now: datetime) -> bool:
-        """Record that the tweet was found: `posted`. Return False if the tweet belongs to another post."""
+    def confirm_posted(
+        self, post: Post, tweet: Tweet, resolved_by: str, now: datetime, usd: float = 0.0
+    ) -> bool:
+        """Record that the tweet was found: `posted`. Return False if the tweet belongs to another post.
+
+        `usd` goes into the ledger if X had refused the text: it made the tweet, so it bills it.
+        """
+        unbilled = self.journal.last_answer(post) in NOT_BILLED
         try:
             with self.connection.transaction() as db:
                 changed = db.execute(
@@ -213,6 +223,8 @@ class Database:
                     " WHERE id = ? AND status IN ('unknown', 'unconfirmed', 'failed', 'pending', 'expired')",
                     (tweet.id, iso(tweet.at), tweet.at.timestamp(), resolved_by, now.timestamp(), post.id),
                 ).rowcount
+                if changed == 1 and unbilled:
+                    spend(db, now, "post", 1, usd)
         except sqlite3.IntegrityError:
             return False
         return changed == 1
@@ -228,14 +240,34 @@ class Database:
         return self.post(post.id)
 
     def prove_absent(self, post: Post, resolved_by: str, *, free_slot: bool) -> None:
-        """Record that it is not on X: `failed`. `free_slot`: X said so itself, another text may follow."""
+        """Record that it is not on X: `failed`. `free_slot`: X had refused it, another text may follow."""
         with self.connection.transaction() as db:
             db.execute(
-                "UPDATE posts SET status = 'failed', resolved_by = ?, error_message = 'not on the timeline',"
+                "UPDATE posts SET status = 'failed', resolved_by = ?,"
+                " error_message = CASE WHEN ? THEN error_message ELSE 'not on the timeline' END,"
                 " slot = CASE WHEN ? THEN NULL ELSE slot END, sent_at = NULL"
                 " WHERE id = ? AND status IN ('unknown', 'unconfirmed')",
-                (resolved_by, free_slot, post.id),
+                (resolved_by, free_slot, free_slot, post.id),
             )
+
+    def queue_again(self, post: Post) -> None:
+        """Let a text wait for the next slot: X refused the account and not the text, and it is not on X."""
+        with self.connection.transaction() as db:
+            db.execute(
+                "UPDATE posts SET status = 'approved', slot = NULL, sent_at = NULL WHERE id = ? AND status ="
+                " 'unknown'",
+                (post.id,),
+            )
+
+    def take_back(self, post: Post) -> bool:
+        """Take back the tweet id of a post: `unconfirmed`. Return False if it is not `posted`."""
+        return self._move(
+            "UPDATE posts SET status = 'unconfirmed', tweet_id = NULL, posted_at = NULL, verified_at = NULL,"
+            " vanished_at = NULL, resolved_by = NULL, error_message = 'a person took the tweet id back',"
+            " sent_at = coalesce((SELECT max(a.started) FROM attempts a WHERE a.post_id = posts.id), sent_at)"
+            " WHERE id = ? AND status = 'posted'",
+            post.id,
+        )
 
     def give_up(self, post: Post) -> None:
         """Record that it was not found or proven absent in time: `unconfirmed`, which counts as posted."""

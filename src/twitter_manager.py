@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from src import __version__, config, db_manager
 from src.commands import parser
 from src.config import Settings
-from src.domain.answers import UNSENT, Outcome, SendResult
+from src.domain.answers import REFUSALS, Outcome, SendResult
 from src.domain.errors import BusyError, ConfigError, LockedError, ProgramError
 from src.domain.fixes import NO_FIX, Fix, command
 from src.domain.posts import Post, Status
@@ -31,7 +31,7 @@ from src.domain.runs import Exit, Hold, Metric, RunOutcome, TickResult
 from src.domain.texts import Composition, History
 from src.posting import due
 from src.posting.breaker import next_hold
-from src.posting.reconcile import audit, cold_start, reconcile, second_look
+from src.posting.reconcile import audit, cold_start, reconcile
 from src.posting.run import NETWORK_SECONDS, Compose, DryRunAccount, LazyAccount, Run
 from src.posting.send import send
 from src.system import core_dumps, failpoints, log, log_rotation, terminal
@@ -45,7 +45,6 @@ from src.x.claim import claim_account, fix_text, note_text, require_closed_folde
 if TYPE_CHECKING:
     from src.watch.health import Facts
 
-MAX_TEXTS = 2  # a refused text may be followed by one other in the same run
 CLAIM_TRIES = 3  # statements tried in one run when the database knows their texts already
 
 
@@ -72,17 +71,8 @@ def tick(run: Run) -> TickResult:
     reach("tick.due")
     if refused := run.account.ready():
         return _cannot_sign(run, refused)
-    for text_number in range(1, MAX_TEXTS + 1):
-        claimed = _next_post(run)
-        if claimed is None:
-            return _no_content(run)
-        post, result = send(run, claimed)
-        if post.status is not Status.FAILED or text_number == MAX_TEXTS:
-            return _conclude(run, post, result)
-        post, unreadable = second_look(run, post)
-        if unreadable or post.status is Status.POSTED:
-            return _conclude(run, post, result)
-    raise AssertionError
+    claimed = _next_post(run)
+    return _no_content(run) if claimed is None else _conclude(run, *send(run, claimed))
 
 
 def _wait(run: Run) -> due.Wait | None:
@@ -151,14 +141,16 @@ def _conclude(run: Run, post: Post, result: SendResult) -> TickResult:
         return ended(
             Exit.TEMPORARY, RunOutcome.LATER, f"X's limit is used up until {until} ({reason})", result.fix
         )
-    if result.outcome in UNSENT:
+    if result.outcome is Outcome.NOT_SENT:
         return ended(Exit.TEMPORARY, RunOutcome.NOT_SENT, f"X could not be reached ({reason})", result.fix)
-    if post.status is Status.FAILED:
+    if result.outcome in REFUSALS:
         return ended(
             Exit.TEMPORARY,
             RunOutcome.REFUSED,
             f"X refused the text ({reason})",
-            Fix("the next run writes another"),
+            Fix(
+                "nothing to do: the next slot gets another text; this one once it is sure that X has no tweet"
+            ),
         )
     return ended(
         Exit.UNKNOWN,

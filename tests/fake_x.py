@@ -312,6 +312,8 @@ class FakeX:
         self.always_post: Fault | None = None
         self.always_get: Fault | None = None
         self.read_lag = 0.0
+        # What a page of the timeline really shows of its items: left out, odd, in another order, with t.co links.
+        self.view: Callable[[list[Any]], list[Any]] = lambda items: items
         self.access_level = "read-write"
         self.limits: dict[str, str] = {}
         self.pace: Callable[[], float] = lambda: 0.0  # seconds that an answer takes
@@ -724,7 +726,9 @@ class _Handler(BaseHTTPRequestHandler):
             {"id": str(t.id), "text": html.escape(t.text, quote=False), "edit_history_tweet_ids": [str(t.id)]}
             for t in page
         ]
-        return self._json(200, {"data": data, "meta": meta})
+        shown = self.x.view(data)
+        meta["result_count"] += len(shown) - len(data)
+        return self._json(200, {"data": shown, "meta": meta})
 
     def _single(self, tweet_id: int) -> None:
         found = next((t for t in self.x.visible() if t.id == tweet_id), None)

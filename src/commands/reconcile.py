@@ -9,7 +9,8 @@ from src.commands.command import Command, Context
 from src.commands.result import Result
 from src.domain.posts import Post, Status
 from src.domain.runs import Exit
-from src.posting.reconcile import reconcile, settle_by_hand
+from src.posting.by_hand import settle_by_hand, take_back
+from src.posting.reconcile import reconcile
 from src.posting.run import LazyAccount, Run, no_text
 from src.x import credentials
 
@@ -20,15 +21,16 @@ def configure(parser: Parser) -> None:
     outcome = parser.add_mutually_exclusive_group()
     outcome.add_argument("--posted", type=count, metavar="TWEET_ID", help="it is on X under this id")
     outcome.add_argument("--not-posted", action="store_true", help="it is not on X")
+    outcome.add_argument("--take-back", action="store_true", help="the tweet id given before was wrong")
 
 
 def problem(options: argparse.Namespace) -> str:
     """Return what is missing: an id goes with an outcome, and an outcome with an id."""
-    outcome = options.posted or options.not_posted
+    outcome = options.posted or options.not_posted or options.take_back
     if outcome and options.id is None:
-        return "--posted and --not-posted need the ID of a post, which the command history shows"
+        return "--posted, --not-posted and --take-back need the ID of a post, which the command history shows"
     if options.id is not None and not outcome:
-        return "say --posted TWEET_ID or --not-posted"
+        return "say --posted TWEET_ID, --not-posted or --take-back"
     return ""
 
 
@@ -47,8 +49,12 @@ def run(context: Context) -> Result:
 
 def _settle(work: Run, options: argparse.Namespace) -> list[str]:
     """Settle by hand or from the timeline; return a line for each post that was settled."""
-    by_hand = bool(options.id)
-    posts = [settle_by_hand(work, options.id, options.posted)] if by_hand else _settle_all(work)
+    if options.take_back:
+        posts = [take_back(work, options.id)]
+    elif options.id:
+        posts = [settle_by_hand(work, options.id, options.posted)]
+    else:
+        posts = _settle_all(work)
     return [f"post {post.id}: {post.status}" for post in posts]
 
 

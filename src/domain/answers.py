@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from src.domain.fixes import NO_FIX, Fix
@@ -25,7 +25,14 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  # anything else: X may have carried out the request
 
 
-UNSENT = frozenset({Outcome.NOT_SENT, Outcome.LATER, Outcome.BLOCKED})
+# X refused the account, the app or the money, and not the text.
+ACCOUNT_REFUSED = frozenset({Outcome.LATER, Outcome.BLOCKED})
+# X said that it made no tweet. It has said so of requests that it carried out.
+REFUSALS = frozenset({Outcome.REFUSED, Outcome.DUPLICATE, *ACCOUNT_REFUSED})
+# Not entered in the ledger when the answer comes, but when the tweet is found after all.
+NOT_BILLED = frozenset({Outcome.NOT_SENT, Outcome.REFUSED, *ACCOUNT_REFUSED})
+# An id of X's may differ by this much from the clock that it is compared with.
+CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +76,15 @@ class Tweet:
 
 @dataclass(frozen=True, slots=True)
 class TimelineRead:
-    """One owned read, newest tweets first. Absence is evidence only in a `healthy` one."""
+    """One owned read, newest tweets first. Absence is evidence only in a `healthy` and `complete` one.
+
+    `odd` counts the items that could not be understood: each may be any tweet, so none is absent.
+    """
 
     tweets: tuple[Tweet, ...] = ()
     healthy: bool = False
     complete: bool = False
+    odd: int = 0
     result: SendResult = field(default_factory=lambda: SendResult(Outcome.UNKNOWN))
 
 

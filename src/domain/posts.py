@@ -3,15 +3,19 @@
 Life of a post (the database refuses every other move):
 
     draft -> approved -> pending -> sending -> posted
-                            ^          |-> pending   provably not sent: the same text may go later in the slot
-                            |          |-> failed    X refused this text; the slot is free again
-      made by this run -----+          '-> unknown   it may be on X: never sent again, looked up instead
-                                             |-> posted       found on the timeline
-                                             |-> failed       proven absent by two healthy reads
-                                             '-> unconfirmed  given up after 48 hours; a person decides
+                 ^          ^          |-> pending   provably not sent: the same text may go later in the slot
+                 |          |          '-> unknown   it may be on X, whatever X answered: looked up first
+                 |  made by this run                     |-> posted       found on the timeline
+                 |                                       |-> failed       proven absent: the text was refused,
+                 |                                       |                or nobody knows what X did with it
+                 +---------------------------------------+-> approved     proven absent: X refused the account
+                                                         |                and not the text, which goes first
+                                                         '-> unconfirmed  given up after 48 hours; a person
+                                                                          decides
 
-A tweet that X made although it said no is found later: `pending`, `expired` and `failed` may still become
-`posted`.
+X has answered errors for requests that it carried out. So a refusal proves nothing, and a tweet that is found
+later still counts: `pending`, `expired` and `failed` may become `posted`. A person's wrong word about a tweet
+id is taken back: `posted` becomes `unconfirmed`.
 """
 
 from __future__ import annotations
@@ -41,11 +45,11 @@ LEGAL_MOVES: dict[Status, frozenset[Status]] = {
     Status.APPROVED: frozenset({Status.PENDING, Status.REJECTED, Status.DRAFT}),
     Status.REJECTED: frozenset({Status.DRAFT}),
     Status.PENDING: frozenset({Status.SENDING, Status.EXPIRED, Status.APPROVED, Status.POSTED}),
-    Status.SENDING: frozenset({Status.PENDING, Status.POSTED, Status.FAILED, Status.UNKNOWN}),
-    Status.UNKNOWN: frozenset({Status.POSTED, Status.FAILED, Status.UNCONFIRMED}),
+    Status.SENDING: frozenset({Status.PENDING, Status.POSTED, Status.UNKNOWN}),
+    Status.UNKNOWN: frozenset({Status.POSTED, Status.FAILED, Status.APPROVED, Status.UNCONFIRMED}),
     Status.UNCONFIRMED: frozenset({Status.POSTED, Status.FAILED}),
     Status.FAILED: frozenset({Status.POSTED}),
-    Status.POSTED: frozenset(),
+    Status.POSTED: frozenset({Status.UNCONFIRMED}),
     Status.EXPIRED: frozenset({Status.POSTED}),
 }
 MAY_BE_ON_X = frozenset({Status.SENDING, Status.POSTED, Status.UNKNOWN, Status.UNCONFIRMED})
@@ -74,3 +78,5 @@ class Post:
     opening: str | None = None
     verified_at: datetime | None = None
     vanished_at: datetime | None = None
+    approved_at: datetime | None = None
+    resolved_by: str | None = None

@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 
 from src.config import Settings
 from src.domain import money
-from src.domain.answers import RateLimit
+from src.domain.answers import CLOCK_TOLERANCE, RateLimit
 from src.domain.fixes import NO_FIX, Fix
 from src.domain.posts import Status
 from src.domain.runs import Exit, Hold, RunOutcome, TickResult
 from src.domain.slots import Usage, next_slot
 from src.posting.breaker import BREAKER_SLOTS
 
-CLOCK_TOLERANCE = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(hours=24)
 
 
@@ -43,6 +42,8 @@ def not_due(
 ) -> Wait | None:
     """Return the first reason not to post now, or None: a post is due."""
     after = next_slot(now, settings.post_interval_minutes)
+    if usage.slot_status is Status.UNKNOWN and hold and hold.kind == "blocked":
+        return _held(hold)  # X refused the account in this slot, and that lasts: it is no success
     if usage.slot_status not in {None, Status.PENDING}:
         return Wait(RunOutcome.SLOT_USED, f"this slot has its post ({usage.slot_status})", after)
     if usage.last_sent and now < usage.last_sent - CLOCK_TOLERANCE:

@@ -1,8 +1,10 @@
 """Settle what is open by reading our own timeline. A match is proof; absence is proof only under conditions.
 
 Absence counts only in a healthy read (200, well-formed, whole) that shows a tweet on record: the canary. X
-has answered 404 for eight hours, and stale or empty lists, while tweets existed. So a post is `failed` only
-after two such reads, at least 15 minutes after the send; after 48 hours a person decides (`unconfirmed`).
+has answered 404 for eight hours, and stale or empty lists, while tweets existed. So a post is proven absent
+only after two such reads, at least 15 minutes after the send. Where the proof frees a slot or a text, for X
+had refused it, it takes 30 minutes: X has made tweets that it refused, and its timeline has been 20 minutes
+behind. After 48 hours a person decides (`unconfirmed`).
 """
 
 from __future__ import annotations
@@ -11,19 +13,28 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from src.db_manager import Database
-from src.domain.answers import Outcome, SendResult, TimelineRead, Tweet
-from src.domain.errors import UsageError
-from src.domain.fixes import NO_FIX, Fix, line
+from src.domain.answers import (
+    ACCOUNT_REFUSED,
+    CLOCK_TOLERANCE,
+    REFUSALS,
+    Outcome,
+    SendResult,
+    TimelineRead,
+    Tweet,
+)
+from src.domain.fixes import NO_FIX, Fix
 from src.domain.posts import Post, Status
 from src.domain.runs import Exit, Hold, Metric, RunOutcome, TickResult
 from src.domain.slots import next_slot
 from src.domain.texts import same_text
+from src.posting.due import price_of
 from src.posting.run import Run
 from src.system.failpoints import reach
 from src.system.log import logger
 
 ABSENT_READS = 2
 ABSENT_AFTER = timedelta(minutes=15)
+FREE_AFTER = timedelta(minutes=30)
 GIVE_UP_AFTER = timedelta(hours=48)
 AUDIT_EVERY = timedelta(hours=24)
 AUDIT_OVERLAP = timedelta(hours=1)
@@ -98,6 +109,7 @@ def read_timeline(run: Run, since_id: int, until_id: int = 0) -> TimelineRead:
         extra={
             "tweets": len(read.tweets),
             "healthy": read.healthy,
+            "odd": read.odd,
             "http_status": read.result.http_status,
             "reason": read.result.reason,
         },
@@ -106,32 +118,71 @@ def read_timeline(run: Run, since_id: int, until_id: int = 0) -> TimelineRead:
     return read
 
 
-def find_tweet(db: Database, post: Post, read: TimelineRead) -> Tweet | None:
-    """Return the oldest tweet that is this post: newer than `since_id`, same text, not another post's."""
+def find_tweet(db: Database, post: Post, read: TimelineRead, now: datetime) -> Tweet | None:
+    """Return the oldest tweet that is this post: sent since, same text, not another post's.
+
+    The same words of a person within the tolerance of the clock before the send count as the post.
+    """
     recorded = db.tweets.known_among(t.id for t in read.tweets)
     for tweet in sorted(read.tweets, key=lambda t: t.id):
-        if tweet.id > post.since_id and tweet.id not in recorded and same_text(tweet.text, post.content):
+        if tweet.id in recorded or not same_text(tweet.text, post.content):
+            continue
+        if tweet.id > post.since_id and tweet.at >= earliest(post, now):
             return tweet
     return None
 
 
+def earliest(post: Post, now: datetime) -> datetime:
+    """Return the earliest time that X can have given to this post's tweet.
+
+    A send that lies in the future was recorded under a clock that was wrong, and says nothing.
+    """
+    if post.sent_at is None or post.sent_at > now:
+        return datetime.fromtimestamp(0, UTC)
+    return post.sent_at - CLOCK_TOLERANCE
+
+
+def _made_since(run: Run, lost: Post, tweet: Tweet, now: datetime) -> bool:
+    """Return whether the tweet is not older than the send of this post, which was given up."""
+    sent = replace(lost, sent_at=run.db.journal.last_attempt(lost))
+    return tweet.id > lost.since_id and tweet.at >= earliest(sent, now)
+
+
+def _confirm(run: Run, post: Post, tweet: Tweet, resolved_by: str) -> bool:
+    price = price_of(post.content, run.settings)
+    return run.db.confirm_posted(post, tweet, resolved_by, run.clock.now(), price)
+
+
 def _settle(run: Run, post: Post, look: Look) -> None:
     now = run.clock.now()
-    if tweet := find_tweet(run.db, post, look.read):
-        run.db.confirm_posted(post, tweet, "timeline", now)
+    if tweet := find_tweet(run.db, post, look.read, now):
+        _confirm(run, post, tweet, "timeline")
         logger.info("post.found", extra={"post_id": post.id, "tweet_id": tweet.id})
         return
     sent = post.sent_at or now
+    refused = run.db.journal.last_answer(post) in REFUSALS
     if look.canary and look.read.complete:
         post = run.db.record_absence(post, now)
         waited = now - min(sent, post.absent_at or now)
-        if post.absent >= ABSENT_READS and waited >= ABSENT_AFTER:
-            run.db.prove_absent(post, "absent", free_slot=False)
-            logger.warning("post.absent", extra={"post_id": post.id})
+        if post.absent >= ABSENT_READS and waited >= (FREE_AFTER if refused else ABSENT_AFTER):
+            _prove_absent(run, post)
             return
-    if abs(now - sent) > GIVE_UP_AFTER:
+    # A refused text waits for its proof while the account is locked or empty. More than a page of tweets
+    # since then hides it for good.
+    hidden = look.canary and not look.read.complete
+    if abs(now - sent) > GIVE_UP_AFTER and (hidden or not refused):
         run.db.give_up(post)
         logger.error("post.unconfirmed", extra={"post_id": post.id})
+
+
+def _prove_absent(run: Run, post: Post) -> None:
+    """Record that no tweet was made. What becomes of slot and text depends on what X had answered."""
+    answer = run.db.journal.last_answer(post)
+    if answer in ACCOUNT_REFUSED:
+        run.db.queue_again(post)
+    else:
+        run.db.prove_absent(post, "absent", free_slot=answer in REFUSALS)
+    logger.warning("post.absent", extra={"post_id": post.id, "answer": answer})
 
 
 def absorb(run: Run, look: Look, *, ours: bool = False) -> None:
@@ -146,7 +197,7 @@ def absorb(run: Run, look: Look, *, ours: bool = False) -> None:
     strangers = [t for t in read.tweets if t.id not in run.db.tweets.known_among(shown)]
     for tweet in strangers:
         lost = run.db.tweets.lost_post(tweet.text)
-        if lost and tweet.id > lost.since_id and run.db.confirm_posted(lost, tweet, "audit", now):
+        if lost and _made_since(run, lost, tweet, now) and _confirm(run, lost, tweet, "audit"):
             logger.warning("post.found_late", extra={"post_id": lost.id, "tweet_id": tweet.id})
     waiting = run.db.with_status(Status.UNKNOWN)
     new = [t for t in strangers if not any(same_text(t.text, p.content) for p in waiting)]
@@ -154,45 +205,22 @@ def absorb(run: Run, look: Look, *, ours: bool = False) -> None:
     if imported := run.db.tweets.import_tweets(new, now, slot_minutes=minutes, usd=usd):
         logger.warning("timeline.unrecorded", extra={"tweets": imported})
     gone = [i for i in run.db.tweets.known_tweet_ids(200) if min(shown) < i <= max(shown) and i not in shown]
-    run.db.tweets.stamp_seen(shown, gone if look.canary else [], now)
+    run.db.tweets.stamp_seen(shown, gone if look.canary and not read.odd else [], now)
 
 
-def settle_now(run: Run, post: Post, result: SendResult) -> Post:
-    """Look a few times, with pauses, for a text whose send got no trustworthy answer.
-
-    Return the post as it stands. A duplicate refusal that no look explains is a definite no: no tweet was
-    made, and the slot is free again.
-    """
-    absences = 0
+def settle_now(run: Run, post: Post) -> Post:
+    """Look a few times, with pauses, for a text whose tweet may be on X already; return the post."""
     for pause in run.settings.reconcile_delays_seconds:
         if run.seconds_left() < pause:
             break
         run.clock.sleep(pause)
         look = _look(run, post.since_id)
-        before = post.absent
         _settle(run, post, look)
         post = run.db.post(post.id)
         if post.status is not Status.UNKNOWN:
             absorb(run, look)
             return post
-        absences += post.absent > before
-    if result.outcome is Outcome.DUPLICATE and absences == len(run.settings.reconcile_delays_seconds) > 0:
-        run.db.prove_absent(post, "duplicate-refused", free_slot=True)
-    return run.db.post(post.id)
-
-
-def second_look(run: Run, post: Post) -> tuple[Post, SendResult | None]:
-    """Look for the tweet of a refused text before anything else is sent for its slot.
-
-    X has answered errors for requests that it carried out; one owned read settles it. Return the post as it
-    stands, and the read's result if the timeline could not be read: then nothing may be sent.
-    """
-    look = _look(run, post.since_id)
-    if tweet := find_tweet(run.db, post, look.read):
-        run.db.confirm_posted(post, tweet, "second look", run.clock.now())
-        logger.warning("post.made_although_refused", extra={"post_id": post.id, "tweet_id": tweet.id})
-        return run.db.post(post.id), None
-    return post, None if look.read.healthy else look.read.result
+    return post
 
 
 def cold_start(run: Run) -> TickResult | None:
@@ -247,27 +275,10 @@ def _since_the_backup(run: Run) -> TimelineRead:
 def _pages(run: Run, since_id: int, most: int) -> TimelineRead:
     """Read up to `most` pages as one read, newest first, which is healthy only if each page is."""
     page = read_timeline(run, since_id)
-    tweets = page.tweets
+    tweets, odd = page.tweets, page.odd
     for _ in range(most - 1):
         if page.complete or not page.healthy or not page.tweets:
             break
         page = read_timeline(run, since_id, min(t.id for t in page.tweets))
-        tweets += page.tweets
-    return replace(page, tweets=tweets)
-
-
-def settle_by_hand(run: Run, post_id: int, tweet_id: int | None) -> Post:
-    """Settle an open post by the owner's word: on X as `tweet_id`, or absent (None). Raise `UsageError`."""
-    post = run.db.find_post(post_id)
-    if post is None or post.status not in {Status.UNKNOWN, Status.UNCONFIRMED, Status.FAILED}:
-        state = post.status if post else "not there"
-        message = f"post {post_id} is {state}; only an unknown one can be settled"
-        raise UsageError(message, Fix("type: ", line("history")))
-    if tweet_id is None:
-        run.db.prove_absent(post, "operator", free_slot=False)
-    elif not run.db.confirm_posted(post, Tweet(tweet_id, post.content), "operator", run.clock.now()):
-        message = f"tweet {tweet_id} belongs to another post already"
-        raise UsageError(
-            message, Fix("look again at x.com: the last digits of the address are the tweet's id")
-        )
-    return run.db.post(post.id)
+        tweets, odd = tweets + page.tweets, odd + page.odd
+    return replace(page, tweets=tweets, odd=odd)

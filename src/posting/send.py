@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from src.domain.answers import UNSENT, Outcome, SendResult
-from src.domain.fixes import Fix
-from src.domain.posts import Post, Status
+from src.domain.answers import NOT_BILLED, Outcome, SendResult
+from src.domain.posts import Post
 from src.domain.runs import Metric, limit_left_metric
 from src.posting.due import price_of
-from src.posting.reconcile import second_look, settle_now
+from src.posting.reconcile import settle_now
 from src.posting.run import NETWORK_SECONDS, Run
 from src.system.failpoints import reach
 from src.system.interrupts import signals_blocked
@@ -17,32 +16,13 @@ SEND_TRIES = 3
 
 
 def send(run: Run, post: Post) -> tuple[Post, SendResult]:
-    """Send a claimed text, and look for it if X's answer is not clear; return post and answer."""
+    """Send a claimed text, and look for it if it may be on X already; return post and answer."""
     run.phase("send")
-    if run.db.journal.was_refused(post):
-        post, unreadable = second_look(run, post)
-        if unreadable:
-            return post, _not_sent(unreadable)
-        if post.status is Status.POSTED:
-            return post, SendResult(Outcome.DONE, tweet_id=post.tweet_id)
     result = _send_with_retries(run, post.id)
     post = run.db.post(post.id)
-    if post.status is Status.UNKNOWN:
-        post = settle_now(run, post, result)
+    if result.outcome in {Outcome.UNKNOWN, Outcome.DUPLICATE}:
+        post = settle_now(run, post)
     return post, result
-
-
-def _not_sent(read: SendResult) -> SendResult:
-    """Return the result for a text that waits because the timeline could not be read first."""
-    if read.outcome in {Outcome.BLOCKED, Outcome.LATER}:
-        return read
-    return SendResult(
-        Outcome.NOT_SENT,
-        http_status=read.http_status,
-        reason=read.reason,
-        detail=read.detail,
-        fix=Fix("nothing to do: the next run tries again"),
-    )
 
 
 def _send_with_retries(run: Run, post_id: int) -> SendResult:
@@ -108,7 +88,7 @@ def _measure(run: Run, result: SendResult, price: float) -> None:
     run.add("attempts")
     run.metrics["send_ms"] = result.latency_ms
     run.metrics["http_status"] = result.http_status or 0  # 0: no answer
-    if result.outcome not in {*UNSENT, Outcome.REFUSED}:
+    if result.outcome not in NOT_BILLED:
         run.add(Metric.COST_USD, price)
     for window in result.limits:
         run.metrics[f"{window.name}-remaining"] = window.remaining

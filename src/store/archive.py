@@ -8,7 +8,7 @@ from src.domain.posts import Post, Status
 from src.domain.slots import Usage, slot_of, slot_start
 from src.domain.texts import History, fingerprint
 from src.store.connection import Connection
-from src.store.rows import ON_X, required_time, time_of, to_post
+from src.store.rows import ON_X, REFUSED, required_time, time_of, to_post
 
 TOPICS_LOOKED_AT = 2000  # of the newest texts: longer ago than these, every topic has waited equally long
 
@@ -141,10 +141,17 @@ class Archive:
         )
 
     def unsettled(self) -> list[Post]:
-        """Return the posts whose outcome nobody knows, the oldest first."""
+        """Return the posts whose outcome nobody knows, the oldest first.
+
+        One that X refused is left out while reads of the timeline may still prove that no tweet was made.
+        """
+        refused = (
+            "SELECT 1 FROM attempts a WHERE a.id = (SELECT max(id) FROM attempts"  # noqa: S608 (a constant)
+            f" WHERE post_id = posts.id AND kind = 'post') AND a.outcome IN {REFUSED}"
+        )
         rows = self._db.rows(
-            "SELECT * FROM posts WHERE status IN ('unknown', 'unconfirmed') AND origin <> 'seed'"
-            " ORDER BY sent_at"
+            "SELECT * FROM posts WHERE status IN ('unknown', 'unconfirmed') AND origin <> 'seed'"  # noqa: S608
+            f" AND NOT (status = 'unknown' AND EXISTS ({refused})) ORDER BY sent_at"
         )
         return [to_post(row) for row in rows]
 

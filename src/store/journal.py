@@ -13,7 +13,7 @@ from src.domain.posts import Post
 from src.domain.runs import Attempt, ModelUse, RunOutcome, RunRecord, model_use
 from src.domain.texts import Candidate
 from src.store.connection import Connection
-from src.store.rows import numbers, stored_outcome, to_attempt, to_run
+from src.store.rows import numbers, stored_outcome, time_of, to_attempt, to_run
 
 
 class Journal:
@@ -82,13 +82,19 @@ class Journal:
         asked = (use for use in uses if use is not ModelUse.NOT_ASKED)
         return sum(1 for _ in itertools.takewhile(lambda use: use is ModelUse.FAILED, asked))
 
-    def was_refused(self, post: Post) -> bool:
-        """Tell whether X refused the last attempt but not its text (a limit, a block), to be sent again."""
+    def last_answer(self, post: Post) -> Outcome:
+        """Return X's answer to the last attempt to send this post, UNKNOWN without an answer or attempt."""
         outcome = self._db.value(
             "SELECT outcome FROM attempts WHERE post_id = ? AND kind = 'post' ORDER BY id DESC LIMIT 1",
             post.id,
         )
-        return outcome in {Outcome.LATER, Outcome.BLOCKED}
+        return Outcome(outcome or Outcome.UNKNOWN)
+
+    def last_attempt(self, post: Post) -> datetime | None:
+        """Return when the last attempt to send this post began, None if there was none."""
+        return time_of(
+            self._db.value("SELECT max(started) FROM attempts WHERE post_id = ? AND kind = 'post'", post.id)
+        )
 
     def attempts_since(self, since: datetime) -> list[Attempt]:
         """Return the requests to post that left at `since` or later, oldest first."""

@@ -6,10 +6,12 @@ import json
 import sqlite3
 from datetime import UTC, datetime
 
+from src.domain.answers import REFUSALS, Outcome
 from src.domain.posts import MAY_BE_ON_X, Post, Status
 from src.domain.runs import Attempt, RunOutcome, RunRecord
 
 ON_X = "(" + ", ".join(f"'{status}'" for status in Status if status in MAY_BE_ON_X) + ")"  # for SQL
+REFUSED = "(" + ", ".join(f"'{answer}'" for answer in Outcome if answer in REFUSALS) + ")"
 
 
 def to_post(row: sqlite3.Row) -> Post:
@@ -34,6 +36,8 @@ def to_post(row: sqlite3.Row) -> Post:
         opening=row["opening"],
         verified_at=time_of(row["verified_at"]),
         vanished_at=time_of(row["vanished_at"]),
+        approved_at=time_of(row["approved_at"]),
+        resolved_by=row["resolved_by"],
     )
 
 

@@ -9,10 +9,12 @@ from datetime import datetime
 from src.domain.answers import Tweet
 from src.domain.posts import Post
 from src.domain.slots import slot_of
-from src.domain.texts import fingerprint
+from src.domain.texts import SHORT_LINK, fingerprint, same_text
 from src.store.connection import Connection
 from src.store.journal import spend
 from src.store.rows import iso, to_post
+
+LOST_LOOKED_AT = 200  # of the newest lost posts, for a tweet whose text cannot be looked up
 
 
 class Tweets:
@@ -58,12 +60,14 @@ class Tweets:
 
     def lost_post(self, text: str) -> Post | None:
         """Return the newest post with this text that was sent and given up, None if there is none."""
+        lost = "status IN ('failed', 'expired', 'unconfirmed') AND attempts > 0"
         rows = self._db.rows(
-            "SELECT * FROM posts WHERE fingerprint = ? AND status IN ('failed', 'expired', 'unconfirmed')"
-            " AND attempts > 0"
-            " ORDER BY id DESC LIMIT 1",
+            f"SELECT * FROM posts WHERE fingerprint = ? AND {lost} ORDER BY id DESC LIMIT 1",  # noqa: S608
             fingerprint(html.unescape(text)),
         )
+        if not rows and SHORT_LINK in text:  # X shows a link as t.co, so the fingerprint is another one
+            latest = f"SELECT * FROM posts WHERE +{lost} ORDER BY id DESC LIMIT ?"  # noqa: S608
+            rows = [row for row in self._db.rows(latest, LOST_LOOKED_AT) if same_text(text, row["content"])]
         return to_post(rows[0]) if rows else None
 
     def import_tweets(

@@ -12,13 +12,21 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from src.domain.answers import MAX_TWEET_ID, Outcome, RateLimit, SendResult, TimelineRead, Tweet
+from src.domain.answers import (
+    CLOCK_TOLERANCE,
+    MAX_TWEET_ID,
+    Outcome,
+    RateLimit,
+    SendResult,
+    TimelineRead,
+    Tweet,
+    snowflake_time,
+)
 from src.domain.fixes import NO_FIX, Fix, command, env_file
 from src.domain.logins import Login, RenewableLogin
 from src.x.credentials import FIX_LOGIN, checked
 
 LONGEST_WAIT = timedelta(hours=24)
-CLOCK_TOLERANCE = timedelta(minutes=5)
 _LONGEST_LIFE = timedelta(days=366)
 _WINDOWS = ("x-rate-limit", "x-app-limit-24hour", "x-user-limit-24hour")
 
@@ -51,9 +59,11 @@ def read_send(status: int, headers: Mapping[str, str], body: str, now: datetime)
     if not 200 <= status < 300:
         return read_error(status, headers, body, now)
     tweet_id = _tweet_id(json_object(body))
-    if tweet_id is not None:
-        return SendResult(Outcome.POSTED, tweet_id=tweet_id, http_status=status)
-    return _unknown(status, "no-tweet-id", "success without a numeric tweet id")
+    if tweet_id is None:
+        return _unknown(status, "no-tweet-id", "success without a numeric tweet id")
+    if not _is_of_now(tweet_id, headers, now):
+        return _unknown(status, "odd-tweet-id", f"{tweet_id} is of {snowflake_time(tweet_id):%F %R} UTC")
+    return SendResult(Outcome.POSTED, tweet_id=tweet_id, http_status=status)
 
 
 def read_error(status: int, headers: Mapping[str, str], body: str, now: datetime) -> SendResult:
@@ -136,20 +146,27 @@ def read_delete(
 def read_timeline(
     status: int, headers: Mapping[str, str], body: str, now: datetime, count: int
 ) -> TimelineRead:
-    """Return what a timeline shows. Healthy: 200, as many tweets as it says, no `errors`, all ids numeric."""
+    """Return what a timeline shows. Healthy: 200, as many items as it says, no `errors`.
+
+    An item without a numeric id or a text, or of a time that is still to come, is `odd` and left out.
+    """
     data = json_object(body)
     if status != 200 or data is None:
         return TimelineRead(result=_read_no_timeline(status, headers, body, now))
     meta, items = data.get("meta"), data.get("data", [])
     shown = meta.get("result_count") if isinstance(meta, dict) else None
-    tweets = [_tweet(item) for item in items] if isinstance(items, list) else [None]
-    good = tuple(t for t in tweets if t is not None)
-    healthy = type(shown) is int and shown == len(tweets) == len(good) and not data.get("errors")
+    listed = items if isinstance(items, list) else None
+    latest = (server_time(headers) or now + LONGEST_WAIT) + CLOCK_TOLERANCE
+    tweets = [_tweet(item) for item in listed or []]
+    good = tuple(t for t in tweets if t is not None and t.at <= latest)
+    odd = len(tweets) - len(good)
+    healthy = listed is not None and type(shown) is int and shown == len(listed) and not data.get("errors")
     result = SendResult(Outcome.DONE, http_status=status)
     if not healthy:
         result = SendResult(Outcome.UNKNOWN, http_status=status, reason="malformed-timeline")
     more = isinstance(meta, dict) and bool(meta.get("next_token"))
-    return TimelineRead(good, healthy, healthy and not more and len(good) < max(5, count), result)
+    complete = healthy and not odd and not more and len(good) < max(5, count)
+    return TimelineRead(good, healthy, complete, odd, result)
 
 
 def _read_no_timeline(status: int, headers: Mapping[str, str], body: str, now: datetime) -> SendResult:
@@ -260,11 +277,24 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> datetime:
 
 def clock_is_off(headers: Mapping[str, str], now: datetime) -> bool:
     """Return whether X's Date header is more than five minutes from our clock."""
+    server = server_time(headers)
+    return server is not None and abs(server - now) > CLOCK_TOLERANCE
+
+
+def server_time(headers: Mapping[str, str]) -> datetime | None:
+    """Return the time of X's Date header (UTC, also where it names no zone), None if it cannot be read."""
     try:
         server = email.utils.parsedate_to_datetime(headers.get("Date", ""))
-        return abs(server.astimezone(UTC) - now) > CLOCK_TOLERANCE
+        return (server if server.tzinfo else server.replace(tzinfo=UTC)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
-        return False
+        return None
+
+
+def _is_of_now(tweet_id: int, headers: Mapping[str, str], now: datetime) -> bool:
+    """Return whether X can have made this tweet now: by its own clock, else within a day of ours."""
+    server = server_time(headers)
+    made = snowflake_time(tweet_id)
+    return abs(made - server) <= CLOCK_TOLERANCE if server else abs(made - now) <= LONGEST_WAIT
 
 
 def _clamp(reset: int, now: datetime) -> datetime:

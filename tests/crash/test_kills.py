@@ -9,7 +9,6 @@ from tests.support.kills import full_disk, overlap, report
 from tests.support.scenarios import (
     POSTS,
     READS,
-    SAID_NO_BUT_MADE,
     SLOW,
     TICK_NAMES,
     Tally,
@@ -28,8 +27,6 @@ def test_all_kills(stage, read, warm, capsys):
     """Every step, each of the first three times it is passed, times every behaviour of X and every look of its timeline."""
     tally = Tally()
     for post in POSTS:
-        if post in SAID_NO_BUT_MADE and read == "late":
-            continue  # X says no, makes it, and hides it for twenty minutes: nobody can know
         for run in (1, 2):
             scene = {"post": post, "read": read, "warm": warm, "run": run}
             for name, times in passed(stage, tally, **scene).items():

@@ -133,7 +133,7 @@ def test_read_only_token(still):
         (["--dryrun"], "did you mean '--dry-run'?"),
         (["history", "-n", "zero"], "not a number"),
         (["reconcile", "--posted", "5"], "need the ID"),
-        (["reconcile", "5"], "--posted TWEET_ID or --not-posted"),
+        (["reconcile", "5"], "say --posted TWEET_ID, --not-posted or --take-back"),
         (["model"], "ACTION"),
         (["--dry-run", "status"], "goes with a tick"),
         (["frobnicate"], "invalid choice"),

@@ -286,10 +286,15 @@ def test_row_18_duplicate_although_accepted(world):
 
 
 def test_row_18_duplicate_not_accepted(world):
-    """A duplicate refusal that three looks at the timeline do not explain: another text goes, exit 0."""
+    """A duplicate refusal that no look at the timeline explains: the slot is lost, the next one gets another text."""
     world.x.on_post(fake_x.duplicate())
+    assert world.forked() == 75
+    assert (accepted(world), last(world)["status"]) == (0, "unknown")
+    world.move(minutes=20)
     assert world.forked() == 0
-    assert accepted(world) == 1
+    assert (accepted(world), world.x.posts_seen()) == (0, world.made + 1)
+    world.move(minutes=40)
+    assert world.forked() == 0
     assert [row["status"] for row in world.ours()[-2:]] == ["failed", "posted"]
     heal(world)
 
@@ -298,7 +303,7 @@ def test_row_18_duplicate_and_the_timeline_is_stale(world):
     """A duplicate refusal without a healthy look is no proof: nothing else is sent."""
     world.x.on_post(fake_x.duplicate(accept=True))
     world.x.always_get = fake_x.stale()
-    assert world.forked() == 76
+    assert world.forked() == 75
     assert (accepted(world), last(world)["status"]) == (1, "unknown")
     world.x.always_get = None
     heal(world)
@@ -309,17 +314,22 @@ def test_row_18_duplicate_and_the_timeline_is_stale(world):
     [("in ten minutes", 10), ("soon", 15), (None, 15), (253402300799, 24 * 60), (-1, 15), (0, 1)],
 )
 def test_row_19_rate_limited(world, reset, minutes):
-    """A 429 waits until the window ends (15 minutes where X does not say, 24 hours at most), then the slot gets its post."""
+    """A 429 waits until the window ends (15 minutes where X does not say, 24 hours at most); its text goes first then."""
     moment = world.x.now() + 600 if reset == "in ten minutes" else reset
     world.x.on_post(fake_x.rate_limited(int(moment) if isinstance(moment, float) else moment))
     assert world.forked() == 75
-    assert (accepted(world), last(world)["status"]) == (0, "pending")
+    assert (accepted(world), last(world)["status"]) == (0, "unknown")
+    limited = last(world)["content"]
     world.move(minutes=minutes, seconds=-30)
     assert world.forked() == 0
     assert accepted(world) == 0
     world.move(minutes=1)
-    assert world.forked() == 0
-    assert accepted(world) == 1
+    for _ in range(2):
+        world.forked()
+        world.move(minutes=31)
+    world.forked()
+    assert world.x.texts().count(limited) == 1
+    assert world.x.posts_seen() == world.made + 1 + accepted(world)
     heal(world)
 
 
@@ -335,6 +345,7 @@ def test_row_19_the_day_window(world):
         )
     )
     assert world.forked() == 75
+    limited = last(world)["content"]
     world.move(minutes=30)
     assert world.forked() == 0
     world.move(minutes=60)
@@ -342,7 +353,7 @@ def test_row_19_the_day_window(world):
     assert accepted(world) == 0
     world.move(minutes=31)
     assert world.forked() == 0
-    assert accepted(world) == 1
+    assert world.x.texts()[world.made :] == [limited]
 
 
 # ---- 20-22: the account, the app, the money --------------------------------------------------------------------
@@ -366,12 +377,13 @@ def test_row_20_to_22_refused(world, name):
         codes.append(world.tick().exit_code)
         world.next_slot()
     assert codes == [77] * 4
-    assert (accepted(world), world.x.posts_seen() - world.made, world.texts.asked) == (0, 3, 3)
+    # The text of the first slot is proven absent by then, and is the first to go in the third.
+    assert (accepted(world), world.x.posts_seen() - world.made, world.texts.asked) == (0, 3, 2)
     assert world.rows("SELECT value FROM meta WHERE key = 'hold'")
     for _ in range(4):
         assert world.tick().exit_code == 77
         world.next_slot()
-    assert (world.x.posts_seen() - world.made, world.texts.asked) == (3, 3)
+    assert (world.x.posts_seen() - world.made, world.texts.asked) == (3, 2)
     assert world.tick().exit_code == 77
     assert world.x.posts_seen() - world.made == 4
     world.x.always_post = None
@@ -381,13 +393,16 @@ def test_row_20_to_22_refused(world, name):
     heal(world)
 
 
-def test_row_20_one_outage_of_the_login_heals_in_the_slot(world):
-    """A 401 is tried again by the next run of the same slot: X has had outages that answer so."""
+def test_row_20_one_outage_of_the_login(world):
+    """A 401 holds its slot until no tweet is proven, and no longer: X has had outages that answer so."""
     world.x.on_post(fake_x.unauthorized())
     assert world.forked() == 77
+    refused = last(world)["content"]
     world.move(minutes=15)
+    assert world.forked() == 77
+    world.move(minutes=16)
     assert world.forked() == 0
-    assert (accepted(world), last(world)["status"]) == (1, "posted")
+    assert (world.x.texts()[world.made :], last(world)["status"]) == ([refused], "posted")
     heal(world)
 
 

@@ -152,7 +152,7 @@ def old_rows(world):
             )
             attempt = db.begin_send(made, "old", then)
             tweet = 1288834974657 + number if outcome is Outcome.POSTED else None
-            db.settle(
+            done = db.settle(
                 db.post(made.id),
                 attempt,
                 SendResult(
@@ -160,6 +160,8 @@ def old_rows(world):
                 ),
                 then,
             )
+            if outcome is Outcome.REFUSED:
+                db.prove_absent(done, "absent", free_slot=False)
         db.journal.add_candidates("old", [Candidate("s", "Old?", 1.0, Verdict())], then)
         db.journal.add_candidates("new", [Candidate("s", "New?", 1.0, Verdict())], datetime.now(UTC))
         db.journal.begin_run("old", "tick", "", "0", then)
@@ -717,15 +719,17 @@ def test_restore_does_not_send_what_waited_then(world):
             db.approve(db.add_draft(Draft(text, "person"), datetime.now(UTC)), datetime.now(UTC))
     world.x.on_post(fake_x.rate_limited(None))
     assert world.tick().exit_code == 75
-    assert sorted(world.statuses()) == ["approved", "pending", "posted", "posted"]
+    assert sorted(world.statuses()) == ["approved", "posted", "posted", "unknown"]
     maintain(world)
     (backup,) = backups(world)
+    world.move(minutes=20)
+    assert world.tick().outcome == "nothing-due:slot-used"
     world.move(minutes=40)
     post(world, 2)
     assert world.x.texts()[-2:] == ["An approved draft.", "Another approved draft."]
     world.move(hours=-1, minutes=-30)
     data, words = restore(world, backup)
-    assert (data["expired"], data["to_approve"]) == (1, 1)
+    assert (data["expired"], data["to_approve"]) == (0, 1)
     assert "approval again" in words
     for mode in (None, fake_x.stale(), None):
         world.x.always_get = mode

@@ -59,12 +59,45 @@ def test_reconcile_by_hand(still):
     assert (done.returncode, still.statuses()[-1]) == (0, "failed")
     assert still.cli().returncode == 0
     assert still.x.texts() == []
-    again = still.cli("reconcile", post_id, "--posted", "1456012973835788293")
+    late = still.x.store(still.ours()[0]["content"]).id
+    again = still.cli("reconcile", post_id, "--posted", str(late))
     assert (again.returncode, still.ours()[0]["tweet_id"], still.ours()[0]["resolved_by"]) == (
         0,
-        1456012973835788293,
+        late,
         "operator",
     )
+
+
+def test_a_mistyped_tweet_id(still):
+    """An id of another time, of another tweet or of none is refused with both times (2), and changes nothing."""
+    post_id = lost(still, made=True)
+    other = still.x.tweet_by_hand("Quite another text.")
+    for wrong in ("9102038480786817025", "20", "1456012973835788293"):
+        done = still.cli("reconcile", post_id, "--posted", wrong)
+        assert done.returncode == 2
+        assert f"tweet {wrong} was made at " in done.stderr
+        assert f"post {post_id} was sent at 20" in done.stderr
+    for wrong, reason in ((other, "has another text"), (other + (1 << 22), "is not on the timeline")):
+        done = still.cli("reconcile", post_id, "--posted", str(wrong))
+        assert done.returncode == 2
+        assert reason in done.stderr
+    assert still.ours()[0]["status"] == "unknown"
+
+
+def test_a_tweet_id_is_taken_back(still):
+    """A person's word about a tweet id can be taken back, and given again; X's own word cannot."""
+    post_id = lost(still, made=True)
+    assert still.cli("reconcile", post_id, "--take-back").returncode == 2
+    still.x.always_get = fake_x.stale()
+    wrong = str(still.x.accepted[-1].id + (60_000 << 22))
+    still.x.always_get = fake_x.not_found()  # nobody can look: the person's word counts
+    assert still.cli("reconcile", post_id, "--posted", wrong).returncode == 0
+    still.x.always_get = None
+    done = still.cli("reconcile", post_id, "--take-back")
+    assert (done.returncode, done.stdout) == (76, f"post {post_id}: unconfirmed\nstill open: {post_id}\n")
+    assert still.cli("reconcile", post_id, "--posted", str(still.x.accepted[-1].id)).returncode == 0
+    assert still.ours()[0]["tweet_id"] == still.x.accepted[-1].id
+    still.check_promise()
 
 
 def test_reconcile_by_hand_refuses_nonsense(still):

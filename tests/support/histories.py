@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from src.system import failpoints
-from tests.support.scenarios import POSTS, READS, SAID_NO_BUT_MADE, Tally, judge, killer
+from tests.support.scenarios import POSTS, READS, Tally, judge, killer
 from tests.support.world import new_world
 
 NAMES = [n for n in failpoints.NAMES if not n.startswith("tokens.")]
@@ -38,8 +38,6 @@ class Histories(RuleBasedStateMachine):
         self.mode = "normal"
 
     def _run(self, post: str, first: Callable[[], object] | None = None) -> None:
-        if post in SAID_NO_BUT_MADE and self.mode == "late":
-            post = "ok"  # X says no, makes it, and hides it for twenty minutes: nobody can know
         self.x._faults["POST"].clear()
         self.x.on_post(POSTS[post]())
         code = self.world.forked(first=first)

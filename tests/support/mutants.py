@@ -51,7 +51,11 @@ MUTANTS = (
                 "lambda r: r.outcome is Outcome.NOT_SENT and",
                 "lambda r: r.outcome in {Outcome.NOT_SENT, Outcome.UNKNOWN} and",
             ),
-            ("db_manager.py", "Outcome.UNKNOWN: Status.UNKNOWN,", "Outcome.UNKNOWN: Status.PENDING,"),
+            (
+                "db_manager.py",
+                "{Outcome.POSTED: Status.POSTED, Outcome.NOT_SENT: Status.PENDING}",
+                "{Outcome.POSTED: Status.POSTED, **dict.fromkeys((Outcome.NOT_SENT, Outcome.UNKNOWN), Status.PENDING)}",
+            ),
             (
                 "db_manager.py",
                 "                    result.outcome,\n                    result.http_status,",
@@ -89,7 +93,11 @@ MUTANTS = (
                 "    open_posts = run.db.with_status(Status.UNKNOWN)\n    if not open_posts:",
                 "    open_posts = run.db.with_status(Status.UNKNOWN)\n    if True:",
             ),
-            ("posting/reconcile.py", "    absences = 0\n", "    return post\n    absences = 0\n"),
+            (
+                "posting/reconcile.py",
+                "    for pause in run.settings.reconcile_delays_seconds:",
+                "    for pause in ():",
+            ),
             ("posting/reconcile.py", "    if abs(now - last) < AUDIT_EVERY:", "    if True:"),
         ),
     ),
@@ -108,6 +116,15 @@ MUTANTS = (
             ),
         ),
         lock=False,
+    ),
+    Mutant(
+        "a refusal frees the slot at once",
+        (
+            ("posting/reconcile.py", "FREE_AFTER = timedelta(minutes=30)", "FREE_AFTER = timedelta(0)"),
+            ("posting/reconcile.py", "ABSENT_READS = 2", "ABSENT_READS = 0"),
+            ("store/migrations/0003_proof.sql", "OLD.absent >= 2", "OLD.absent >= 0"),
+            ("store/migrations/0003_proof.sql", "OLD.absent < 2", "OLD.absent < 0"),
+        ),
     ),
     Mutant(
         "posted without an id",
@@ -170,6 +187,8 @@ def battery(folder: Path, *, lock: bool = True) -> None:
             "settle.committed",
         ):
             scenarios.play(stage, tally, name=name, post="ok")
+        for post in ("400, made", "401, made", "duplicate, made"):
+            scenarios.play(stage, tally, name="none", post=post, read="late")
         if not lock:
             for name in scenarios.TICK_NAMES:
                 scenarios.overtake(stage, tally, first=name)

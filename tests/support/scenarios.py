@@ -59,9 +59,10 @@ POSTS: dict[str, Callable[[], Fault]] = {
     "402": fake_x.no_credits,
     "403": fake_x.suspended,
     "429": lambda: fake_x.rate_limited(None),
+    "400, made": lambda: replace(fake_x.invalid_request(), accept=True),
+    "401, made": lambda: replace(fake_x.unauthorized(), accept=True),
+    "429, made": lambda: replace(fake_x.rate_limited(None), accept=True),
 }
-# X says no and makes the post all the same. It is safe as long as the timeline shows it before the next try.
-SAID_NO_BUT_MADE = frozenset({"duplicate, made"})
 SLOW: dict[str, Callable[[], Fault]] = {
     "hang, made": lambda: fake_x.hang(accept=True),
     "hang, not made": lambda: fake_x.hang(accept=False),

@@ -1,6 +1,8 @@
 """Settling what is open, the daily audit in both directions, the cold start, and the reconcile command."""
 
+import contextlib
 import json
+import sqlite3
 
 import pytest
 
@@ -93,16 +95,100 @@ def lose_next(world):
     return lose(world, made=False)
 
 
-def test_a_read_cut_off_proves_no_absence(world):
-    """A page that is not the last one proves nothing about what is on the next."""
-    post_id = lose(world, made=False)
+@pytest.mark.parametrize("made", [True, False])
+def test_a_read_cut_off_proves_no_absence(world, made):
+    """A page that is not the last one proves nothing about what is on the next: made or not, nobody knows."""
+    post_id = lose(world, made=made)
     for i in range(120):
         world.x.tweet_by_hand(f"A busy person's tweet {i}.")
     for _ in range(3):
         world.move(minutes=17)
         world.tick()
-    assert row(world, post_id)["status"] in {"unknown", "failed"}
+        assert row(world, post_id)["status"] == "unknown"
     assert world.rows("SELECT count(*) FROM posts WHERE origin = 'import'")[0][0] >= 100
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"id": "not a number", "text": "x"},
+        {"text": "without an id"},
+        {"id": "5", "text": None},
+        {"id": "9102038480786817025", "text": "of the year 2079"},
+        None,
+    ],
+)
+def test_an_odd_item_proves_no_absence(world, odd):
+    """What cannot be understood may be the tweet: the rest of the read counts, a tweet is found, nothing is absent."""
+    lost, made = lose(world, made=False), None
+    world.next_slot()
+    made = lose(world, made=True)
+    world.x.view = lambda items: [odd, *items]
+    by_hand = world.x.tweet_by_hand("By a person.")
+    for _ in range(3):
+        world.next_slot()
+        assert world.tick().outcome == "posted"
+    assert (row(world, lost)["status"], row(world, made)["status"]) == ("unknown", "posted")
+    assert world.rows("SELECT origin FROM posts WHERE tweet_id = ?", by_hand)[0]["origin"] == "import"
+    world.x.view = lambda items: items
+    world.next_slot()
+    assert world.tick().outcome == "posted"
+    world.next_slot()
+    assert world.tick().outcome == "posted"
+    assert row(world, lost)["status"] == "failed"
+    world.check_promise()
+
+
+def test_a_known_tweet_that_is_shown_oddly(world):
+    """It may be the item that cannot be understood, so it is not stamped as missing."""
+    for _ in range(3):
+        assert world.tick().outcome == "posted"
+        world.next_slot()
+    known = str(world.ours()[-2]["tweet_id"])
+    world.x.view = lambda items: [{**i, "text": None} if i["id"] == known else i for i in items]
+    world.move(hours=24)
+    world.tick()
+    assert [r["vanished_at"] for r in world.ours()] == [None] * len(world.ours())
+
+
+def test_an_odd_item_does_not_silence_a_new_database(tmp_path):
+    """A new database takes over what it can read of the account, and posts."""
+    with new_world(tmp_path) as world:
+        world.x.tweet_by_hand("An old one.")
+        world.x.view = lambda items: [*items, {"id": "x", "text": "odd"}]
+        world.move(hours=2)
+        assert world.tick().outcome == "posted"
+        world.check_promise()
+
+
+def test_links_come_back_as_t_co(world):
+    """A text with what X takes for a link is found although the timeline shows t.co in its place."""
+    world.texts.queue.append("Use await asyncio.to_thread(func) here.")
+    world.x.view = lambda items: [
+        {**item, "text": item["text"].replace("asyncio.to", "https://t.co/a1B2c3D4e5")} for item in items
+    ]
+    post_id = lose(world)
+    world.move(minutes=1)
+    world.tick()
+    assert (row(world, post_id)["status"], row(world, post_id)["resolved_by"]) == ("posted", "timeline")
+    world.check_promise()
+
+
+def test_a_link_found_late(world):
+    """The audit finds such a text, too, when it appears after it was proven absent."""
+    world.texts.queue.append("Use await asyncio.to_thread(func) here.")
+    world.x.view = lambda items: [
+        {**item, "text": item["text"].replace("asyncio.to", "https://t.co/a1B2c3D4e5")} for item in items
+    ]
+    world.x.on_post(fake_x.server_error(503, accept=False, late=45 * 60))
+    world.tick()
+    post_id = world.ours()[-1]["id"]
+    world.move(minutes=17)
+    world.tick()
+    assert row(world, post_id)["status"] == "failed"
+    world.move(hours=25)
+    world.tick()
+    assert (row(world, post_id)["status"], row(world, post_id)["resolved_by"]) == ("posted", "audit")
 
 
 def test_the_canary_was_deleted(world):
@@ -133,17 +219,29 @@ def test_what_x_does_to_a_text(world, text):
     assert row(world, post_id)["status"] == "posted"
 
 
-def test_a_person_tweets_the_same_words_before(world):
-    """A tweet older than the send never counts as the lost post."""
+@pytest.mark.parametrize(("minutes", "status"), [(6, "failed"), (1, "posted")])
+def test_a_person_tweets_the_same_words_before(world, minutes, status):
+    """A tweet from before the send is not the lost post. Within the tolerance of the clock nobody can tell."""
     world.texts.queue.append("The very same words.")
     world.x.tweet_by_hand("The very same words.")
-    world.move(minutes=1)
+    world.move(minutes=minutes)
     post_id = lose(world, made=False)
-    for minutes in (1, 17):
-        world.move(minutes=minutes)
+    for later in (1, 17):
+        world.move(minutes=later)
         world.tick()
-    assert row(world, post_id)["status"] in {"failed", "posted"}
+    assert row(world, post_id)["status"] == status
     assert world.x.posts_seen() == 2
+
+
+def test_sent_under_a_clock_that_was_ahead(world):
+    """A send that lies in the future says nothing about the tweet's time: the tweet is found."""
+    post_id = lose(world)
+    with contextlib.closing(sqlite3.connect(world.database)) as db:
+        db.execute("UPDATE posts SET sent_at = sent_at + 86400 WHERE id = ?", (post_id,))
+        db.commit()
+    world.move(minutes=1)
+    world.tick()
+    assert row(world, post_id)["status"] == "posted"
 
 
 # ---- the audit -------------------------------------------------------------------------------------------------
@@ -187,6 +285,21 @@ def test_audit_finds_a_post_given_up(world):
     world.tick()
     assert (row(world, post_id)["status"], row(world, post_id)["resolved_by"]) == ("posted", "audit")
     world.check_promise()
+
+
+def test_audit_knows_how_far_a_page_reaches(world):
+    """Tweets older than the page are not missing: with more on record than a page shows, none is stamped."""
+    for i in range(150):
+        world.x.tweet_by_hand(f"Tweet {i} of a busy person.")
+        world.move(minutes=2)
+        if i % 40 == 39:
+            world.move(hours=24)
+            world.tick()
+    for _ in range(3):
+        world.move(hours=25)
+        world.tick()
+    assert world.rows("SELECT count(*) FROM posts WHERE tweet_id IS NOT NULL")[0][0] > 150
+    assert world.rows("SELECT count(*) FROM posts WHERE vanished_at IS NOT NULL")[0][0] == 0
 
 
 def test_audit_is_once_a_day_and_cheap(world):

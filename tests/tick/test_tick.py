@@ -66,67 +66,110 @@ def test_waiting_for_approval(world):
     )
 
 
-def test_two_texts_refused(world):
-    """Two refused texts end the run (75); a third is left to the next one."""
-    world.x.on_post(fake_x.bad_text(), fake_x.invalid_request())
-    result = world.tick()
-    assert (result.exit_code, result.outcome, world.x.posts_seen()) == (Exit.TEMPORARY, "refused", 3)
-    world.move(minutes=1)
-    assert world.tick().outcome == "posted"
-    world.check_promise()
-
-
-def test_one_text_refused(world):
-    """After one refused text another goes out in the same run."""
+def test_refused_text(world):
+    """A refused text costs its slot (75): nothing else goes out in it, and the next slot gets another text."""
     world.x.on_post(fake_x.bad_text())
+    result = world.tick()
+    assert (result.exit_code, result.outcome, world.x.posts_seen()) == (Exit.TEMPORARY, "refused", 2)
+    world.move(minutes=20)
+    assert (world.tick().outcome, world.x.posts_seen()) == ("nothing-due:slot-used", 2)
+    world.move(minutes=40)
     assert world.tick().outcome == "posted"
     assert [r["status"] for r in world.ours()[-2:]] == ["failed", "posted"]
     world.check_promise()
 
 
-def test_refused_but_made(world):
-    """A text that X refused and made all the same is found before another one goes."""
-    world.x.on_post(fake_x.refuse(400, True, title="Invalid Request"))
+def test_long_slot_after_a_refused_text(world):
+    """A slot that lasts is tried again, with another text, once two reads and 30 minutes prove no tweet."""
+    world.extra["POST_INTERVAL_MINUTES"] = "1440"
+    world.move(hours=24)
+    world.x.on_post(fake_x.bad_text())
+    assert world.tick().outcome == "refused"
+    for _ in range(2):
+        world.move(minutes=14)
+        assert world.tick().outcome == "nothing-due:slot-used"
+    world.move(minutes=4)
     assert world.tick().outcome == "posted"
-    assert (len(world.x.texts()), world.ours()[-1]["resolved_by"]) == (2, "second look")
+    assert [r["status"] for r in world.ours()[-2:]] == ["failed", "posted"]
+    assert [r["slot"] for r in world.ours()[-2:]] == [None, "2026-11-23T00:00Z"]
+
+
+def test_refused_but_made(world):
+    """A text that X refused and made all the same is found, keeps its slot, and is in the ledger."""
+    world.x.on_post(fake_x.refuse(400, True, title="Invalid Request"))
+    assert world.tick().outcome == "refused"
+    world.move(minutes=1)
+    assert world.tick().outcome == "nothing-due:slot-used"
+    (made,) = world.ours()[-1:]
+    assert (made["status"], made["resolved_by"], made["slot"]) == ("posted", "timeline", "2026-11-22T17:00Z")
+    spent = world.rows("SELECT count(*), total(usd) FROM spending WHERE kind = 'post'")[0]
+    assert tuple(spent) == (2, 0.03)
     world.check_promise()
 
 
 def test_refused_and_the_timeline_is_gone(world):
-    """If nobody can see whether a refused text was made, no other one goes in this run."""
+    """While nobody can see whether a refused text was made, its slot is held, and only that."""
     world.x.on_post(fake_x.bad_text())
     world.x.always_get = fake_x.not_found()
     assert world.tick().exit_code == Exit.TEMPORARY
-    assert world.x.posts_seen() == 2
+    for hours in range(1, 60):
+        world.next_slot()
+        assert world.tick().outcome == "posted", hours
+    assert world.ours()[1]["status"] == "unknown"  # no word of X's says that a person has to look
+    world.x.always_get = None
+    for _ in range(2):
+        world.next_slot()
+        assert world.tick().outcome == "posted"
+    assert world.ours()[1]["status"] == "failed"
 
 
 @pytest.mark.parametrize("made", [True, False])
 def test_blocked_and_tried_again(world, made):
-    """Before a text that X turned away is sent again, the timeline is asked whether it was made."""
+    """A text that X turned away goes out again, first in line, only when it is proven absent."""
     world.x.on_post(fake_x.refuse(401, made, title="Unauthorized"))
     assert world.tick().exit_code == Exit.BLOCKED
-    world.move(minutes=1)
+    (blocked,) = world.ours()[-1:]
+    world.move(minutes=20)
+    assert world.tick().exit_code == (Exit.OK if made else Exit.BLOCKED)
+    assert world.x.posts_seen() == 2
+    world.move(minutes=40)
     assert world.tick().outcome == "posted"
-    assert world.x.posts_seen() == (2 if made else 3)
+    texts = world.x.texts()
+    assert texts.count(blocked["content"]) == 1
+    assert (texts[-1] == blocked["content"]) is not made
     world.check_promise()
 
 
 @pytest.mark.parametrize(
-    ("view", "code"),
-    [
-        (fake_x.server_error(503, accept=False), Exit.TEMPORARY),
-        (fake_x.unauthorized(), Exit.BLOCKED),
-        (fake_x.rate_limited(None), Exit.TEMPORARY),
-    ],
+    "view",
+    [fake_x.server_error(503, accept=False), fake_x.unauthorized(), fake_x.rate_limited(None)],
 )
-def test_blocked_and_the_timeline_is_gone(world, view, code):
-    """If the timeline cannot be asked, nothing is sent again; the run says why."""
+def test_blocked_and_the_timeline_is_gone(world, view):
+    """While the timeline cannot be asked, the text is not sent again, and the run says that X refuses."""
     world.x.on_post(fake_x.unauthorized())
     world.tick()
     world.x.always_get = view
     world.move(minutes=1)
-    assert world.tick().exit_code == code
+    assert world.tick().exit_code == Exit.BLOCKED
     assert world.x.posts_seen() == 2
+
+
+def test_blocked_for_days(world):
+    """Texts of an account that is locked for days are not given up: they go first when it is free again."""
+    world.x.always_post = fake_x.unauthorized()
+    world.x.always_get = fake_x.unauthorized()
+    for _ in range(100):
+        world.tick()
+        world.next_slot()
+    waiting = [r["content"] for r in world.ours() if r["status"] == "unknown"]
+    assert len(waiting) == len(world.ours()) - 1 > 3
+    world.x.always_post = world.x.always_get = None
+    for _ in range(len(waiting) + 10):
+        world.tick()
+        world.next_slot()
+    assert set(waiting) <= set(world.x.texts())
+    assert world.statuses().count("posted") == len(world.statuses())
+    world.check_promise()
 
 
 def test_the_slot_is_taken_while_the_model_writes(world):

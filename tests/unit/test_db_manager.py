@@ -80,26 +80,55 @@ def test_a_slot_and_a_text_are_taken_once(db):
 
 
 @pytest.mark.parametrize(
-    ("outcome", "status", "keeps_slot"),
+    ("outcome", "status", "booked"),
     [
-        (Outcome.REFUSED, Status.FAILED, False),
-        (Outcome.DUPLICATE, Status.UNKNOWN, True),
-        (Outcome.UNKNOWN, Status.UNKNOWN, True),
-        (Outcome.NOT_SENT, Status.PENDING, True),
-        (Outcome.LATER, Status.PENDING, True),
-        (Outcome.BLOCKED, Status.PENDING, True),
+        (Outcome.REFUSED, Status.UNKNOWN, 0.0),
+        (Outcome.DUPLICATE, Status.UNKNOWN, 0.015),
+        (Outcome.UNKNOWN, Status.UNKNOWN, 0.015),
+        (Outcome.NOT_SENT, Status.PENDING, 0.0),
+        (Outcome.LATER, Status.UNKNOWN, 0.0),
+        (Outcome.BLOCKED, Status.UNKNOWN, 0.0),
     ],
 )
-def test_settling(db, outcome, status, keeps_slot):
-    """Each outcome leads to its state; only a refused text frees the slot."""
+def test_settling(db, outcome, status, booked):
+    """Each answer leads to its state and keeps the slot; a refusal costs nothing until the tweet is found."""
     post, attempt = sent(db)
-    done = db.settle(post, attempt, SendResult(outcome, reason="why", detail="because"), NOW)
-    assert (done.status, done.slot, done.error_message) == (
-        status,
-        SLOT if keeps_slot else None,
-        "why: because",
-    )
-    assert db.journal.was_refused(done) == (outcome in {Outcome.LATER, Outcome.BLOCKED})
+    done = db.settle(post, attempt, SendResult(outcome, reason="why", detail="because"), NOW, 0.015)
+    assert (done.status, done.slot, done.error_message) == (status, SLOT, "why: because")
+    assert db.journal.last_answer(done) is outcome
+    assert db.archive.usage(SLOT, NOW + timedelta(hours=1)).spent_24h == booked
+    assert db.confirm_posted(done, Tweet(2124504924287926272, done.content), "timeline", NOW, 0.015)
+    assert db.archive.usage(SLOT, NOW + timedelta(hours=1)).spent_24h == 0.015
+
+
+@pytest.mark.parametrize("outcome", [Outcome.LATER, Outcome.BLOCKED])
+def test_refused_for_the_account(db, outcome):
+    """The database lets such a text wait again, and be sent again, only when it is proven absent each time."""
+    post, attempt = sent(db)
+    for number in range(1, 4):
+        db.settle(post, attempt, SendResult(outcome), NOW)
+        with pytest.raises(sqlite3.IntegrityError, match="proven that no tweet was made"):
+            db.queue_again(post)
+        with pytest.raises(sqlite3.IntegrityError, match="proven that no tweet was made"):
+            db.prove_absent(post, "absent", free_slot=True)
+        db.record_absence(post, NOW)
+        db.record_absence(post, NOW)
+        db.queue_again(post)
+        assert (db.post(post.id).status, db.post(post.id).slot) == (Status.APPROVED, None)
+        assert db.claim_approved(SLOT).id == post.id
+        attempt = db.begin_send(db.post(post.id), "run", NOW)
+        assert db.post(post.id).attempts == number + 1
+        db.settle(post, attempt, SendResult(Outcome.NOT_SENT), NOW)
+        attempt = db.begin_send(db.post(post.id), "run", NOW)
+        assert attempt  # what was not sent needs no new proof
+        raw(db, "UPDATE posts SET attempts = ?", number + 1)
+    db.settle(post, attempt, SendResult(Outcome.UNKNOWN), NOW)
+    db.record_absence(post, NOW)
+    db.record_absence(post, NOW)
+    db.queue_again(post)
+    assert db.claim_approved(SLOT).id == post.id
+    with pytest.raises(sqlite3.IntegrityError, match="never sent again"):
+        db.begin_send(db.post(post.id), "run", NOW)
 
 
 def test_an_approved_text_that_is_taken(db):
@@ -155,8 +184,19 @@ def test_settling_by_looking(db):
     db.give_up(second)
     assert db.post(second.id).status is Status.UNCONFIRMED
     assert [p.sent_at for p in db.archive.unsettled()] == [NOW]
-    db.prove_absent(second, "operator", free_slot=True)
-    assert (db.post(second.id).status, db.post(second.id).slot) == (Status.FAILED, None)
+    db.prove_absent(second, "operator", free_slot=False)
+    assert (db.post(second.id).status, db.post(second.id).slot) == (Status.FAILED, NEXT)
+
+
+def test_a_tweet_id_is_taken_back(db):
+    """The row is open again, under the time of its send; nothing else loses its tweet id."""
+    post, attempt = sent(db)
+    db.settle(post, attempt, SendResult(Outcome.UNKNOWN), NOW)
+    db.confirm_posted(post, Tweet(99 << 22, post.content), "operator", NOW)
+    assert db.take_back(db.post(post.id))
+    back = db.post(post.id)
+    assert (back.status, back.tweet_id, back.slot, back.sent_at) == (Status.UNCONFIRMED, None, SLOT, NOW)
+    assert not db.take_back(back)
 
 
 def test_drafts(db):
@@ -190,7 +230,7 @@ def test_only_legal_moves(db):
             raw(db, "DROP TRIGGER known_status_insert")
             raw(
                 db,
-                "INSERT INTO posts(id, content, status, tweet_id) VALUES (1, 'x', ?, ?)",
+                "INSERT INTO posts(id, content, status, tweet_id, absent) VALUES (1, 'x', ?, ?, 2)",
                 old,
                 5 if old is Status.POSTED else None,
             )
@@ -199,7 +239,7 @@ def test_only_legal_moves(db):
                     db,
                     "UPDATE posts SET status = ?, tweet_id = ? WHERE id = 1",
                     new,
-                    5 if Status.POSTED in {old, new} else None,
+                    5 if new is Status.POSTED else None,
                 )
                 moved = True
             except sqlite3.IntegrityError as error:

@@ -18,6 +18,7 @@ from src.x.responses import (
 from tests.support import fuzz
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
+ID_NOW = 2124504924287926272  # made at NOW
 LOGIN = RenewableLogin("access", "refresh", NOW, NOW, "1")
 X = "https://api.twitter.com/2/problems/"
 
@@ -27,8 +28,11 @@ def body(**fields):
 
 
 TABLE = [
-    (201, body(data={"id": "1456012973835788293", "text": "x"}), Outcome.POSTED, ""),
-    (200, body(data={"id": "1456012973835788293"}), Outcome.POSTED, ""),
+    (201, body(data={"id": str(ID_NOW), "text": "x"}), Outcome.POSTED, ""),
+    (200, body(data={"id": str(ID_NOW)}), Outcome.POSTED, ""),
+    (201, body(data={"id": "1456012973835788293"}), Outcome.UNKNOWN, "odd-tweet-id"),
+    (201, body(data={"id": "9102038480786817025"}), Outcome.UNKNOWN, "odd-tweet-id"),
+    (201, body(data={"id": "20"}), Outcome.UNKNOWN, "odd-tweet-id"),
     (201, body(data={"text": "x"}), Outcome.UNKNOWN, "no-tweet-id"),
     (201, body(data={"id": "abc"}), Outcome.UNKNOWN, "no-tweet-id"),
     (201, body(data={"id": 12}), Outcome.UNKNOWN, "no-tweet-id"),
@@ -157,8 +161,17 @@ def test_clock_check():
             1,
         ),
         (200, body(data=[{"id": "5", "text": "a"}], meta={"result_count": 2}), False, False, 1),
-        (200, body(data=[{"id": "x", "text": "a"}], meta={"result_count": 1}), False, False, 0),
-        (200, body(data=[{"id": "5"}], meta={"result_count": 1}), False, False, 0),
+        (200, body(data=[{"id": "x", "text": "a"}], meta={"result_count": 1}), True, False, 0),
+        (200, body(data=[{"id": "5"}, {"id": "6", "text": "b"}], meta={"result_count": 2}), True, False, 1),
+        (200, body(data=[{"id": "5", "text": None}], meta={"result_count": 1}), True, False, 0),
+        (200, body(data=[7, None, []], meta={"result_count": 3}), True, False, 0),
+        (
+            200,
+            body(data=[{"id": "9102038480786817025", "text": "of 2079"}], meta={"result_count": 1}),
+            True,
+            False,
+            0,
+        ),
         (200, body(data=[], meta={"result_count": True}), False, False, 0),
         (200, body(data=[]), False, False, 0),
         (200, body(data={}, meta={"result_count": 0}), False, False, 0),
@@ -172,7 +185,7 @@ def test_clock_check():
     ],
 )
 def test_timeline(status, text, healthy, complete, count):
-    """A timeline is healthy only if it is whole, well-formed and free of errors."""
+    """A timeline is healthy only if it is whole and free of errors; with an odd item it proves no absence."""
     read = read_timeline(status, {}, text, NOW, 100)
     assert (read.healthy, read.complete, len(read.tweets)) == (healthy, complete, count)
     assert healthy == (read.result.outcome is Outcome.DONE)
