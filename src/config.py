@@ -147,6 +147,9 @@ class Settings(BaseModel):
         True, description="whether the statements that ship with the program are used"
     )
     cooldown_days: int = Field(30, ge=0, le=3650, description="days before a statement may come back")
+    repeat_after_days: int = Field(
+        365, ge=0, le=3650, description="days before the same text may be sent again; 0: never"
+    )
     blocklist_file: Path | None = Field(None, description="words that must never appear, one a line")
     hashtags: int = Field(0, ge=0, le=2, description="most hashtags added from the statement's list")
 

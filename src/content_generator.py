@@ -18,7 +18,7 @@ from datetime import datetime
 from src.config import Settings
 from src.content import gates, safety
 from src.content import library as sources
-from src.content.freshness import Supply, is_fresh, joined, supply, unsent
+from src.content.freshness import EVER, Supply, is_fresh, joined, repeats_after, sendable, supply
 from src.content.intake import composed
 from src.content.library import Library, Statement
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
@@ -32,7 +32,6 @@ from src.model.choose import Model
 from src.model.client import ModelProcess, Written, mode_for
 from src.system.usage import peak_of_children_mb
 
-RECENT_OPENINGS = 200
 # Lowest score at which the model's opening is preferred to a vetted one, for a tuned and a stock model. Set
 # by reading the best openings of 160 statements: above it nine in ten of the tuned model's are worth posting.
 GOOD_ENOUGH = {True: -0.25, False: 0.3}
@@ -85,7 +84,7 @@ def _compose_many(
     compositions = []
     for statement, text in picked:
         composition = _compose_one(
-            settings, blocked, statement, text, written.get(statement.id), history, model
+            settings, blocked, statement, text, written.get(statement.id), history, now, model
         )
         if composition.draft:
             history = history.with_draft(composition.draft, now)
@@ -107,11 +106,11 @@ def _note_problems(library: Library) -> list[Note]:
 
 def _why_nothing(left: Supply) -> Note:
     """Return why no text could be chosen, and what the owner can do."""
-    if not left.texts:
+    fix = Fix(f"add statements (SOURCES): {left.needed} fill a year at this pace; or post less often")
+    if left.back is None:
         message = f"every text of the {left.total} statements has been sent"
-        fix = Fix("add statements or wordings (SOURCES)")
     elif not left.fresh:
-        message, fix = "no fresh statement is left", Fix("add library files (SOURCES) or lower COOLDOWN_DAYS")
+        message = f"no fresh statement is left until {left.back:%F %R} UTC"
     else:
         message = "every text that could be sent now is too much like one of the last days"
         fix = Fix("add library files (SOURCES)")
@@ -154,14 +153,16 @@ def _compose_one(
     text: str,
     written: Written | None,
     history: History,
+    now: datetime,
     model: Model | None,
 ) -> Composition:
     """Judge what the model wrote for one statement, and draft the best candidate or the vetted wording."""
-    vetted = vetted_opening(blocked, statement, text, history)
+    since = repeats_after(settings, now)
+    vetted = vetted_opening(blocked, statement, text, history, since)
     if written is None or model is None:
         return Composition(_vetted_draft(settings, blocked, statement, text, vetted))
     mode = mode_for(settings, model)
-    candidates = judge_all(blocked, written, statement, text, history, mode)
+    candidates = judge_all(blocked, written, statement, text, history, mode, since)
     best = best_of(candidates, tuned=model.tuned)
     if best is None:
         leads = "the library's own opening leads" if vetted else "the vetted wording goes out alone"
@@ -173,15 +174,17 @@ def _compose_one(
     return Composition(draft, candidates)
 
 
-def vetted_opening(blocked: frozenset[str], statement: Statement, text: str, history: History) -> str | None:
-    """Return a hand-written opening that makes an unsent text, passes the model's gates and is fresh.
+def vetted_opening(
+    blocked: frozenset[str], statement: Statement, text: str, history: History, since: datetime
+) -> str | None:
+    """Return a hand-written opening whose text was not sent after `since`, which passes the model's gates.
 
     Empty where the text goes out alone; None where everything that can be made of this text was sent.
     """
-    open_pairs = unsent(statement, history.sent.get(statement.id, ()))
+    open_pairs = sendable(statement, history.sent.get(statement.id, {}), since)
     leads = [opening for opening, wording in open_pairs if wording == text]
     written = Written(tuple((lead, 0.0) for lead in leads if lead))
-    judged = judge_all(blocked, written, statement, text, history)
+    judged = judge_all(blocked, written, statement, text, history, since=since)
     passed = next((c.opening for c in judged if c.verdict.passed), None)
     return "" if passed is None and "" in leads else passed
 
@@ -242,13 +245,14 @@ def judge_all(
     text: str,
     history: History,
     mode: str = "hook",
+    since: datetime = EVER,
 ) -> tuple[Candidate, ...]:
     """Return every candidate with its verdict, by the gates for its mode and then by those for a whole tweet.
 
-    `blocked` are the words of the owner's blocklist.
+    `blocked` are the words of the owner's blocklist. What the statement itself sent after `since` is refused.
     """
-    recent = history.openings[:RECENT_OPENINGS]
-    sent = history.sent.get(statement.id, frozenset())
+    others, recent = history.of_others(statement.id)
+    sent = {text for text, at in history.sent.get(statement.id, {}).items() if at >= since}
     judged = []
     for raw, score in written.openings:
         candidate = composed(raw)
@@ -262,7 +266,7 @@ def judge_all(
             if whole in sent:
                 verdict = Verdict(("near-duplicate",))
             else:
-                verdict = gates.judge_tweet(whole, history.texts, blocked)
+                verdict = gates.judge_tweet(whole, others, blocked)
         judged.append(Candidate(statement.id, candidate, score, verdict))
     return tuple(judged)
 
@@ -292,18 +296,22 @@ def choose_statement(
             history.last_used[s.id].timestamp() if s.id in history.last_used else 0.0,
         )
     )
-    return next(((s, text) for s in fresh if (text := _usable_wording(blocked, s, history))), None)
+    since = repeats_after(settings, now)
+    return next(((s, text) for s in fresh if (text := _usable_wording(blocked, s, history, since))), None)
 
 
-def _usable_wording(blocked: frozenset[str], statement: Statement, history: History) -> str | None:
-    """Return the wording of a statement to use now: it makes an unsent text unlike the recent ones."""
-    wordings = dict.fromkeys(text for _, text in unsent(statement, history.sent.get(statement.id, ())))
+def _usable_wording(
+    blocked: frozenset[str], statement: Statement, history: History, since: datetime
+) -> str | None:
+    """Return the wording of a statement to use now: it makes a text not sent after `since`, unlike others."""
+    wordings = dict.fromkeys(t for _, t in sendable(statement, history.sent.get(statement.id, {}), since))
+    others, _ = history.of_others(statement.id)
     return next(
         (
             text
             for text in wordings
-            if gates.judge_tweet(text, history.texts, blocked).passed
-            and vetted_opening(blocked, statement, text, history) is not None
+            if gates.judge_tweet(text, others, blocked).passed
+            and vetted_opening(blocked, statement, text, history, since) is not None
         ),
         None,
     )

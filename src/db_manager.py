@@ -11,14 +11,13 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from src.domain.answers import NOT_BILLED, Outcome, SendResult, Tweet, snowflake_time
 from src.domain.errors import DamagedError, StorageError
 from src.domain.fixes import Fix, command
 from src.domain.posts import Post, Status
-from src.domain.slots import slot_of
 from src.domain.texts import Draft, fingerprint
 from src.store import damage
 from src.store.archive import Archive
@@ -50,6 +49,11 @@ class Database:
     def close(self) -> None:
         """Close the file."""
         self.connection.close()
+
+    def keep_repeat_window(self, days: int) -> None:
+        """Keep the days after which a text may be sent again (0: never), which the triggers read."""
+        if self.notes.get("repeat_after_days") != str(days):
+            self.notes.put(repeat_after_days=str(days))
 
     def recover(self, slot: str) -> list[Post]:
         """Adopt what dead runs left and return the posts that became `unknown`. Call with the lock held.
@@ -100,25 +104,41 @@ class Database:
             return None
         return self.post(int(cursor.lastrowid or 0))
 
-    def claim_approved(self, slot: str) -> Post | None:
-        """Claim the slot for the oldest approved draft with a text not taken. Return None if that fails."""
-        post_id = self.connection.value(
-            f"SELECT id FROM posts AS mine WHERE status = 'approved' AND NOT EXISTS (SELECT 1"  # noqa: S608
-            " FROM posts"
-            f" WHERE fingerprint = mine.fingerprint AND (status = 'pending' OR status IN {ON_X}))"
-            " ORDER BY approved_at, id LIMIT 1"
+    def next_approved(self, since: datetime) -> Post | None:
+        """Return the first approved text that waits, was not posted after `since` and is not taken.
+
+        Those of an account that X refused come first, then those approved longest ago.
+        """
+        rows = self.connection.rows(
+            f"SELECT * FROM posts AS mine WHERE status = 'approved' AND NOT EXISTS (SELECT 1"  # noqa: S608
+            " FROM posts WHERE fingerprint = mine.fingerprint AND id <> mine.id"
+            f" AND (status = 'pending' OR status IN {ON_X}) AND (status <> 'posted' OR sent_at > ?))"
+            " ORDER BY approved_at, id LIMIT 1",
+            since.timestamp() if since.year > 1 else 0.0,
         )
-        if post_id is None:
-            return None
+        return to_post(rows[0]) if rows else None
+
+    def claim_approved(self, post: Post, slot: str) -> Post | None:
+        """Claim the slot for an approved text. Return None if the slot or the text is taken."""
         try:
-            with self.connection.transaction("claim") as db:
-                changed = db.execute(
-                    "UPDATE posts SET status = 'pending', slot = ? WHERE id = ? AND status = 'approved'",
-                    (slot, post_id),
-                ).rowcount
+            claimed = self._move(
+                "UPDATE posts SET status = 'pending', slot = ? WHERE id = ? AND status = 'approved'",
+                slot,
+                post.id,
+                label="claim",
+            )
         except sqlite3.IntegrityError:
             return None
-        return self.post(post_id) if changed == 1 else None
+        return self.post(post.id) if claimed else None
+
+    def ask_again(self, post: Post, why: str) -> bool:
+        """Put an approved text back to the drafts, with the reason. Return False if it is not approved."""
+        return self._move(
+            "UPDATE posts SET status = 'draft', approved_at = NULL, error_message = ? WHERE id = ? AND"
+            " status = 'approved'",
+            why,
+            post.id,
+        )
 
     def pending(self, slot: str) -> Post | None:
         """Return the post frozen for this slot and provably not sent yet, None if there is none."""
@@ -300,7 +320,8 @@ class Database:
     def approve(self, post: Post, now: datetime) -> bool:
         """Approve a draft: it is posted before any new text. Return False if it is no longer a draft."""
         return self._move(
-            "UPDATE posts SET status = 'approved', approved_at = ? WHERE id = ? AND status = 'draft'",
+            "UPDATE posts SET status = 'approved', approved_at = ?, error_message = NULL WHERE id = ? AND"
+            " status = 'draft'",
             now.timestamp(),
             post.id,
         )
@@ -316,14 +337,14 @@ class Database:
         return self._move(
             "UPDATE posts SET content = ?, fingerprint = ?, origin = 'person', opening = NULL, status ="
             " 'draft',"
-            " approved_at = NULL WHERE id = ? AND status IN ('draft', 'approved')",
+            " approved_at = NULL, error_message = NULL WHERE id = ? AND status IN ('draft', 'approved')",
             content,
             fingerprint(content),
             post.id,
         )
 
-    def _move(self, sql: str, *values: object) -> bool:
-        with self.connection.transaction() as db:
+    def _move(self, sql: str, *values: object, label: str = "") -> bool:
+        with self.connection.transaction(label) as db:
             return db.execute(sql, values).rowcount == 1
 
     # ---- single posts --------------------------------------------------------------------------------------
@@ -347,14 +368,6 @@ class Database:
             to_post(row)
             for row in self.connection.rows("SELECT * FROM posts WHERE status = ? ORDER BY id", status)
         ]
-
-    def first_free_slot(self, now: datetime, interval_minutes: int) -> str:
-        """Return the first slot from `now` on that no post holds."""
-        while self.connection.value(
-            "SELECT 1 FROM posts WHERE slot = ?", slot := slot_of(now, interval_minutes)
-        ):
-            now += timedelta(minutes=interval_minutes)
-        return slot
 
 
 def open_database(path: Path, now: datetime, *, set_aside: bool = True) -> Database:

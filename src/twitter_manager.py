@@ -32,7 +32,7 @@ from src.domain.texts import Composition, History
 from src.posting import due
 from src.posting.breaker import next_hold
 from src.posting.reconcile import audit, cold_start, reconcile
-from src.posting.run import NETWORK_SECONDS, Compose, DryRunAccount, LazyAccount, Run
+from src.posting.run import Compose, DryRunAccount, LazyAccount, Run
 from src.posting.send import send
 from src.system import core_dumps, failpoints, log, log_rotation, terminal
 from src.system.clock import Clock
@@ -44,8 +44,6 @@ from src.x.claim import claim_account, fix_text, note_text, require_closed_folde
 
 if TYPE_CHECKING:
     from src.watch.health import Facts
-
-CLAIM_TRIES = 3  # statements tried in one run when the database knows their texts already
 
 
 def tick(run: Run) -> TickResult:
@@ -71,7 +69,9 @@ def tick(run: Run) -> TickResult:
     reach("tick.due")
     if refused := run.account.ready():
         return _cannot_sign(run, refused)
-    claimed = _next_post(run)
+    from src.posting.next_text import next_post  # noqa: PLC0415 (an idle tick needs no gates)
+
+    claimed = next_post(run)
     return _no_content(run) if claimed is None else _conclude(run, *send(run, claimed))
 
 
@@ -84,40 +84,6 @@ def _wait(run: Run) -> due.Wait | None:
         run.db.notes.limits(),
         now,
     )
-
-
-def _next_post(run: Run) -> Post | None:
-    """Return the claimed text for this slot: left over, approved, or written now."""
-    run.phase("compose")
-    if run.preview:
-        run.slot = run.db.first_free_slot(run.clock.now(), run.settings.post_interval_minutes)
-    waiting = run.db.pending(run.slot) or run.db.claim_approved(run.slot)
-    if waiting:
-        return waiting
-    if run.settings.require_approval and not run.preview:
-        return None
-    return _new_post(run)
-
-
-def _new_post(run: Run) -> Post | None:
-    """Compose a text and claim the slot for it; if the database knows the text, try other statements."""
-    now = run.clock.now()
-    history = run.db.archive.content_history(now, run.settings.cooldown_days)
-    for _ in range(CLAIM_TRIES):
-        composition = run.compose(run.settings, history, now, max(run.seconds_left() - NETWORK_SECONDS, 1.0))
-        reach("tick.composed")
-        run.notes += composition.notes
-        run.metrics.update(composition.metrics)
-        if composition.candidates:
-            run.db.journal.add_candidates(run.run_id, composition.candidates, now)
-        if composition.draft is None:
-            return None
-        post = run.db.claim(composition.draft, run.slot, now)
-        if post or not run.db.archive.is_known_text(composition.draft.content):
-            return post  # None here: another process took the slot
-        logger.warning("claim.known_text", extra={"source_id": composition.draft.source_id})
-        history = history.with_draft(composition.draft, now)
-    return None
 
 
 def _conclude(run: Run, post: Post, result: SendResult) -> TickResult:
@@ -237,6 +203,7 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
         with db_manager.locked_database(settings.database, clock.now()) as db:
             run = Run(settings, db, LazyAccount(settings, clock), composer, run_id, clock)
             run.metrics[Metric.OPEN_SECONDS] = round(clock.monotonic() - opening, 4)
+            db.keep_repeat_window(settings.repeat_after_days)
             db.journal.begin_run(run_id, "tick", run.slot, __version__, run.started)
             ping(settings, "/start")
             result = _recorded(run)
@@ -317,6 +284,7 @@ def run_preview(
     """Run a tick on an in-memory copy of the database with a simulated account; return post and metrics."""
     db = db_manager.open_for_reading(settings.database) or db_manager.empty_database(clock.now())
     with contextlib.closing(db):
+        db.keep_repeat_window(settings.repeat_after_days)
         run = Run(settings, db, DryRunAccount(), composer, run_id, clock, preview=True)
         result = tick(run)
         return result, db.post(result.post_id) if result.post_id else None, _measured(run)

@@ -14,14 +14,17 @@ from src.commands.command import Command, Context
 from src.commands.result import Result
 from src.config import Settings
 from src.content import library, safety
+from src.content.freshness import FAR_HORIZON_DAYS, posts_per_day, supply
 from src.domain.answers import Outcome
 from src.domain.errors import AccountError, ConfigError, ModelError, ProgramError, StorageError
 from src.domain.fixes import Fix, env_file, line
 from src.domain.logins import RenewableLogin
+from src.domain.texts import History
 from src.model import choose
 from src.system import access
 from src.system.clock import Clock
 from src.system.lock import sole_writer
+from src.watch.status import lasts_text
 from src.x import credentials, key_signs
 from src.x.claim import claim_account, fix_text, folders, require_closed_folders
 
@@ -66,7 +69,7 @@ def _probes(context: Context) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "credentials", lambda: _check_credentials(settings, clock.now())
     yield "folders", lambda: check_folders(settings)
     yield "database", lambda: _check_database(settings)
-    yield "library", lambda: _check_library(settings)
+    yield "library", lambda: _check_library(settings, clock.now())
     yield "model", lambda: _check_model(settings)
     if context.options.online:
         yield "account", lambda: _check_online(settings, clock)
@@ -123,13 +126,21 @@ def _check_database(settings: Settings) -> str:
         return f"{settings.database} is sound, {db.archive.count_posts()} posts"
 
 
-def _check_library(settings: Settings) -> str:
+def _check_library(settings: Settings, now: datetime) -> str:
     loaded = library.load(settings.library_paths)
     safety.read_words(settings.blocklist_file)
     if not loaded.statements or loaded.problems:
         message = f"{len(loaded.statements)} statements, {len(loaded.problems)} broken records"
         raise ProgramError(message, Fix("type: ", line("sources check")))
-    return f"{len(loaded.statements)} statements in {len(loaded.topics)} topics"
+    history = History()
+    if db := db_manager.open_for_reading(settings.database):
+        with contextlib.closing(db):
+            history = db.archive.content_history(now, settings.cooldown_days)
+    left = supply(settings, loaded.statements, history, now, FAR_HORIZON_DAYS)
+    statements, topics = len(loaded.statements), len(loaded.topics)
+    return (
+        f"{statements} statements in {topics} topics; at {posts_per_day(settings):g} a day {lasts_text(left)}"
+    )
 
 
 def _check_model(settings: Settings) -> str:

@@ -15,6 +15,7 @@ class NoteCode(StrEnum):
     NO_TEXT_LEFT = "no-text-left"
     MODEL_STANDS_IN = "model-stands-in"  # another model writes than the one that is set
     MODEL_FAILED = "model-failed"
+    DRAFT_RETURNED = "draft-returned"  # approved once, and refused when its turn came
     NO_GOOD_OPENING = "no-good-opening"  # usual: a vetted text goes out
 
 

@@ -25,6 +25,12 @@ class QuietHours:
             return self.begin <= at < self.end
         return at >= self.begin or at < self.end
 
+    @property
+    def share(self) -> float:
+        """The share of a day that the span takes."""
+        begin, end = (at.hour * 60 + at.minute for at in (self.begin, self.end))
+        return (end - begin) % 1440 / 1440
+
 
 def parse(text: str, zone: str) -> QuietHours | None:
     """Return the span `HH:MM-HH:MM` in an IANA time zone, None for an empty text."""

@@ -82,24 +82,34 @@ class History:
     """The past that a new text is compared with.
 
     `texts` and `openings` of the cool-down, and `topics`, are newest first. `last_used` is when each
-    statement last ran, `sent` the texts of each statement over all of history: those that are or may be on X,
-    and those that wait to go there.
+    statement last ran, `sent` the texts of each statement over all of history, with the time of the last
+    send: those that are or may be on X, and those that wait to go there.
     """
 
     texts: tuple[str, ...] = ()
     openings: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
     last_used: dict[str, datetime] = field(default_factory=dict)
-    sent: dict[str, frozenset[str]] = field(default_factory=dict)
+    sent: dict[str, dict[str, datetime]] = field(default_factory=dict)
 
     def with_draft(self, draft: Draft, now: datetime) -> History:
         """Return the history as it will be once this draft is out."""
         openings = (draft.opening, *self.openings) if draft.opening else self.openings
         sent, used = dict(self.sent), dict(self.last_used)
         if draft.source_id:
-            sent[draft.source_id] = sent.get(draft.source_id, frozenset()) | {draft.content}
+            sent[draft.source_id] = {**sent.get(draft.source_id, {}), draft.content: now}
             used[draft.source_id] = now
         return History((draft.content, *self.texts), openings, (draft.topic, *self.topics), used, sent)
+
+    def of_others(self, source_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the recent texts and openings of everything but this statement, newest first.
+
+        What the statement itself posted is the business of its cool-down.
+        """
+        own = self.sent.get(source_id, {})
+        led = {text.partition("\n\n")[0] for text in own}
+        texts = tuple(text for text in self.texts if text not in own)
+        return texts, tuple(opening for opening in self.openings if opening not in led)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,14 +55,14 @@ class Archive:
     def content_history(self, now: datetime, cooldown_days: int) -> History:
         """Return what a new text must be fresh against.
 
-        Texts and openings are those of the cool-down: a statement may return after it. Statements are
-        looked for as far back as the cool-down and at least a year, so that the longest unused comes first.
-        Which of its texts were sent is asked of the whole history.
+        Texts and openings are those of the cool-down, and at least of a day: a statement may return after it.
+        Statements are looked for as far back as the cool-down and at least a year, so that the longest
+        unused comes first. Which of its texts were sent, and when, is asked of the whole history.
         """
         recent = self._db.rows(
             "SELECT content, opening FROM posts WHERE status NOT IN ('expired', 'rejected')"
             " AND (created_at > ? OR sent_at > ?) ORDER BY id DESC",
-            since := (now - timedelta(days=cooldown_days)).timestamp(),
+            since := (now - timedelta(days=max(cooldown_days, 1))).timestamp(),
             since,
         )
         topics = self._db.rows(
@@ -85,25 +85,33 @@ class Archive:
             sent=self.sent_texts(),
         )
 
-    def sent_texts(self) -> dict[str, frozenset[str]]:
-        """Return the texts of each statement that are or may be on X or wait for it, over all of history."""
-        texts: dict[str, set[str]] = {}
-        for source_id, content in self._db.rows(
-            "SELECT source_id, content FROM posts WHERE source_id IS NOT NULL AND status NOT IN ('failed',"
-            " 'expired', 'rejected')"
+    def sent_texts(self) -> dict[str, dict[str, datetime]]:
+        """Return each statement's texts that are or may be on X or wait for it, and the last send of each."""
+        texts: dict[str, dict[str, datetime]] = {}
+        for source_id, content, at in self._db.rows(
+            "SELECT source_id, content, max(coalesce(sent_at, created_at, 0)) FROM posts"
+            " WHERE source_id IS NOT NULL AND status NOT IN ('failed', 'expired', 'rejected')"
+            " GROUP BY source_id, content"
         ):
-            texts.setdefault(source_id, set()).add(content)
-        return {source_id: frozenset(contents) for source_id, contents in texts.items()}
+            texts.setdefault(source_id, {})[content] = required_time(at)
+        return texts
 
-    def is_known_text(self, text: str) -> bool:
-        """Tell whether a text with this fingerprint is or may be on X, or waits for it. One index look-up."""
+    def is_known_text(self, text: str, since: datetime) -> bool:
+        """Tell whether a text was posted after `since`, may be on X, or waits for it. One index look-up."""
         return bool(
             self._db.value(
                 "SELECT 1 FROM posts WHERE fingerprint = ? AND status NOT IN ('failed', 'expired',"
-                " 'rejected') LIMIT 1",
+                " 'rejected') AND (status <> 'posted' OR sent_at > ?) LIMIT 1",
                 fingerprint(text),
+                since.timestamp() if since.year > 1 else 0.0,
             )
         )
+
+    def first_free_slot(self, now: datetime, interval_minutes: int) -> str:
+        """Return the first slot from `now` on that no post holds."""
+        while self._db.value("SELECT 1 FROM posts WHERE slot = ?", slot := slot_of(now, interval_minutes)):
+            now += timedelta(minutes=interval_minutes)
+        return slot
 
     def history(self, count: int) -> list[Post]:
         """Return the last `count` posts, newest first."""
@@ -152,6 +160,13 @@ class Archive:
         rows = self._db.rows(
             "SELECT * FROM posts WHERE status IN ('unknown', 'unconfirmed') AND origin <> 'seed'"  # noqa: S608
             f" AND NOT (status = 'unknown' AND EXISTS ({refused})) ORDER BY sent_at"
+        )
+        return [to_post(row) for row in rows]
+
+    def returned_drafts(self) -> list[Post]:
+        """Return the drafts that were approved once and refused when their turn came, oldest first."""
+        rows = self._db.rows(
+            "SELECT * FROM posts WHERE status = 'draft' AND error_message IS NOT NULL ORDER BY id"
         )
         return [to_post(row) for row in rows]
 

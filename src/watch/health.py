@@ -48,6 +48,7 @@ class Code(StrEnum):
     NOT_RUNNING = "not-running"
     DAMAGE = "damage"
     BACKUP = "backup"
+    RETURNED = "returned-draft"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class Facts:
     failure: TickResult | None = None
     breaker: BreakerState | None = None
     unknown: tuple[Post, ...] | None = None
+    returned: tuple[Post, ...] | None = None
     failures: int | None = None
     model_failures: int | None = None
     last_posted: datetime | None = None
@@ -120,6 +122,7 @@ def look(db: Database, now: datetime) -> Facts:
     return Facts(
         breaker=breaker_state(db.notes.current_hold(), now),
         unknown=tuple(db.archive.unsettled()),
+        returned=tuple(db.archive.returned_drafts()),
         failures=db.journal.failures_in_a_row(),
         model_failures=db.journal.model_failures_in_a_row(),
         last_posted=db.archive.last_posted(),
@@ -203,6 +206,18 @@ def _unknown(facts: Facts, _settings: Settings, _now: datetime) -> Finding | Non
     )
 
 
+def _returned(facts: Facts, _settings: Settings, _now: datetime) -> Finding | None:
+    if not facts.returned:
+        return None
+    post = facts.returned[0]
+    more = f" (and {len(facts.returned) - 1} more)" if len(facts.returned) > 1 else ""
+    return Finding(
+        Code.RETURNED,
+        f"draft {post.id}, approved before, waits again: {post.error_message}{more}",
+        Fix(command(f"drafts edit {post.id} TEXT"), " or ", command(f"drafts reject {post.id}")),
+    )
+
+
 def _failures(facts: Facts, settings: Settings, _now: datetime) -> Finding | None:
     if facts.failures is None or facts.failures < settings.alert_after_failures:
         return None
@@ -249,14 +264,15 @@ def _settings_wrong(facts: Facts, _settings: Settings, _now: datetime) -> Findin
     return Finding(Code.SETTINGS, end.message, _fix_of(end), Exit.CONFIG)
 
 
-def _library(facts: Facts, settings: Settings, _now: datetime) -> Finding | None:
+def _library(facts: Facts, settings: Settings, now: datetime) -> Finding | None:
     stock = facts.library
     if stock is None or stock.days is None or stock.days >= settings.alert_low_library_days:
         return None
     return Finding(
         Code.LIBRARY,
-        f"the library lasts {stock.days:.1f} days: {stock.fresh} fresh statements are left",
-        Fix("add statements or wordings (SOURCES), or lower COOLDOWN_DAYS"),
+        f"the library lasts {stock.days:.1f} days, until {now + timedelta(days=stock.days):%F}:"
+        f" {stock.fresh} fresh statements are left",
+        Fix("add statements or wordings (SOURCES), or lower COOLDOWN_DAYS or REPEAT_AFTER_DAYS"),
         Exit.NO_CONTENT,
     )
 
@@ -365,4 +381,5 @@ _RULES = (
     _Rule(Code.NOT_RUNNING, lambda facts: facts.outside, _not_running),
     _Rule(Code.DAMAGE, _maintenance_that_checked, _damage),
     _Rule(Code.BACKUP, _maintenance_that_checked, _backup),
+    _Rule(Code.RETURNED, lambda facts: facts.returned, _returned),
 )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from src import db_manager
 from src.config import Settings
 from src.content import library
-from src.content.freshness import Supply, supply
+from src.content.freshness import FAR_HORIZON_DAYS, Supply, supply
 from src.db_manager import Database
 from src.domain import money
 from src.domain.answers import RateLimit, tweet_url
@@ -122,7 +122,8 @@ def read_overview(db: Database, settings: Settings, slots: Sequence[Slot], now: 
 
 def _library(db: Database, settings: Settings, now: datetime) -> Supply:
     statements = library.load(settings.library_paths).statements
-    return supply(settings, statements, db.archive.content_history(now, settings.cooldown_days), now)
+    history = db.archive.content_history(now, settings.cooldown_days)
+    return supply(settings, statements, history, now, FAR_HORIZON_DAYS)
 
 
 def _spend(db: Database, usage: Usage, watched: datetime | None, now: datetime) -> Spend:
@@ -234,8 +235,15 @@ def percent(share: float) -> str:
 
 def library_text(left: Supply) -> str:
     """Return how long the vetted texts last."""
-    lasts = "last more than a year" if left.days is None else f"last {left.days:.0f} days"
-    return f"{left.fresh:,} of {left.total:,} statements fresh; {left.texts:,} texts not sent yet {lasts}"
+    stock = f"{left.fresh:,} of {left.total:,} statements fresh; {left.texts:,} texts may be sent"
+    return f"{stock}; {lasts_text(left)}"
+
+
+def lasts_text(left: Supply) -> str:
+    """Return until which day every slot has a text."""
+    if left.days is None:
+        return "every slot has a text for more than three years"
+    return f"a slot first stays empty on {left.until:%F}, in {left.days:.0f} days"
 
 
 def when_text(moment: datetime, now: datetime) -> str:
@@ -290,6 +298,7 @@ def as_data(overview: Overview | None, findings: Sequence[Finding], settings: Se
             "fresh": overview.library.fresh,
             "texts": overview.library.texts,
             "days": overview.library.days,
+            "until": _iso(overview.library.until),
         },
         "last_backup": _iso(overview.maintained),
     }

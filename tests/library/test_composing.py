@@ -12,7 +12,7 @@ from src.content_generator import choose_statement
 from src.domain.texts import History
 from tests.support import fuzz
 from tests.support.library import shipped
-from tests.support.supply import NOW, hold_to_the_cooldown, post_hourly
+from tests.support.supply import NOW, hold_to_the_promise, live, neighbours
 
 LIBRARY = shipped()
 
@@ -39,17 +39,46 @@ def test_a_month_of_ticks():
     assert set(topics) == set(LIBRARY.topics)
 
 
-def test_every_text_is_sent_before_the_library_falls_silent(monkeypatch, tmp_path):
-    """A thirtieth of the shipped library, at a thirtieth of its cool-down, posts nine in ten of its vetted texts, each once, before a slot stays empty."""
+def test_to_the_end_of_a_part_of_the_library(tmp_path):
+    """A thirtieth of the shipped library, at a thirtieth of its cool-down, that never repeats: nine in ten of its vetted
+    texts go out, each once, no topic twice in a row while another waits, and the forecast names the end."""
     some = Library(LIBRARY.statements[::30], ())
-    quick = config.load({"DATA_DIR": str(tmp_path), "CANDIDATES": "0", "COOLDOWN_DAYS": "1"})
+    quick = config.load(
+        {
+            "DATA_DIR": str(tmp_path),
+            "CANDIDATES": "0",
+            "COOLDOWN_DAYS": "1",
+            "REPEAT_AFTER_DAYS": "0",
+            "DAILY_BUDGET_USD": "9",
+            "MONTHLY_BUDGET_USD": "99",
+        }
+    )
     expected = supply(quick, some.statements, History(), NOW)
-    posted, end = post_hourly(quick, some, 1000, monkeypatch)
-    hold_to_the_cooldown(posted, 1)
-    assert len({draft.content for _, draft in posted}) == len(posted)
-    assert expected.texts * 0.9 <= len(posted) <= expected.texts == len(some.statements) * 6
-    assert expected.days == pytest.approx(len(posted) / 24, rel=0.1)
-    assert "has been sent" in end.notes[-1].message or "too much like" in end.notes[-1].message
+    life = live(quick, some, 1000, until_silent=True)
+    hold_to_the_promise(life, quick)
+    assert expected.texts * 0.9 <= len(life.posted) <= expected.texts == len(some.statements) * 6
+    assert expected.days == pytest.approx(len(life.posted) / 24, rel=0.1)
+    assert neighbours(life) <= 3
+    (silent,) = life.silent
+    assert (silent[1].exit_code, silent[1].outcome) == (69, "no-content")
+
+
+def test_a_part_of_the_library_for_good(tmp_path):
+    """The same part with a repeat window of 12 days fills every hour of 40 days: its texts come back in time."""
+    some = Library(LIBRARY.statements[::30], ())
+    quick = config.load(
+        {
+            "DATA_DIR": str(tmp_path),
+            "CANDIDATES": "0",
+            "COOLDOWN_DAYS": "1",
+            "REPEAT_AFTER_DAYS": "12",
+            "DAILY_BUDGET_USD": "9",
+            "MONTHLY_BUDGET_USD": "99",
+        }
+    )
+    life = live(quick, some, 40 * 24)
+    hold_to_the_promise(life, quick)
+    assert (len(life.posted), life.silent, neighbours(life)) == (40 * 24, [], 0)
 
 
 def test_random_texts_break_no_hard_gate():

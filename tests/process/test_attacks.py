@@ -235,7 +235,8 @@ def test_wording(tmp_path, quiet, attack):
     settings = quiet(file, COOLDOWN_DAYS="0")
     first = compose(settings, History(), NOW, seconds=1).draft
     assert first is None or first.content == GOOD
-    assert compose(settings, History((GOOD,), (), ("Git",), {"mine-1": NOW}), NOW, seconds=1).draft is None
+    used = History((GOOD,), (), ("Git",), {"mine-1": NOW}, {"mine-1": {GOOD: NOW}})
+    assert compose(settings, used, NOW, seconds=1).draft is None
 
 
 @at("opening")

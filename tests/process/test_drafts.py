@@ -2,10 +2,14 @@
 
 import json
 import time
+from datetime import UTC, datetime
 
 import pytest
 
+from src.domain.texts import Draft
+from src.watch import health
 from tests import fake_x
+from tests.support.upkeep import open_now
 from tests.support.world import World
 
 WORDING = {"CANDIDATES": "0"}
@@ -133,3 +137,38 @@ def test_an_approved_text_survives_a_slot_without_x(world):
     assert world.tick().outcome == "posted"
     assert world.x.texts()[-1] == "A text that a person likes."
     assert world.texts.asked == 1
+
+
+def test_an_approved_text_is_judged_again(world):
+    """A word of it is on the blocklist since: it waits again with the reason, an alert says so, another text goes out."""
+    world.warm()
+    with open_now(world) as db:
+        for text in ("A frobnicated build is quick.", "A second approved text."):
+            db.approve(db.add_draft(Draft(text, "person"), datetime.now(UTC)), datetime.now(UTC))
+    words = world.folder / "words.txt"
+    words.write_text("frobnicated\n")
+    world.extra["BLOCKLIST_FILE"] = str(words)
+    result = world.tick()
+    assert (result.outcome, world.x.texts()[-1]) == ("posted", "A second approved text.")
+    (returned,) = world.rows("SELECT * FROM posts WHERE status = 'draft'")
+    assert returned["content"] == "A frobnicated build is quick."
+    assert "blocklist" in returned["error_message"]
+    assert [note.code for note in result.notes] == ["draft-returned"]
+    with open_now(world) as db:
+        (finding,) = health.find(health.look(db, datetime.now(UTC)), world.settings, datetime.now(UTC))
+    assert finding.code == "returned-draft"
+    assert "drafts reject" in finding.fix.render()
+
+
+def test_who_asks_for_approval_gets_it(world):
+    """A text that X refused for the account's sake waits for a person where approval is asked for since."""
+    world.warm()
+    world.x.on_post(fake_x.unauthorized())
+    assert world.tick().outcome == "blocked"
+    refused = world.ours()[-1]["content"]
+    world.extra["REQUIRE_APPROVAL"] = "true"
+    for _ in range(3):
+        world.move(minutes=21)
+        world.tick()
+    assert refused not in world.x.texts()
+    assert [r["content"] for r in world.rows("SELECT * FROM posts WHERE status = 'draft'")] == [refused]

@@ -17,6 +17,7 @@ import pytest
 
 from src import db_manager
 from src.config import ROOT
+from src.content.freshness import EVER
 from src.domain.answers import Outcome, SendResult
 from src.domain.errors import DamagedError, StorageError, UsageError
 from src.domain.posts import Status
@@ -183,7 +184,7 @@ def test_prunes_by_retention_and_never_posts(world):
     }
     assert left == {"unknown", "pending"}
     with open_now(world) as db:
-        assert all(db.archive.is_known_text(f"old TEXT {number}") for number in (0, 2, 3))
+        assert all(db.archive.is_known_text(f"old TEXT {number}", EVER) for number in (0, 2, 3))
         unknown = db.with_status(Status.UNKNOWN)[0]
         with pytest.raises(sqlite3.IntegrityError, match="never sent again"):
             db.connection.sqlite.execute(

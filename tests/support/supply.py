@@ -1,50 +1,139 @@
-"""Hours of composing and claiming on a real database, and the cool-down that they must keep."""
+"""Hours of real ticks on a real database with an account that remembers, and what they are held to."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-import pytest
-
+from src import content_generator
 from src.config import Settings
+from src.content import library as sources
 from src.content.library import Library
-from src.content_generator import compose
-from src.db_manager import empty_database
-from src.domain.answers import TWITTER_EPOCH_MS, Outcome, SendResult
-from src.domain.slots import slot_of
-from src.domain.texts import Composition, Draft
+from src.db_manager import Database, empty_database, open_database
+from src.domain.answers import TWITTER_EPOCH_MS, Outcome, SendResult, TimelineRead, Tweet
+from src.domain.runs import RunOutcome, TickResult
+from src.domain.texts import Composition, History
+from src.posting.run import Run
+from src.system.clock import Clock
+from src.twitter_manager import tick
 
 NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)
-Posted = list[tuple[datetime, Draft]]
 
 
-def post_hourly(
-    world_settings: Settings, library: Library, hours: int, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Posted, Composition | None]:
-    """Compose and claim hourly as a tick does, on a real database, until a text is missing."""
-    monkeypatch.setattr("src.content.library.load", lambda paths: library)
-    db = empty_database(NOW)
-    posted: Posted = []
-    for hour in range(hours):
-        now = NOW + timedelta(hours=hour)
-        composition = compose(
-            world_settings, db.archive.content_history(now, world_settings.cooldown_days), now, seconds=1
-        )
-        if composition.draft is None:
-            return posted, composition
-        slot = slot_of(now, 60)
-        post = db.claim(composition.draft, slot, now)
-        assert post is not None, "the database knew the text"
-        attempt = db.begin_send(post, "r", now)
-        tweet_id = (int(now.timestamp() * 1000) - TWITTER_EPOCH_MS) << 22
-        assert attempt is not None
-        db.settle(post, attempt, SendResult(Outcome.POSTED, tweet_id=tweet_id), now)
-        posted.append((now, composition.draft))
-    return posted, None
+class SetClock(Clock):
+    """A clock that stands at the time that it was given."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
 
 
-def hold_to_the_cooldown(posted: Posted, days: int) -> None:
+@dataclass
+class HonestAccount:
+    """An account that posts what it is given, and shows it."""
+
+    clock: SetClock
+    tweets: list[Tweet] = field(default_factory=list)
+
+    def ready(self) -> SendResult | None:
+        return None
+
+    def send(self, text: str) -> SendResult:
+        tweet_id = (int(self.clock.now().timestamp() * 1000) - TWITTER_EPOCH_MS) << 22
+        self.tweets.append(Tweet(tweet_id, text))
+        return SendResult(Outcome.POSTED, tweet_id=tweet_id)
+
+    def timeline(self, since_id: int, count: int = 100, until_id: int = 0) -> TimelineRead:
+        after = [
+            t for t in reversed(self.tweets[-200:]) if since_id < t.id and (not until_id or t.id < until_id)
+        ]
+        return TimelineRead(tuple(after[:count]), healthy=True, complete=len(after) < count)
+
+    def delete(self, tweet_id: int) -> SendResult:
+        return SendResult(Outcome.DONE, tweet_id=tweet_id)
+
+
+@dataclass
+class Life:
+    """What came of some hours: each post with its time, and the first run that posted nothing, or None."""
+
+    posted: list[tuple[datetime, str, str, str]] = field(
+        default_factory=list
+    )  # time, statement, topic, content
+    silent: list[tuple[datetime, TickResult]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)  # that composing took
+
+
+def live(
+    settings: Settings,
+    library: Library | Callable[[datetime], Library],
+    hours: int,
+    *,
+    until_silent: bool = False,
+    database: Path | None = None,
+) -> Life:
+    """Tick hourly with the real composer and database; stop at the first empty slot if `until_silent`."""
+    clock = SetClock(NOW)
+    account, life = HonestAccount(clock), Life()
+    db = open_database(database, NOW) if database else empty_database(NOW)
+    real = sources.load
+
+    def compose(given: Settings, history: History, now: datetime, seconds: float) -> Composition:
+        sources.load = lambda paths: library(now) if callable(library) else library
+        started = Clock().monotonic()
+        try:
+            return content_generator.compose(given, history, now, seconds=seconds)
+        finally:
+            life.seconds.append(Clock().monotonic() - started)
+            sources.load = real
+
+    with contextlib.closing(db):
+        db.keep_repeat_window(settings.repeat_after_days)
+        for hour in range(hours):
+            clock.at = NOW + timedelta(hours=hour)
+            result = tick(Run(settings, db, account, compose, f"r{hour}", clock))
+            if result.outcome is RunOutcome.POSTED:
+                life.posted.append(_latest(db, clock.now()))
+            else:
+                life.silent.append((clock.now(), result))
+                if until_silent:
+                    break
+    return life
+
+
+def _latest(db: Database, now: datetime) -> tuple[datetime, str, str, str]:
+    post = db.archive.last_tweet()
+    assert post is not None
+    return now, post.source_id or "", post.topic or "", post.content
+
+
+def hold_to_the_promise(life: Life, settings: Settings) -> None:
+    """No statement before its cool-down, and no text within the repeat window (0: never twice)."""
     last: dict[str, datetime] = {}
-    for now, draft in posted:
-        assert now - last.get(draft.source_id, now - timedelta(days=days)) >= timedelta(days=days), draft
-        last[draft.source_id] = now
+    sent: dict[str, datetime] = {}
+    for now, source_id, _, content in life.posted:
+        if source_id in last:
+            assert now - last[source_id] >= timedelta(days=settings.cooldown_days), (now, source_id)
+        last[source_id] = now
+        if content in sent:
+            window = settings.repeat_after_days
+            assert window, f"sent twice: {content}"
+            assert now - sent[content] >= timedelta(days=window), (now, content)
+        sent[content] = now
+
+
+def neighbours(life: Life) -> int:
+    """Count the posts that have the topic of the post before."""
+    topics = [topic for _, _, topic, _ in life.posted]
+    return sum(one == two for one, two in zip(topics, topics[1:], strict=False))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from src import config
-from src.content.freshness import days_left
+from src.content.freshness import Item, days_left
 from src.domain.errors import StorageError
 from src.domain.fixes import Fix
 from src.domain.runs import Exit, Hold, RunOutcome, RunRecord, TickResult
@@ -142,7 +143,10 @@ def test_library_and_keys(world, tmp_path):
     world.tick()
     reason = reasons(world)["library"]
     assert (reason.exit_code, "SOURCES" in reason.fix) == (Exit.NO_CONTENT, True)
-    assert "48 of 49 statements fresh; 49 texts not sent yet last 2 days" in screen(world)
+    assert (
+        "48 of 49 statements fresh; 49 texts may be sent; a slot first stays empty on 2026-11-24, in 2 days"
+        in screen(world)
+    )
     world.extra["TWITTER_API_KEY"] = ""
     assert "credentials" not in reasons(world)  # the run had them: systemd may show them to the service alone
     world.move(hours=3)
@@ -227,8 +231,19 @@ def test_for_programs(world):
 )
 def test_days_left(stock, per_day, cooldown, days):
     """The library lasts until a post finds no statement with a text left; None where that is more than a year away."""
-    found = days_left(stock, per_day, cooldown)
+    items = [Item("Git", wait, deque([0.0] * texts)) for wait, texts in stock]
+    found = days_left(items, per_day, cooldown, 0)
     assert found == (None if days is None else pytest.approx(days))
+
+
+def test_days_left_plays_the_choice():
+    """Topics take turns, so that a small one is used up first; then the cool-down of the large one holds posts back."""
+    items = [Item("small", 0, deque([0.0]))] + [Item("large", 0, deque([0.0] * 9)) for _ in range(3)]
+    assert days_left(items, 1, 4, 0, topics=("large",)) == 4.0
+    items = [Item("one", 0, deque([0.0] * 2))]
+    assert days_left(items, 1, 1, 2) is None
+    assert days_left([Item("one", 0, deque([0.0] * 2))], 1, 1, 3) == 2.0
+    assert days_left([Item("one", 0, deque([0.0, 1.5]))], 1, 1, 0) == 1.0
 
 
 def test_forecast():

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from src import config, content_generator
-from src.content.freshness import supply, unsent
+from src.content.freshness import EVER, sendable, supply
 from src.content.library import Library, Statement, load
 from src.content.tweet_text import find_hashtags, weighted_length
 from src.content_generator import assemble, choose_statement, compose, judge_all
@@ -18,7 +18,7 @@ from src.domain.texts import History
 from src.model import choose
 from src.model.client import Written
 from tests.support.library import library_read_once
-from tests.support.supply import post_hourly
+from tests.support.supply import live
 
 SETTINGS = config.load({})
 NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)
@@ -63,7 +63,7 @@ def test_vetted_openings_must_be_fresh(tmp_path):
 
     def take(*used):
         return content_generator.vetted_opening(
-            frozenset(), statement, statement.statement, History(openings=used)
+            frozenset(), statement, statement.statement, History(openings=used), EVER
         )
 
     assert take() == "Lost a commit?"
@@ -176,10 +176,12 @@ def test_the_models_opening_may_not_repeat_a_tweet():
     one = Statement("a-1", "Git", "git reflog records where HEAD has been.")
     opening, text = "Lost a commit?", "git reflog records where HEAD has been."
     written = Written(((opening, 0.0),))
-    sent = History(sent={"a-1": frozenset({f"{opening}\n\n{text}"})})
+    sent = History(sent={"a-1": {f"{opening}\n\n{text}": NOW}})
     (again,) = judge_all(frozenset(), written, one, text, sent)
-    (fresh,) = judge_all(frozenset(), written, one, text, History(sent={"a-1": frozenset({text})}))
+    (fresh,) = judge_all(frozenset(), written, one, text, History(sent={"a-1": {text: NOW}}))
+    (later,) = judge_all(frozenset(), written, one, text, sent, since=NOW + timedelta(seconds=1))
     assert (again.verdict.reasons, fresh.verdict.reasons) == (("near-duplicate",), ())
+    assert later.verdict.reasons == ()
 
 
 def test_a_used_wording_comes_back_under_another_opening():
@@ -192,26 +194,56 @@ def test_a_used_wording_comes_back_under_another_opening():
         ("Lost a commit?",),
     )
     first, second = one.texts
-    assert unsent(one, ()) == [
+
+    def ever(*tweets):
+        return sendable(one, dict.fromkeys(tweets, NOW), EVER)
+
+    assert ever() == [
         ("Lost a commit?", first),
         ("", first),
         ("Lost a commit?", second),
         ("", second),
     ]
-    assert unsent(one, {f"Lost a commit?\n\n{first} #git"})[0] == ("Lost a commit?", second)
-    assert unsent(one, {f"What now?\n\n{first}", second})[:2] == [("Lost a commit?", first), ("", first)]
-    everything = {f"Lost a commit?\n\n{first}", first, f"Lost a commit?\n\n{second}", second}
-    assert unsent(one, everything) == []
-    assert (
-        choose_statement(
-            SETTINGS, frozenset(), Library((one,), ()), History(sent={"a-1": frozenset(everything)}), NOW
-        )
-        is None
+    assert ever(f"Lost a commit?\n\n{first} #git")[0] == ("Lost a commit?", second)
+    assert ever(f"What now?\n\n{first}", second)[:2] == [("Lost a commit?", first), ("", first)]
+    everything = [f"Lost a commit?\n\n{first}", first, f"Lost a commit?\n\n{second}", second]
+    assert ever(*everything) == []
+    sent = {tweet: NOW + timedelta(days=day) for day, tweet in zip((3, 1, 2, 4), everything, strict=True)}
+    assert sendable(one, sent, NOW + timedelta(days=3, seconds=1)) == [
+        ("", first),
+        ("Lost a commit?", second),
+        ("Lost a commit?", first),
+    ]
+    library, used = Library((one,), ()), History(sent={"a-1": sent})
+    never = config.load({"REPEAT_AFTER_DAYS": "0"})
+    assert choose_statement(never, frozenset(), library, used, NOW + timedelta(days=3000)) is None
+    assert choose_statement(SETTINGS, frozenset(), library, used, NOW + timedelta(days=365)) is None
+    assert choose_statement(SETTINGS, frozenset(), library, used, NOW + timedelta(days=367)) == (one, first)
+
+
+def test_what_a_statement_posted_is_its_own_business():
+    """A text is compared with those of other statements and of the owner, however short the cool-down is."""
+    one = Statement("a-1", "Git", "git reflog records where HEAD has been.", (), ("Lost a commit?",))
+    text = one.statement
+    own = History(
+        (f"Lost a commit?\n\n{text}",), ("Lost a commit?",), sent={"a-1": {f"Lost a commit?\n\n{text}": NOW}}
     )
+    others = History((text,))
+    settings = config.load({"COOLDOWN_DAYS": "0", "REPEAT_AFTER_DAYS": "1"})
+    later = NOW + timedelta(days=2)
+    assert choose_statement(settings, frozenset(), Library((one,), ()), own, later) == (one, text)
+    assert choose_statement(settings, frozenset(), Library((one,), ()), others, later) is None
 
 
-def test_a_tiny_library_says_that_it_is_used_up(monkeypatch, tmp_path):
-    """Six statements of one text each: six posts, and then a reason that is true and a supply that says zero."""
+@pytest.mark.parametrize(
+    ("window", "words"),
+    [
+        ("0", "every text of the 6 statements has been sent; "),
+        ("365", "no fresh statement is left until 2027-11-22 14:00 UTC; "),
+    ],
+)
+def test_a_tiny_library_says_that_it_is_used_up(tmp_path, window, words):
+    """Six statements of one text each: six posts, then a reason that is true, and how many would be needed."""
     verbs = (
         "records what changed",
         "shows the newest commit",
@@ -229,14 +261,16 @@ def test_a_tiny_library_says_that_it_is_used_up(monkeypatch, tmp_path):
     (tmp_path / "own.jsonl").write_text("\n".join(lines))
     library = load([tmp_path / "own.jsonl"])
     quick = config.load({"DATA_DIR": str(tmp_path), "CANDIDATES": "0", "COOLDOWN_DAYS": "1"})
+    quick = quick.model_copy(update={"repeat_after_days": int(window)})
     assert supply(quick, library.statements, History(), NOW).days == 6 / 24
-    posted, end = post_hourly(quick, library, 10, monkeypatch)
-    assert len(posted) == 6
-    (note,) = end.notes
+    life = live(quick, library, 10, until_silent=True)
+    assert len(life.posted) == 6
+    ((_, result),) = life.silent
+    assert result.exit_code == 69
+    (note,) = result.notes
     assert note.code is NoteCode.NO_TEXT_LEFT
-    assert (
-        note.render() == "every text of the 6 statements has been sent; add statements or wordings (SOURCES)"
-    )
+    ways = "add statements (SOURCES): 8784 fill a year at this pace; or post less often"
+    assert note.render() == words + (ways if window == "0" else ways.replace("8784", "8760"))
 
 
 def test_assemble():

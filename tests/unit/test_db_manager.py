@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from src import db_manager
+from src.content.freshness import EVER
 from src.db_manager import Database, empty_database, locked_database, open_database, open_for_reading
 from src.domain.answers import Outcome, RateLimit, SendResult, Tweet
 from src.domain.errors import BusyError, InjectedFault, StorageError
@@ -47,6 +48,12 @@ def sent(db, n=1, slot=SLOT):
 
 def posted(tweet_id=2124504924287926272):
     return SendResult(Outcome.POSTED, tweet_id=tweet_id, http_status=201)
+
+
+def claim_approved(db, slot, since=EVER):
+    """Claim as a tick does, which judges the text in between."""
+    post = db.next_approved(since)
+    return post and db.claim_approved(post, slot)
 
 
 def raw(db, sql, *values):
@@ -115,7 +122,7 @@ def test_refused_for_the_account(db, outcome):
         db.record_absence(post, NOW)
         db.queue_again(post)
         assert (db.post(post.id).status, db.post(post.id).slot) == (Status.APPROVED, None)
-        assert db.claim_approved(SLOT).id == post.id
+        assert claim_approved(db, SLOT).id == post.id
         attempt = db.begin_send(db.post(post.id), "run", NOW)
         assert db.post(post.id).attempts == number + 1
         db.settle(post, attempt, SendResult(Outcome.NOT_SENT), NOW)
@@ -126,7 +133,7 @@ def test_refused_for_the_account(db, outcome):
     db.record_absence(post, NOW)
     db.record_absence(post, NOW)
     db.queue_again(post)
-    assert db.claim_approved(SLOT).id == post.id
+    assert claim_approved(db, SLOT).id == post.id
     with pytest.raises(sqlite3.IntegrityError, match="never sent again"):
         db.begin_send(db.post(post.id), "run", NOW)
 
@@ -139,8 +146,8 @@ def test_an_approved_text_that_is_taken(db):
     db.claim(draft(1), SLOT, NOW)
     assert db.pending(SLOT).content == first.content
     assert db.pending(NEXT) is None
-    assert db.claim_approved(NEXT).id == second.id
-    assert db.claim_approved("2026-11-22T16:00Z") is None
+    assert claim_approved(db, NEXT).id == second.id
+    assert claim_approved(db, "2026-11-22T16:00Z") is None
     assert db.post(first.id).status is Status.APPROVED
 
 
@@ -158,7 +165,7 @@ def test_recover(db):
     post, _ = sent(db)
     kept = db.add_draft(draft(2), NOW)
     db.approve(kept, NOW)
-    assert db.claim_approved(NEXT).id == kept.id
+    assert claim_approved(db, NEXT).id == kept.id
     other = db.claim(draft(3), "2026-11-22T16:00Z", NOW)
     assert [p.id for p in db.recover("2026-11-22T17:00Z")] == [post.id]
     assert [db.post(i).status for i in (post.id, kept.id, other.id)] == [
@@ -202,7 +209,7 @@ def test_a_tweet_id_is_taken_back(db):
 def test_drafts(db):
     """Drafts are approved, edited, rejected; each move only from where it makes sense."""
     one, two = db.add_draft(draft(1), NOW), db.add_draft(draft(2), NOW)
-    assert db.claim_approved(SLOT) is None
+    assert claim_approved(db, SLOT) is None
     assert db.approve(one, NOW)
     assert not db.approve(one, NOW)
     assert db.edit(one, "A person's words.")
@@ -212,8 +219,8 @@ def test_drafts(db):
     assert not db.reject(two)
     assert not db.edit(two, "x")
     db.claim(draft(3), SLOT, NOW)
-    assert db.claim_approved(SLOT) is None
-    assert db.claim_approved(NEXT).content == "A person's words."
+    assert claim_approved(db, SLOT) is None
+    assert claim_approved(db, NEXT).content == "A person's words."
 
 
 # ---- invariants, by whoever writes -----------------------------------------------------------------------------
@@ -300,6 +307,60 @@ def test_one_send_per_text(db):
         raw(db, "UPDATE posts SET status = 'sending', attempts = attempts + 1 WHERE id = ?", post.id)
 
 
+@pytest.mark.parametrize("approved", [True, False])
+@pytest.mark.parametrize(
+    ("window", "days", "claimed"),
+    [
+        (None, 4000, False),
+        (0, 4000, False),
+        (10, 9, False),
+        (10, 11, True),
+        (365, 363, False),
+        (365, 366, True),
+    ],
+)
+def test_a_text_comes_back_after_its_window(db, window, days, claimed, approved):
+    """The database itself refuses a text that was posted within the days that it stores, whoever claims it."""
+    if window is not None:
+        db.keep_repeat_window(window)
+    post, attempt = sent(db)
+    db.settle(post, attempt, posted(), NOW)
+    later = db.post(post.id).sent_at + timedelta(days=days)
+    slot = f"{later:%Y-%m-%dT%H}:00Z"
+    if not approved:
+        assert bool(db.claim(draft(1), slot, later)) is claimed
+        return
+    again = db.add_draft(draft(1), later)
+    db.approve(again, later)
+    assert bool(db.claim_approved(db.post(again.id), slot)) is claimed
+    if window:
+        found = db.next_approved(later - timedelta(days=window))
+        assert (found is None) == (claimed or days < window)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.REFUSED, Outcome.BLOCKED])
+def test_a_text_that_may_be_on_x_does_not_come_back(db, outcome):
+    """However long ago it was sent: while nobody knows of it, no other row takes its text."""
+    db.keep_repeat_window(1)
+    post, attempt = sent(db)
+    db.settle(post, attempt, SendResult(outcome), NOW)
+    assert db.claim(draft(1), "2036-11-22T14:00Z", NOW + timedelta(days=3653)) is None
+
+
+def test_an_approved_text_waits_again(db):
+    """It goes back to the drafts with the reason, which an approval or an edit clears."""
+    post = db.add_draft(draft(1), NOW)
+    db.approve(post, NOW)
+    assert db.ask_again(db.post(post.id), "it is refused now")
+    assert [(p.id, p.error_message) for p in db.archive.returned_drafts()] == [(post.id, "it is refused now")]
+    assert not db.ask_again(db.post(post.id), "again")
+    db.approve(db.post(post.id), NOW)
+    assert db.post(post.id).error_message is None
+    db.ask_again(db.post(post.id), "it is refused now")
+    db.edit(db.post(post.id), "Other words.")
+    assert db.archive.returned_drafts() == []
+
+
 def test_one_post_is_being_sent(db):
     """Two posts cannot be `sending` at the same time."""
     sent(db)
@@ -321,12 +382,16 @@ def test_questions(db):
     with pytest.raises(StorageError, match="no post with id 99"):
         db.post(99)
     assert db.archive.count_posts() == 1
-    assert db.first_free_slot(NOW, 60) == NEXT
+    assert db.archive.first_free_slot(NOW, 60) == NEXT
     assert db.archive.history(5)[0].id == post.id
     assert db.tweets.known_tweet_ids(5) == [2124504924287926272]
     assert db.tweets.known_among([1, 2124504924287926272]) == {2124504924287926272}
-    assert db.archive.is_known_text("text NUMBER 1!")
-    assert not db.archive.is_known_text("something else")
+    made = Tweet(2124504924287926272, "").at
+    assert db.archive.is_known_text("text NUMBER 1!", EVER)
+    assert db.archive.is_known_text("text NUMBER 1!", made - timedelta(seconds=1))
+    assert not db.archive.is_known_text("text NUMBER 1!", made)
+    assert not db.archive.is_known_text("something else", EVER)
+    assert db.archive.sent_texts() == {"s-1": {"Text number 1.": made}}
     assert db.archive.last_posted() == Tweet(2124504924287926272, "").at
     assert db.archive.content_history(NOW, 30).last_used == {"s-1": Tweet(2124504924287926272, "").at}
     assert db.tweets.lost_post("nothing") is None

@@ -44,3 +44,27 @@ CREATE TRIGGER tweet_id_is_final BEFORE UPDATE OF tweet_id ON posts
 WHEN OLD.tweet_id IS NOT NULL AND NEW.tweet_id IS NOT OLD.tweet_id
     AND NOT (NEW.tweet_id IS NULL AND NEW.status = 'unconfirmed')
 BEGIN SELECT RAISE(ABORT, 'the tweet id of a post never changes'); END;
+
+-- A text comes back after the days that the note repeat_after_days holds (0 or no note: never). The slot is the
+-- time of the claim. A day of grace, because a run may claim its slot until the slot ends.
+DROP INDEX one_send_per_text;
+
+CREATE TRIGGER text_is_not_repeated_insert BEFORE INSERT ON posts
+WHEN NEW.status = 'pending' AND EXISTS (
+    SELECT 1 FROM posts p WHERE p.fingerprint = NEW.fingerprint AND p.origin IS NOT 'seed' AND (
+        p.status IN ('pending', 'sending', 'unknown', 'unconfirmed')
+        OR p.status = 'posted' AND (
+            coalesce(CAST((SELECT value FROM meta WHERE key = 'repeat_after_days') AS INTEGER), 0) = 0
+            OR coalesce(p.sent_at, 0) > strftime('%s', replace(NEW.slot, 'Z', '')) - 86400 * (
+                (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'repeat_after_days') - 1))))
+BEGIN SELECT RAISE(ABORT, 'this text was sent, and may not be sent again yet'); END;
+
+CREATE TRIGGER text_is_not_repeated_update BEFORE UPDATE OF status ON posts
+WHEN NEW.status = 'pending' AND OLD.status = 'approved' AND EXISTS (
+    SELECT 1 FROM posts p WHERE p.fingerprint = NEW.fingerprint AND p.id <> NEW.id AND p.origin IS NOT 'seed' AND (
+        p.status IN ('pending', 'sending', 'unknown', 'unconfirmed')
+        OR p.status = 'posted' AND (
+            coalesce(CAST((SELECT value FROM meta WHERE key = 'repeat_after_days') AS INTEGER), 0) = 0
+            OR coalesce(p.sent_at, 0) > strftime('%s', replace(NEW.slot, 'Z', '')) - 86400 * (
+                (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'repeat_after_days') - 1))))
+BEGIN SELECT RAISE(ABORT, 'this text was sent, and may not be sent again yet'); END;

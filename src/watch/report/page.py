@@ -158,7 +158,7 @@ def _library_tile(left: Supply, settings: Settings) -> Tile:
     return Tile(
         "Library",
         f"{left.fresh:,} fresh",
-        "lasts more than a year" if left.days is None else f"lasts {left.days:.0f} days",
+        "lasts more than three years" if left.days is None else f"lasts until {left.until:%F}",
         "warn" if low else "",
         share=left.fresh / left.total if left.total else None,
     )

@@ -1,0 +1,86 @@
+"""Get the text for a slot and claim it: one left over, an approved draft, or a new one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from src.content import gates, safety
+from src.content.freshness import repeats_after
+from src.domain.fixes import Fix, command
+from src.domain.notes import Note, NoteCode
+from src.domain.posts import Post
+from src.posting.run import NETWORK_SECONDS, Run
+from src.system.failpoints import reach
+from src.system.log import logger
+
+CLAIM_TRIES = 3  # statements tried in one run when the database knows their texts already
+
+
+def next_post(run: Run) -> Post | None:
+    """Return the claimed text for this slot, None if there is none or another process took the slot."""
+    run.phase("compose")
+    if run.preview:
+        run.slot = run.db.archive.first_free_slot(run.clock.now(), run.settings.post_interval_minutes)
+    waiting = run.db.pending(run.slot) or _approved(run)
+    if waiting:
+        return waiting
+    if run.settings.require_approval and not run.preview:
+        return None
+    return _new_post(run)
+
+
+def _approved(run: Run) -> Post | None:
+    """Claim the first approved text that passes the gates now; put those that do not back to the drafts."""
+    now = run.clock.now()
+    since = repeats_after(run.settings, now)
+    while post := run.db.next_approved(since):
+        why = _why_not(run, post, now)
+        if not why:
+            return run.db.claim_approved(post, run.slot)
+        run.db.ask_again(post, why)
+        logger.warning("draft.returned", extra={"post_id": post.id, "detail": why})
+        fix = Fix(command(f"drafts edit {post.id} TEXT"), " or ", command(f"drafts reject {post.id}"))
+        run.notes.append(Note(NoteCode.DRAFT_RETURNED, f"draft {post.id} waits again: {why}", fix))
+    return None
+
+
+def _why_not(run: Run, post: Post, now: datetime) -> str:
+    """Return why an approved text may not go out, an empty text if it may.
+
+    A word of it may be on the blocklist since, or a text like it on X. A text of an account that X refused
+    has no person's approval, which may be asked for since.
+    """
+    if run.settings.require_approval and post.approved_at is None:
+        return "nobody has approved it"
+    others = _others(run, post, now) if post.approved_at else ()
+    verdict = gates.judge_tweet(post.content, others, safety.read_words(run.settings.blocklist_file))
+    return "" if verdict.passed else f"it is refused now: {', '.join(verdict.explained)}"
+
+
+def _others(run: Run, post: Post, now: datetime) -> tuple[str, ...]:
+    """Return the recent texts that an approved one must not be too much like: all but itself."""
+    history = run.db.archive.content_history(now, run.settings.cooldown_days)
+    return tuple(text for text in history.texts if text != post.content)
+
+
+def _new_post(run: Run) -> Post | None:
+    """Compose a text and claim the slot for it; if the database knows the text, try other statements."""
+    now = run.clock.now()
+    history = run.db.archive.content_history(now, run.settings.cooldown_days)
+    for _ in range(CLAIM_TRIES):
+        composition = run.compose(run.settings, history, now, max(run.seconds_left() - NETWORK_SECONDS, 1.0))
+        reach("tick.composed")
+        run.notes += composition.notes
+        run.metrics.update(composition.metrics)
+        if composition.candidates:
+            run.db.journal.add_candidates(run.run_id, composition.candidates, now)
+        if composition.draft is None:
+            return None
+        post = run.db.claim(composition.draft, run.slot, now)
+        if post or not run.db.archive.is_known_text(
+            composition.draft.content, repeats_after(run.settings, now)
+        ):
+            return post  # None here: another process took the slot
+        logger.warning("claim.known_text", extra={"source_id": composition.draft.source_id})
+        history = history.with_draft(composition.draft, now)
+    return None
