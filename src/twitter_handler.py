@@ -23,8 +23,9 @@ from src.system.failpoints import reach
 from src.system.interrupts import signals_blocked
 from src.system.log import Redactor
 from src.x import credentials, responses
+from src.x.failures import read_failure
 from src.x.responses import Renewal
-from src.x.session import XSession, read_failure
+from src.x.session import XSession
 
 TIMELINE_PAGE = 100
 RENEWAL_TRIES = 2
@@ -114,7 +115,7 @@ class XClient:
 
     def _exchange(self, call: Callable[[], object], judge: Judge) -> SendResult:
         """Make one request and return what its answer means, without secrets."""
-        self._session.last = None
+        self._session.last, self._session.trace.sent = None, False
         started = time.monotonic()
         failure: Exception | None = None
         try:
@@ -124,7 +125,8 @@ class XClient:
         latency = int((time.monotonic() - started) * 1000)
         response = self._answer()
         if response is None:
-            return replace(read_failure(failure), latency_ms=latency)
+            result = read_failure(failure, sent=self._session.trace.sent)
+            return replace(result, latency_ms=latency, detail=self._redact(result.detail))
         body = (response.content or b"").decode("utf-8", "replace")
         if (
             response.status_code >= 400

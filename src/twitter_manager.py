@@ -16,7 +16,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,12 @@ from src.x.claim import claim_account, fix_text, note_text, require_closed_folde
 
 if TYPE_CHECKING:
     from src.watch.health import Facts
+# One refusal is about a text; of several different ones it is the account, the app or the plan.
+FIX_TEXTS = Fix(
+    "look at the account on x.com and at the app at https://developer.x.com; ",
+    command("history"),
+    " shows the texts",
+)
 
 
 def tick(run: Run) -> TickResult:
@@ -109,6 +115,10 @@ def _conclude(run: Run, post: Post, result: SendResult) -> TickResult:
         )
     if result.outcome is Outcome.NOT_SENT:
         return ended(Exit.TEMPORARY, RunOutcome.NOT_SENT, f"X could not be reached ({reason})", result.fix)
+    if result.outcome is Outcome.REFUSED and (texts := run.db.journal.texts_refused_in_a_row()) > 1:
+        hold = _hold(run, replace(result, outcome=Outcome.BLOCKED, fix=FIX_TEXTS))
+        message = f"X refused {texts} different texts in a row ({reason})"
+        return ended(Exit.BLOCKED, RunOutcome.BLOCKED, message, hold.fix)
     if result.outcome in REFUSALS:
         return ended(
             Exit.TEMPORARY,
@@ -122,7 +132,7 @@ def _conclude(run: Run, post: Post, result: SendResult) -> TickResult:
         Exit.UNKNOWN,
         RunOutcome.UNKNOWN,
         f"X gave no trustworthy answer ({reason}); post {post.id} is not sent again",
-        Fix("nothing to do: the next runs look for it on the timeline"),
+        result.fix or Fix("nothing to do: the next runs look for it on the timeline"),
     )
 
 

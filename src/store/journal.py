@@ -90,6 +90,16 @@ class Journal:
         )
         return Outcome(outcome or Outcome.UNKNOWN)
 
+    def texts_refused_in_a_row(self, most: int = 10) -> int:
+        """Count the latest consecutive posts whose text X refused: one is about its text, many are not."""
+        rows = self._db.rows(
+            "SELECT outcome FROM attempts WHERE kind = 'post' AND outcome IS NOT NULL AND outcome <> ?"
+            " ORDER BY id DESC LIMIT ?",
+            Outcome.NOT_SENT,
+            most,
+        )
+        return sum(1 for _ in itertools.takewhile(lambda row: row["outcome"] == Outcome.REFUSED, rows))
+
     def last_attempt(self, post: Post) -> datetime | None:
         """Return when the last attempt to send this post began, None if there was none."""
         return time_of(

@@ -23,7 +23,11 @@ def ping(settings: Settings, suffix: str = "", body: str = "") -> bool:
     try:
         with hard_limit(PING_SECONDS):
             return requests.post(
-                url, data=body.encode()[:_BODY_BYTES], timeout=PING_SECONDS, allow_redirects=False
+                url,
+                data=body.encode()[:_BODY_BYTES],
+                timeout=PING_SECONDS,
+                allow_redirects=False,
+                auth=lambda request: request,  # without any, requests looks into ~/.netrc
             ).ok
     except (DeadlineError, Exception) as error:  # noqa: BLE001 (a failed ping must never change the run)
         logger.warning("ping.failed", extra={"error": type(error).__name__})

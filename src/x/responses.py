@@ -48,6 +48,11 @@ FIX_CLIENT = Fix(
 FIX_ACCOUNT = Fix(
     "log in to x.com with this account and clear what it shows (locked, suspended, not labelled Automated)"
 )
+FIX_PLAN = Fix("choose a plan that may post at https://developer.x.com (your project, Products)")
+FIX_IN_FRONT = Fix(
+    "something in front of X answered, such as a proxy, a firewall or Cloudflare: look at HTTPS_PROXY and at"
+    " what https://api.x.com shows from this machine; the next run looks on the timeline"
+)
 FIX_LOOK = Fix("nothing to do: the next run looks on the timeline")
 
 
@@ -69,8 +74,12 @@ def read_send(status: int, headers: Mapping[str, str], body: str, now: datetime)
 def read_error(status: int, headers: Mapping[str, str], body: str, now: datetime) -> SendResult:
     """Return the outcome of a request that X refused; UNKNOWN unless X says so in JSON with a 4xx status."""
     data = json_object(body)
-    if data is None or not 400 <= status < 500:
+    if data is None and status == 429 and rate_limits(headers, now):
+        data = {}  # the limit is X's own, whatever page came with it
+    if not 400 <= status < 500:
         return _unknown(status, f"http-{status}", "no trustworthy answer")
+    if data is None:
+        return replace(_unknown(status, f"http-{status}", "the answer is not from X"), fix=FIX_IN_FRONT)
     return _read_refusal(status, headers, data, now)
 
 
@@ -82,10 +91,13 @@ def _read_refusal(status: int, headers: Mapping[str, str], data: dict[str, Any],
             outcome, http_status=status, reason=reason, detail=clip(messages), fix=fix, until=until
         )
 
+    if status in {400, 401, 403} and (known := _known_code(data)):
+        outcome, reason, fix = known
+        return answer(outcome, reason, fix, _after_a_day(headers, now) if outcome is Outcome.LATER else None)
     match status:
         case 400:
             return answer(Outcome.REFUSED, problem or "invalid-request")
-        case 401 if 135 in _codes(data) or clock_is_off(headers, now):
+        case 401 if clock_is_off(headers, now):
             return answer(Outcome.BLOCKED, "clock", FIX_CLOCK)
         case 401:
             return answer(Outcome.BLOCKED, "unauthorized", FIX_KEYS)
@@ -105,6 +117,35 @@ def _read_refusal(status: int, headers: Mapping[str, str], data: dict[str, Any],
             )
         case _:
             return answer(Outcome.UNKNOWN, f"http-{status}")
+
+
+# X's own numbers decide first, its words second. Of several the first in this table counts.
+CODES: dict[int, tuple[Outcome, str, Fix]] = {
+    135: (Outcome.BLOCKED, "clock", FIX_CLOCK),
+    187: (Outcome.DUPLICATE, "duplicate", NO_FIX),
+    186: (Outcome.REFUSED, "text-refused", NO_FIX),
+    453: (Outcome.BLOCKED, "not-enrolled", FIX_PLAN),
+    261: (Outcome.BLOCKED, "read-only-token", FIX_WRITE),
+    226: (Outcome.BLOCKED, "looks-automated", FIX_ACCOUNT),
+    326: (Outcome.BLOCKED, "locked", FIX_ACCOUNT),
+    63: (Outcome.BLOCKED, "suspended", FIX_ACCOUNT),
+    64: (Outcome.BLOCKED, "suspended", FIX_ACCOUNT),
+    185: (Outcome.LATER, "daily-limit", NO_FIX),
+    88: (Outcome.LATER, "rate-limited", NO_FIX),
+    **dict.fromkeys((32, 89, 99, 215, 220), (Outcome.BLOCKED, "unauthorized", FIX_KEYS)),
+}
+
+
+def _known_code(data: dict[str, Any]) -> tuple[Outcome, str, Fix] | None:
+    codes = _codes(data)
+    return next((meaning for code, meaning in CODES.items() if code in codes), None)
+
+
+def _after_a_day(headers: Mapping[str, str], now: datetime) -> datetime:
+    """Return when a limit of a day ends: as the headers say, else at the end of X's day (UTC)."""
+    if rate_limits(headers, now) or "retry-after" in {name.lower() for name in headers}:
+        return retry_after(headers, now)
+    return now.replace(hour=0, minute=0, second=0, microsecond=0) + LONGEST_WAIT
 
 
 def _read_forbidden(problem: str, messages: str, answer: Callable[..., SendResult]) -> SendResult:
@@ -267,12 +308,26 @@ def rate_limits(headers: Mapping[str, str], now: datetime) -> tuple[RateLimit, .
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> datetime:
-    """Return when a 429 ends (UTC): at the latest reset of an exhausted window, else in 15 minutes."""
+    """Return when a 429 ends (UTC): the latest of Retry-After and the resets of exhausted windows.
+
+    Without any of them in 15 minutes; at most in 24 hours. Retry-After is a number of seconds or a date.
+    """
     resets = [w.reset for w in rate_limits(headers, now) if w.remaining <= 0]
     bare = _number(headers.get("x-rate-limit-reset"))
     if not resets and bare is not None:
         resets = [_clamp(bare, now)]
+    told = _told_to_wait(headers.get("Retry-After"), headers, now)
+    resets += [told] if told else []
     return max([*resets, now + timedelta(minutes=1)]) if resets else now + timedelta(minutes=15)
+
+
+def _told_to_wait(value: str | None, headers: Mapping[str, str], now: datetime) -> datetime | None:
+    """Return the end of the wait that a Retry-After header asks for, None where it cannot be read."""
+    seconds = _number(value)
+    if seconds is None and value:
+        ends = server_time({"Date": value})
+        seconds = int((ends - (server_time(headers) or now)).total_seconds()) if ends else None
+    return None if seconds is None else _clamp(int(now.timestamp()) + min(max(seconds, 0), 10**9), now)
 
 
 def clock_is_off(headers: Mapping[str, str], now: datetime) -> bool:

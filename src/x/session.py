@@ -7,35 +7,23 @@ finished response. `twitter_handler` judges that response, whatever tweepy raise
 
 from __future__ import annotations
 
-import ssl
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    MaxRetryError,
-    NameResolutionError,
-    NewConnectionError,
-    ProxyError,
-)
-from urllib3.util.retry import Retry
 
 from src.config import Settings
-from src.domain.answers import Outcome, SendResult
-from src.domain.fixes import Fix
 from src.system.interrupts import hard_limit
-from src.x.responses import FIX_LOOK, clip
+from src.x.transport import Trace, TracingAdapter
 
 MAX_BODY_BYTES = 1_000_000
-_NOTHING_LEFT = (NameResolutionError, NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
 
 
 class XSession(requests.Session):
     """A `requests` session for tweepy that talks to one host only.
 
-    `last` is the response of the latest exchange once its body was read in full, else None.
+    `last` is the response of the latest exchange once its body was read in full, else None; `trace` tells
+    whether a byte of its request may have left. `~/.netrc` is never read.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -43,13 +31,15 @@ class XSession(requests.Session):
         self._base = urlsplit(settings.x_api_base_url)
         self._timeouts = (settings.connect_timeout_seconds, settings.read_timeout_seconds)
         self.last: requests.Response | None = None
-        adapter = HTTPAdapter(max_retries=Retry(0, redirect=0, read=False, status=0, other=0))
+        self.trace = Trace()
+        self.auth = _as_it_is  # without any, requests looks into ~/.netrc and replaces a bearer token
+        adapter = TracingAdapter(self.trace)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
         """Send one request to the configured host. Raises `requests` exceptions or `DeadlineError`."""
-        self.last = None
+        self.last, self.trace.sent = None, False
         # A kept connection may be closed already, and then nobody knows what X received: use a new one.
         self.close()
         parts = urlsplit(str(url))
@@ -63,6 +53,10 @@ class XSession(requests.Session):
         return response
 
 
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
 def _read_body(response: requests.Response) -> None:
     body = b""
     for chunk in response.iter_content(65536):
@@ -71,19 +65,3 @@ def _read_body(response: requests.Response) -> None:
             response.close()
             break
     response._content = body  # requests has no public way to keep a body that was read in parts
-
-
-def read_failure(error: BaseException | None) -> SendResult:
-    """Judge an exchange that has no whole response: NOT_SENT only if the connection was never made."""
-    reason: BaseException | None = error
-    if isinstance(error, requests.RequestException) and error.args:
-        inner = error.args[0]
-        reason = inner.reason if isinstance(inner, MaxRetryError) else error
-    if isinstance(reason, ProxyError):
-        reason = reason.original_error
-    causes = [reason, *(getattr(reason, "args", ()) or ())]
-    name, detail = type(reason).__name__, clip(str(reason))
-    if isinstance(error, requests.ConnectTimeout) or any(isinstance(c, _NOTHING_LEFT) for c in causes):
-        fix = Fix("check the network and the name server of this machine; the next run tries again")
-        return SendResult(Outcome.NOT_SENT, reason=name, detail=detail, fix=fix)
-    return SendResult(Outcome.UNKNOWN, reason=name, detail=detail, fix=FIX_LOOK)

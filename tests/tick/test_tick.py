@@ -5,14 +5,10 @@ import sqlite3
 import sys
 
 import pytest
-import requests
-from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError, ProxyError
 
 from src import twitter_manager
 from src.db_manager import Database
-from src.domain.answers import Outcome
 from src.domain.runs import Exit
-from src.x.session import read_failure
 from tests import fake_x
 from tests.support.world import new_world
 
@@ -92,6 +88,22 @@ def test_long_slot_after_a_refused_text(world):
     assert world.tick().outcome == "posted"
     assert [r["status"] for r in world.ours()[-2:]] == ["failed", "posted"]
     assert [r["slot"] for r in world.ours()[-2:]] == [None, "2026-11-23T00:00Z"]
+
+
+def test_texts_refused_in_a_row(world):
+    """One refusal is about the text. A second one of another text counts for the breaker, and says so."""
+    world.x.always_post = fake_x.invalid_request()
+    results = []
+    for _ in range(5):
+        results.append(world.tick())
+        world.next_slot()
+    assert [int(r.exit_code) for r in results] == [75, 77, 77, 77, 77]
+    assert "X refused 2 different texts in a row" in results[1].message
+    assert world.x.posts_seen() - 1 == 4  # the third hold opens the breaker
+    world.x.always_post = None
+    world.move(hours=6)
+    assert world.tick().outcome == "posted"
+    world.check_promise()
 
 
 def test_refused_but_made(world):
@@ -229,33 +241,6 @@ def test_main_in_a_terminal(world, monkeypatch, capsys):
     said = capsys.readouterr().err
     assert "a bug: ZeroDivisionError: ***" in said
     assert world.x.credentials.api_key not in said
-
-
-@pytest.mark.parametrize(
-    ("error", "outcome"),
-    [
-        (None, Outcome.UNKNOWN),
-        (ValueError("x"), Outcome.UNKNOWN),
-        (requests.ConnectTimeout("x"), Outcome.NOT_SENT),
-        (requests.ReadTimeout("x"), Outcome.UNKNOWN),
-        (requests.ConnectionError(ProtocolError("x", OSError())), Outcome.UNKNOWN),
-        (requests.ConnectionError(MaxRetryError(None, "/", NewConnectionError(None, "x"))), Outcome.NOT_SENT),
-        (
-            requests.exceptions.ProxyError(
-                MaxRetryError(None, "/", ProxyError("x", NewConnectionError(None, "y")))
-            ),
-            Outcome.NOT_SENT,
-        ),
-        (
-            requests.exceptions.ProxyError(MaxRetryError(None, "/", ProxyError("x", OSError("tunnel: 502")))),
-            Outcome.UNKNOWN,
-        ),
-        (requests.exceptions.ChunkedEncodingError(), Outcome.UNKNOWN),
-    ],
-)
-def test_failures_without_an_answer(error, outcome):
-    """Only a connection that was never made proves that nothing left; everything else may be on X."""
-    assert read_failure(error).outcome is outcome
 
 
 def test_a_window_of_nothing(world):

@@ -242,3 +242,11 @@ def test_crontab_example():
     assert re.match(
         r"\d+ \* \* \* \* cd /\S+ && timeout -k \d+ \d+ \.venv/bin/python -m src\.twitter_manager$", line
     )
+
+
+def test_operations_names_every_code_of_x():
+    """The table of answers has each of X's codes that decides something."""
+    from src.x.responses import CODES
+
+    table = (ROOT / "docs/operations.md").read_text()
+    assert [code for code in CODES if not re.search(rf"\b{code}\b", table)] == []

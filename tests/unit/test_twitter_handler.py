@@ -1,6 +1,7 @@
 """What X's answers mean: the error table row by row, real tweepy over a real server, and random answers."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -85,6 +86,43 @@ TABLE = [
     (429, body(errors=[{"code": 88, "message": "Rate limit exceeded"}]), Outcome.LATER, "rate-limited"),
     (429, body(title="UsageCapExceeded", type=X + "usage-capped"), Outcome.LATER, "usage-capped"),
     (429, "slow down", Outcome.UNKNOWN, "http-429"),
+    (
+        400,
+        body(errors=[{"code": 215, "message": "Bad Authentication data."}]),
+        Outcome.BLOCKED,
+        "unauthorized",
+    ),
+    (
+        403,
+        body(errors=[{"code": 32, "message": "Could not authenticate you."}]),
+        Outcome.BLOCKED,
+        "unauthorized",
+    ),
+    (401, body(errors=[{"code": 135, "message": "Timestamp out of bounds."}]), Outcome.BLOCKED, "clock"),
+    (
+        403,
+        body(
+            errors=[{"code": 453, "message": "You currently have access to a subset of X API V2 endpoints"}]
+        ),
+        Outcome.BLOCKED,
+        "not-enrolled",
+    ),
+    (
+        403,
+        body(errors=[{"code": 186, "message": "Tweet needs to be a bit shorter."}]),
+        Outcome.REFUSED,
+        "text-refused",
+    ),
+    (403, body(errors=[{"code": 187, "message": "Status is a duplicate."}]), Outcome.DUPLICATE, "duplicate"),
+    (
+        403,
+        body(errors=[{"code": 185, "message": "User is over daily status update limit."}]),
+        Outcome.LATER,
+        "daily-limit",
+    ),
+    (403, body(errors=[{"code": 326, "message": "suspended? no: locked"}]), Outcome.BLOCKED, "locked"),
+    (401, "<html>Attention Required! | Cloudflare", Outcome.UNKNOWN, "http-401"),
+    (403, "<html>Attention Required! | Cloudflare", Outcome.UNKNOWN, "http-403"),
     (418, body(title="teapot"), Outcome.UNKNOWN, "http-418"),
     (500, "", Outcome.UNKNOWN, "http-500"),
     (502, "<html>Bad Gateway", Outcome.UNKNOWN, "http-502"),
@@ -101,6 +139,45 @@ def test_error_table(status, text, outcome, reason):
     assert (result.tweet_id is not None) == (outcome is Outcome.POSTED)
     assert bool(result.fix) or outcome is not Outcome.BLOCKED
     assert (result.until is not None) == (outcome is Outcome.LATER)
+
+
+@pytest.mark.parametrize(
+    ("headers", "minutes"),
+    [
+        ({"Retry-After": "7200"}, 120),
+        ({"Retry-After": "0"}, 1),
+        ({"Retry-After": "999999999999"}, 24 * 60),
+        ({"Retry-After": "Sun, 22 Nov 2026 15:07:00 GMT"}, 60),
+        ({"Retry-After": "Sun, 22 Nov 2026 15:07:00 GMT", "Date": "Sun, 22 Nov 2026 14:37:00 GMT"}, 30),
+        ({"Retry-After": "soon"}, 15),
+        ({"Retry-After": "-5"}, 15),
+        ({}, 15),
+    ],
+)
+def test_waits_as_it_is_told(headers, minutes):
+    """Retry-After holds, in seconds or as a date by X's own clock, and 24 hours at most."""
+    for text in (body(title="Too Many Requests"), body(errors=[{"code": 88}])):
+        assert read_send(429, headers, text, NOW).until == NOW + timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("text", ["", "<html>Too Many Requests</html>"])
+def test_a_limit_of_x_with_a_page(text):
+    """X's own numbers say that it is X's limit, whatever the body is."""
+    reset = NOW + timedelta(minutes=9)
+    headers = {
+        "x-rate-limit-limit": "100",
+        "x-rate-limit-remaining": "0",
+        "x-rate-limit-reset": str(int(reset.timestamp())),
+    }
+    result = read_send(429, headers, text, NOW)
+    assert (result.outcome, result.until) == (Outcome.LATER, reset)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 407, 418, 429])
+def test_what_stands_in_front_of_x(status):
+    """An answer that is not X's JSON proves nothing, and the words say where to look."""
+    result = read_send(status, {"cf-ray": "8e"}, "<html>", NOW)
+    assert (result.outcome, "in front of X" in result.fix.render()) == (Outcome.UNKNOWN, True)
 
 
 def test_wait_for_the_latest_exhausted_window():
@@ -136,12 +213,18 @@ def test_odd_resets_are_clamped(reset, wait):
     assert retry_after(headers, NOW) == NOW + wait
 
 
-def test_clock_check():
+def test_clock_check(monkeypatch):
     """A Date header more than five minutes away shows that our clock is off; a garbled one shows nothing."""
     assert clock_is_off({"Date": "Sun, 22 Nov 2026 15:07:00 GMT"}, NOW)
     assert not clock_is_off({"Date": "Sun, 22 Nov 2026 14:08:00 GMT"}, NOW)
     assert not clock_is_off({"Date": "yesterday"}, NOW)
     assert not clock_is_off({}, NOW)
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    assert not clock_is_off({"Date": "Sun, 22 Nov 2026 14:08:00"}, NOW)
+    assert clock_is_off({"Date": "Sun, 22 Nov 2026 19:37:00"}, NOW)
+    monkeypatch.undo()
+    time.tzset()
     assert (
         read_send(401, {"Date": "Sun, 22 Nov 2026 15:07:00 GMT"}, body(title="Unauthorized"), NOW).reason
         == "clock"
