@@ -335,8 +335,8 @@ class Database:
     def edit(self, post: Post, content: str) -> bool:
         """Replace a draft's text; it must then be approved (again). Return False if it is not a draft."""
         return self._move(
-            "UPDATE posts SET content = ?, fingerprint = ?, origin = 'person', opening = NULL, status ="
-            " 'draft',"
+            "UPDATE posts SET content = ?, fingerprint = ?, origin = 'person', opening = NULL, topic ="
+            " NULL, source_id = NULL, status = 'draft',"
             " approved_at = NULL, error_message = NULL WHERE id = ? AND status IN ('draft', 'approved')",
             content,
             fingerprint(content),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from src.domain.answers import MAX_TWEET_ID
@@ -12,10 +12,14 @@ from src.domain.runs import Exit
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse that names the nearest known word."""
+    """argparse that names the nearest known word. `actions` are those of a command."""
+
+    actions: Mapping[str, argparse.ArgumentParser] = {}
 
     def error(self, message: str) -> NoReturn:
-        """Print the usage and the problem; exit 2."""
+        """Print the usage and the problem; exit 2. Where the action is missing, list those that there are."""
+        if message.endswith("required: ACTION"):
+            message = f"say which action: {', '.join(self.actions)}"
         self.print_usage()
         self.exit(int(Exit.USAGE), f"{self.prog}: {message}\n")
 
@@ -59,6 +63,7 @@ def _words(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Iter
 def add_actions(parser: Parser) -> Callable[[str, str], Parser]:
     """Give a command actions, as `drafts list` is one; return what adds one, with its name and its help."""
     group = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    parser.actions = group.choices
     return lambda name, words: add_word(group, name, words)
 
 
@@ -111,7 +116,13 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
 
 def count(text: str) -> int:
     """Read an id or a number of things, as large as the database can hold."""
-    return number_to(MAX_TWEET_ID)(text)
+    try:
+        return number_to(MAX_TWEET_ID)(text)
+    except argparse.ArgumentTypeError:
+        if text.isascii() and text.isdigit() and int(text[:20]):
+            raise  # larger than any id can be
+        message = f"{text!r} is not a whole number, at least 1"
+        raise argparse.ArgumentTypeError(message) from None
 
 
 def number_to(most: int) -> Callable[[str], int]:

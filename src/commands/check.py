@@ -16,9 +16,18 @@ from src.config import Settings
 from src.content import library, safety
 from src.content.freshness import FAR_HORIZON_DAYS, posts_per_day, supply
 from src.domain.answers import Outcome
-from src.domain.errors import AccountError, ConfigError, ModelError, ProgramError, StorageError
+from src.domain.errors import (
+    AccountError,
+    ConfigError,
+    ModelError,
+    ProgramError,
+    StorageError,
+    TemporaryError,
+)
 from src.domain.fixes import Fix, env_file, line
 from src.domain.logins import RenewableLogin
+from src.domain.plurals import numbered
+from src.domain.posts import Status
 from src.domain.texts import History
 from src.model import choose
 from src.system import access
@@ -27,6 +36,9 @@ from src.system.lock import sole_writer
 from src.watch.status import lasts_text
 from src.x import credentials, key_signs
 from src.x.claim import claim_account, fix_text, folders, require_closed_folders
+
+FIX_ASK_AGAIN = Fix("type the same again in a few minutes")
+_NO_POSTS = {Status.DRAFT, Status.APPROVED, Status.REJECTED}  # texts that were never to be sent, or not yet
 
 
 def configure(parser: Parser) -> None:
@@ -123,24 +135,27 @@ def _check_database(settings: Settings) -> str:
     if db is None:
         return "not made yet; the first run makes it"
     with contextlib.closing(db):
-        return f"{settings.database} is sound, {db.archive.count_posts()} posts"
+        kept = db.archive.count_by_status()
+        posts = sum(number for status, number in kept.items() if status not in _NO_POSTS)
+        drafts = kept.get(Status.DRAFT, 0)
+        counted = f"{numbered(posts, 'post')}, {numbered(drafts, 'draft that waits', 'drafts that wait')}"
+        return f"{settings.database} is sound, {counted}"
 
 
 def _check_library(settings: Settings, now: datetime) -> str:
     loaded = library.load(settings.library_paths)
     safety.read_words(settings.blocklist_file)
     if not loaded.statements or loaded.problems:
-        message = f"{len(loaded.statements)} statements, {len(loaded.problems)} broken records"
+        counted = numbered(len(loaded.statements), "statement")
+        message = f"{counted}, {numbered(len(loaded.problems), 'problem')} in the records"
         raise ProgramError(message, Fix("type: ", line("sources check")))
     history = History()
     if db := db_manager.open_for_reading(settings.database):
         with contextlib.closing(db):
             history = db.archive.content_history(now, settings.cooldown_days)
     left = supply(settings, loaded.statements, history, now, FAR_HORIZON_DAYS)
-    statements, topics = len(loaded.statements), len(loaded.topics)
-    return (
-        f"{statements} statements in {topics} topics; at {posts_per_day(settings):g} a day {lasts_text(left)}"
-    )
+    stock = f"{numbered(len(loaded.statements), 'statement')} in {numbered(len(loaded.topics), 'topic')}"
+    return f"{stock}; at {posts_per_day(settings):g} a day {lasts_text(left)}"
 
 
 def _check_model(settings: Settings) -> str:
@@ -151,6 +166,8 @@ def _check_model(settings: Settings) -> str:
 
 
 def _check_online(settings: Settings, clock: Clock) -> str:
+    if settings.missing_credentials:
+        return "skipped: X was not asked, there are no keys yet"
     from src.twitter_handler import XClient  # noqa: PLC0415 (tweepy is slow to load)
     from src.x.responses import FIX_WRITE  # noqa: PLC0415 (the same)
 
@@ -158,8 +175,14 @@ def _check_online(settings: Settings, clock: Clock) -> str:
         if isinstance(settings.login, RenewableLogin):  # which another run may be renewing
             stack.enter_context(sole_writer(settings.database))
         result, level = XClient(settings, clock.now).access_level()
+    if result.outcome is Outcome.NOT_SENT:
+        message = f"X could not be reached: {result.detail or result.reason}"
+        raise TemporaryError(message, result.fix)
     if result.outcome is not Outcome.DONE:
-        message = f"X answered {result.http_status or result.reason}: {result.detail or result.reason}"
+        if result.http_status is None:
+            message = f"X gave no answer: {result.detail or result.reason}"
+            raise TemporaryError(message, FIX_ASK_AGAIN)
+        message = f"X answered {result.http_status}: {result.detail or result.reason}"
         raise AccountError(message, result.fix)
     if level and "write" not in level:
         message = f"the access token may only {level}"

@@ -16,6 +16,7 @@ from src.domain.errors import UsageError
 from src.domain.fixes import Fix, command
 from src.domain.notes import NoteCode
 from src.domain.posts import Post, Status
+from src.domain.runs import Exit
 from src.domain.texts import Verdict
 from src.system.log import sanitise
 from src.x.claim import fix_text, note_text
@@ -61,11 +62,13 @@ def _generate(context: Context, db: Database) -> Result:
         note for c in compositions for note in c.notes if note.code is not NoteCode.NO_GOOD_OPENING
     )
     notes = [note_text(note, settings.profile) for note in remarks]
-    ending = fix_text(
-        Fix(f"{len(made)} drafts wait: ", command("drafts approve ID"), " lets one go out"), settings.profile
-    )
-    data = {"drafts": [_data(post) for post in made], "notes": notes}
-    return Result(data, "\n".join([*map(_line, made), *notes, ending]))
+    waiting = len(db.with_status(Status.DRAFT))
+    ending = f"{len(made)} written, {waiting} {'waits' if waiting == 1 else 'wait'}"
+    if waiting:
+        ending += fix_text(Fix(": ", command("drafts approve ID"), " lets one go out"), settings.profile)
+    data = {"drafts": [_data(post) for post in made], "waiting": waiting, "notes": notes}
+    code = Exit.OK if made else Exit.NO_CONTENT
+    return Result(data, "\n".join([*map(_line, made), *notes, ending]), code)
 
 
 def _list(context: Context, db: Database) -> Result:
@@ -79,7 +82,7 @@ def _list(context: Context, db: Database) -> Result:
 def _show(context: Context, db: Database) -> Result:
     post = _find(context, db)
     verdict = _judged(context, db, post.content, own=post)
-    words = "passes every gate" if verdict.passed else f"refused: {', '.join(verdict.explained)}"
+    words = "passes every gate" if verdict.passed else f"refused: {'; '.join(verdict.explained)}"
     weight = weighted_length(post.content)
     text = f"{_line(post)}\n\n{post.content}\n\n{weight} of {MAX_WEIGHT}; {words}"
     return Result({**_data(post), "weighted_length": weight, "reasons": list(verdict.reasons)}, text)
@@ -113,17 +116,21 @@ def _judged(context: Context, db: Database, text: str, *, own: Post) -> Verdict:
 def _refuse_bad(context: Context, db: Database, text: str, *, own: Post) -> None:
     verdict = _judged(context, db, text, own=own)
     if not verdict.passed:
-        message = f"this text is refused: {sanitise(', '.join(verdict.explained))}"
-        raise UsageError(
-            message,
-            Fix("the same gates hold for every text; ", command("drafts edit ID TEXT"), " changes it"),
-        )
+        message = f"this text is refused: {sanitise('; '.join(verdict.explained))}"
+        edited = Fix("change the text where the reason says so")
+        raise UsageError(message, edited if text != own.content else Fix(edited, ": ", _edit_line(own)))
+
+
+def _edit_line(post: Post) -> Fix:
+    return Fix(command(f"drafts edit {post.id} TEXT"))
 
 
 def _moved(db: Database, post: Post, *, done: bool, words: str) -> Result:
     if not done:
-        message = f"post {post.id} is {post.status}, that cannot be done to it"
-        raise UsageError(message, Fix(command("drafts list"), " shows what waits"))
+        message = f"draft {post.id} was {post.status}"
+        rejected = Fix("it stays so; ", command("drafts generate -n 10"), " writes others")
+        taken_back = Fix(command(f"drafts reject {post.id}"), " takes it back")
+        raise UsageError(message, rejected if post.status is Status.REJECTED else taken_back)
     return Result(_data(db.post(post.id)), f"draft {post.id} {words}")
 
 

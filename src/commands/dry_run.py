@@ -61,6 +61,7 @@ def _text(post: Post, data: dict[str, Any]) -> str:
     written = "vetted wording"
     if post.opening:
         written = f"opening {'by the model' if post.origin == 'model' else 'and body vetted'}"
+    source = f"{post.source_id} ({post.topic}); {written}" if post.source_id else "a text of yours"
     return "\n".join(
         [
             "",
@@ -68,7 +69,7 @@ def _text(post: Post, data: dict[str, Any]) -> str:
             "",
             f"length   {data['weighted_length']} of {MAX_WEIGHT} (X's weighted count)",
             f"cost     ${data['cost_usd']:.3f}",
-            f"source   {post.source_id} ({post.topic}); {written}",
+            f"source   {source}",
             f"checks   passed: {', '.join(CHECKS)}",
             *(f"note     {note}" for note in data["notes"]),
             "Nothing was posted: this is a dry run.",

@@ -28,7 +28,7 @@ def run(context: Context) -> Result:
     """Find the tweet of the post, ask, and delete it."""
     credentials.require(context.settings)
     if not (context.options.yes or _agreed(context)):
-        return Result({"deleted": False}, "nothing was deleted")
+        return Result({"deleted": False}, "nothing was deleted: only the whole word yes deletes")
     with context.locked_database() as db:
         post = _find(context, db)
         tweet_id = _delete(context, db, post)

@@ -13,6 +13,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from src.domain.notes import Note
+from src.domain.reasons import sentence
 
 SHORT_LINK = "https://t.co/"
 _SHORT_LINKS = re.compile(re.escape(SHORT_LINK) + r"[0-9A-Za-z]+")
@@ -50,9 +51,9 @@ class Verdict:
 
     @property
     def explained(self) -> tuple[str, ...]:
-        """Return each reason code, with what it is about in brackets."""
+        """Return each reason in words, with what it is about."""
         pairs = zip_longest(self.reasons, self.details, fillvalue="")
-        return tuple(f"{code} ({detail})" if detail else code for code, detail in pairs)
+        return tuple(sentence(code, detail) for code, detail in pairs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,11 +182,17 @@ def switch(settings: Settings, folder: Path) -> None:
     versions.record(settings, folder.name, previous)
 
 
-def rollback(settings: Settings) -> Path:
-    """Switch back to the version before the last switch and return it. Raises `ModelError`."""
+def earlier(settings: Settings) -> Path | None:
+    """Return the version that a rollback would switch back to, None if there is none."""
     switched = versions.active(settings.models_dir).get(settings.model_choice.name)
     folder = settings.models_dir / switched.previous if switched and switched.previous else None
-    if folder is None or not is_installed(folder):
+    return folder if folder and is_installed(folder) else None
+
+
+def rollback(settings: Settings) -> Path:
+    """Switch back to the version before the last switch and return it. Raises `ModelError`."""
+    folder = earlier(settings)
+    if folder is None:
         message = "there is no earlier model to go back to"
         raise ModelError(message, Fix(command("model show --all"), " lists what is installed"))
     refuse_unsafe(folder)

@@ -54,7 +54,7 @@ def _why_not(run: Run, post: Post, now: datetime) -> str:
         return "nobody has approved it"
     others = _others(run, post, now) if post.approved_at else ()
     verdict = gates.judge_tweet(post.content, others, safety.read_words(run.settings.blocklist_file))
-    return "" if verdict.passed else f"it is refused now: {', '.join(verdict.explained)}"
+    return "" if verdict.passed else f"it is refused now: {'; '.join(verdict.explained)}"
 
 
 def _others(run: Run, post: Post, now: datetime) -> tuple[str, ...]:

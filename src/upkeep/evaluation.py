@@ -16,17 +16,20 @@ from src.domain.texts import Candidate, History
 from src.model import choose
 from src.model.choose import Model
 from src.model.client import mode_for, write
-from src.model.tune import is_held_out
+from src.model.tune import is_held_out, read_lessons
 
 SECONDS_A_STATEMENT = 120.0  # a bound against hanging, for a large model on a slow machine
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """One statement: its text, the tweet that would be posted, and every candidate with its verdict."""
+    """One statement: its text, the tweet that would be posted, and every candidate with its verdict.
+
+    `held_out` says whether the shipped lessons leave it out; None: they are not about it.
+    """
 
     id: str
-    held_out: bool
+    held_out: bool | None
     text: str
     tweet: str
     opening: str
@@ -67,6 +70,7 @@ def evaluate(
     written = write(settings, model, items, seconds=60 + SECONDS_A_STATEMENT * len(items), seed=seed)
     seconds = time.monotonic() - started
     blocked = safety.read_words(settings.blocklist_file)
+    taught = read_lessons()
     results: list[Evaluated] = []
     openings: list[str] = []
     for statement in chosen:
@@ -81,7 +85,7 @@ def evaluate(
         results.append(
             Evaluated(
                 statement.id,
-                is_held_out(statement.id),
+                is_held_out(statement.id) if statement.id in taught else None,
                 statement.statement,
                 tweet,
                 best.opening if best else "",
@@ -102,14 +106,15 @@ def evaluate(
     )
 
 
+_MARKS = {True: "held out, ", False: "trained on, ", None: ""}
+
+
 def as_text(evaluation: Evaluation) -> str:
     """Return the evaluation for people: every tweet, then the counts."""
     lines = []
     for result in evaluation.results:
-        mark = "held out" if result.held_out else "trained on"
-        lines += [
-            f"{result.id}  ({mark}, {'no opening' if result.score is None else f'score {result.score:.2f}'})"
-        ]
+        score = "no opening" if result.score is None else f"score {result.score:.2f}"
+        lines += [f"{result.id}  ({_MARKS[result.held_out]}{score})"]
         lines += [f"    {line}" for line in result.tweet.splitlines() if line] + [""]
     share = evaluation.with_opening / max(evaluation.statements, 1)
     speed = evaluation.candidates / max(evaluation.seconds, 0.001)

@@ -127,7 +127,9 @@ def _update_embedded(settings: Settings, statements: Sequence[Statement]) -> tup
 
 
 def rollback_hint(settings: Settings) -> str:
-    """Return how to go back to the model used before."""
+    """Return how to go back to the model used before, or that there is none."""
+    if choose.earlier(settings) is None:
+        return "there is no earlier model to go back to"
     return fix_text(Fix(command("model rollback"), " goes back"), settings.profile)
 
 

@@ -131,7 +131,7 @@ def test_read_only_token(still):
     [
         (["statu"], "did you mean 'status'?"),
         (["--dryrun"], "did you mean '--dry-run'?"),
-        (["history", "-n", "zero"], "not a number"),
+        (["history", "-n", "zero"], "not a whole number, at least 1"),
         (["reconcile", "--posted", "5"], "need the ID"),
         (["reconcile", "5"], "say --posted TWEET_ID, --not-posted or --take-back"),
         (["model"], "ACTION"),

@@ -39,7 +39,7 @@ def test_a_question_that_nobody_can_answer(world, closed):
         env=env_of(world), cwd="/", capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("nothing was deleted\n")
+    assert done.stdout.endswith("nothing was deleted: only the whole word yes deletes\n")
 
 
 def test_a_draft_without_standard_input(world):

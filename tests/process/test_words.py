@@ -1,0 +1,138 @@
+"""What commands say: true, in plain words, with the next step and the code for it."""
+
+import json
+
+import pytest
+
+from tests import fake_x
+from tests.support.world import World
+
+
+@pytest.fixture
+def still(tmp_path):
+    """A world in real time with slots of a day, whose texts need no model."""
+    with fake_x.FakeX() as x:
+        yield World(tmp_path, x, None, extra={"POST_INTERVAL_MINUTES": "1440", "CANDIDATES": "0"})
+
+
+def account(done):
+    """The row of `check --online --json` about the account."""
+    return next(row for row in json.loads(done.stdout) if row["part"] == "account")
+
+
+def test_check_online_without_keys(still):
+    """X is not asked: the account is skipped, and the missing keys alone are the failure."""
+    done = still.cli("check", "--online", "--json", env={"TWITTER_API_KEY": ""})
+    row = account(done)
+    assert (row["says"], row["exit_code"]) == ("skipped: X was not asked, there are no keys yet", 0)
+    assert still.x.requests == []
+    assert done.returncode == 78
+
+
+def test_check_online_without_a_network(still):
+    """An X that cannot be reached is temporary, and no answer of X."""
+    row = account(still.cli("check", "--online", "--json", env={"X_API_BASE_URL": "http://127.0.0.1:9"}))
+    assert (row["says"].startswith("X could not be reached: "), row["exit_code"]) == (True, 75)
+
+
+def test_check_online_with_a_broken_answer(still):
+    """A connection that ends in the middle is told as no answer, with the command to repeat."""
+    still.x.always_get = fake_x.close(accept=False)
+    row = account(still.cli("check", "--online", "--json"))
+    assert (row["says"].startswith("X gave no answer: "), row["exit_code"]) == (True, 75)
+    assert row["fix"] == "type the same again in a few minutes"
+
+
+def test_posts_are_posts(still):
+    """`check` counts drafts apart from posts, one of each in the singular."""
+    still.cli("drafts", "generate", "-n", "1")
+    assert "0 posts, 1 draft that waits" in still.cli("check").stdout
+    still.cli()
+    assert "1 post, 1 draft that waits" in still.cli("check").stdout
+
+
+def test_generate_counts_what_waits(still, tmp_path):
+    """What was written and what waits are told apart; none written is 69, as for a run."""
+    own = {"id": "own-1", "topic": "Git", "reference": "git-stash(1)"}
+    own["statement"] = "git stash keeps changes for later use."
+    (tmp_path / "own.jsonl").write_text(json.dumps(own))
+    still.extra |= {"BUILTIN_LIBRARY": "false", "SOURCES": str(tmp_path / "own.jsonl")}
+    first = still.cli("drafts", "generate", "-n", "1")
+    assert (first.returncode, "1 written, 1 waits: " in first.stdout) == (0, True), first.stderr
+    again = still.cli("drafts", "generate", "-n", "1")
+    assert (again.returncode, "0 written, 1 waits: " in again.stdout) == (69, True)
+
+
+def test_a_rejected_draft(still):
+    """It is called a draft, and what can still be done is named."""
+    still.cli("drafts", "generate", "-n", "1")
+    still.cli("drafts", "reject", "1")
+    done = still.cli("drafts", "approve", "1", "--json")
+    data = json.loads(done.stdout)
+    assert (data["message"], done.returncode) == ("draft 1 was rejected", 2)
+    assert data["fix"] == "it stays so; `drafts generate -n 10` writes others"
+
+
+def test_an_approved_draft(still):
+    """A second approval names what takes the first back."""
+    still.cli("drafts", "generate", "-n", "1")
+    still.cli("drafts", "approve", "1")
+    data = json.loads(still.cli("drafts", "approve", "1", "--json").stdout)
+    assert (data["message"], data["fix"]) == ("draft 1 was approved", "`drafts reject 1` takes it back")
+
+
+def test_a_refused_text(still):
+    """Each reason is a sentence with what it is about."""
+    still.cli("drafts", "generate", "-n", "1")
+    data = json.loads(still.cli("drafts", "edit", "1", "build " * 66 + "text", "--json").stdout)
+    assert data["message"] == "this text is refused: it is too long: 400 of 280"
+    data = json.loads(still.cli("drafts", "edit", "1", "See docs.python.org for it.", "--json").stdout)
+    assert data["message"] == "this text is refused: X makes a link of this: docs.python.org"
+    assert data["fix"] == "change the text where the reason says so"
+
+
+def test_a_text_of_ones_own(still):
+    """It is the owner's: no statement and no topic count as posted by it."""
+    still.cli("drafts", "generate", "-n", "1")
+    still.cli("drafts", "edit", "1", "My own words about a build.")
+    still.cli("drafts", "approve", "1")
+    assert "source   a text of yours" in still.cli("--dry-run").stdout
+    still.cli()
+    row = still.ours()[-1]
+    assert (row["status"], row["source_id"], row["topic"]) == ("posted", None, None)
+
+
+@pytest.mark.parametrize(
+    ("command", "actions"),
+    [
+        ("drafts", "generate, list, show, approve, edit, reject"),
+        ("model", "install, update, show, rollback, tune"),
+        ("alerts", "test"),
+    ],
+)
+def test_a_missing_action(still, command, actions):
+    """The usage error lists the actions."""
+    done = still.cli(command)
+    assert (done.returncode, f"say which action: {actions}\n" in done.stderr) == (2, True)
+
+
+def test_a_wrong_action(still):
+    """The nearest action is named."""
+    assert "did you mean 'approve'?" in still.cli("drafts", "aprove").stderr
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "1.5", "many"])
+def test_a_wrong_number(still, number):
+    """The bound that matters is named, not the largest number of the database."""
+    done = still.cli(
+        "history", f"-n={number}" if number == "-1" else "-n", *([] if number == "-1" else [number])
+    )
+    assert (done.returncode, "is not a whole number, at least 1" in done.stderr) == (2, True)
+
+
+def test_the_whole_word_yes(still):
+    """A y is not enough, and that is said."""
+    still.cli()
+    done = still.cli("undo", "1", input="y\n")
+    assert done.stdout.endswith("nothing was deleted: only the whole word yes deletes\n")
+    assert still.x.texts() == [still.ours()[0]["content"]]
