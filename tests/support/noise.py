@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from typing import Any
 
+from src.domain.answers import TWITTER_EPOCH_MS
 from src.x.session import MAX_BODY_BYTES
 
 VALUES: list[Any] = [
@@ -38,6 +40,11 @@ VALUES: list[Any] = [
 KEYS = ["data", "errors", "title", "detail", "type", "status", "reason", "meta", "error"]
 
 
+def id_of_now() -> int:
+    """Return an id that X can give to a tweet now."""
+    return (int(time.time() * 1000) - TWITTER_EPOCH_MS) << 22
+
+
 def random_body(rng: random.Random) -> str:
     kind = rng.random()
     if kind < 0.1:
@@ -59,7 +66,7 @@ def random_body(rng: random.Random) -> str:
         )
     data: dict[str, Any] = {rng.choice(KEYS): rng.choice(VALUES) for _ in range(rng.randrange(5))}
     if rng.random() < 0.2:
-        data["data"] = {"id": rng.choice([*VALUES, "1456012973835788293"]), "text": rng.choice(VALUES)}
+        data["data"] = {"id": rng.choice([*VALUES, "1456012973835788293", str(id_of_now())]), "text": rng.choice(VALUES)}
     if rng.random() < 0.2:
         data["data"], data["meta"] = (
             [{"id": rng.choice(["5", 5, None, "x"]), "text": rng.choice(["a", None])}],
