@@ -31,7 +31,7 @@ from src.domain.runs import Exit, Hold, Metric, RunOutcome, TickResult
 from src.domain.texts import Composition, History
 from src.posting import due
 from src.posting.breaker import next_hold
-from src.posting.reconcile import audit, cold_start, reconcile
+from src.posting.reconcile import audit, reconcile
 from src.posting.run import Compose, DryRunAccount, LazyAccount, Run
 from src.posting.send import send
 from src.system import core_dumps, failpoints, log, log_rotation, terminal
@@ -65,8 +65,11 @@ def tick(run: Run) -> TickResult:
     run.phase("settle")
     run.db.recover(run.slot)
     reach("tick.recovered")
-    if closed := cold_start(run):
-        return closed
+    if run.db.notes.get("cold_start"):
+        from src.posting.history import cold_start  # noqa: PLC0415 (once in the life of a database)
+
+        if closed := cold_start(run):
+            return closed
     reconcile(run)
     audit(run)
     run.phase("due")

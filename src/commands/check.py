@@ -15,6 +15,7 @@ from src.commands.result import Result
 from src.config import Settings
 from src.content import library, safety
 from src.content.freshness import FAR_HORIZON_DAYS, posts_per_day, supply
+from src.domain import money
 from src.domain.answers import Outcome
 from src.domain.errors import (
     AccountError,
@@ -30,6 +31,7 @@ from src.domain.plurals import numbered
 from src.domain.posts import Status
 from src.domain.texts import History
 from src.model import choose
+from src.posting.history import MOST_TWEETS
 from src.system import access
 from src.system.clock import Clock
 from src.system.lock import sole_writer
@@ -187,7 +189,18 @@ def _check_online(settings: Settings, clock: Clock) -> str:
     if level and "write" not in level:
         message = f"the access token may only {level}"
         raise AccountError(message, FIX_WRITE)
-    return f"X accepts the keys; access level {level or 'not told'}"
+    return f"X accepts the keys; access level {level or 'not told'}{_cost_of_history(settings)}"
+
+
+def _cost_of_history(settings: Settings) -> str:
+    """Return what reading the account's history into a new database will cost, if that is still to come."""
+    db = db_manager.open_for_reading(settings.database)
+    if db:
+        with contextlib.closing(db):
+            if db.notes.get("cold_start") is None:
+                return ""
+    most = money.total(MOST_TWEETS * settings.price_read_usd)
+    return f"; the first run reads the account's last {MOST_TWEETS:,} tweets at most, for {most}"
 
 
 COMMAND = Command("check", "check settings, database, model and library; say what to fix", run, configure)

@@ -78,6 +78,14 @@ class Draft:
     opening: str = ""
 
 
+class Origin(NamedTuple):
+    """Where a text on X comes from: the statement of the library, its topic, and the opening before it."""
+
+    source_id: str
+    topic: str
+    opening: str
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     """The past that a new text is compared with.

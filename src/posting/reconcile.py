@@ -17,15 +17,11 @@ from src.domain.answers import (
     ACCOUNT_REFUSED,
     CLOCK_TOLERANCE,
     REFUSALS,
-    Outcome,
-    SendResult,
     TimelineRead,
     Tweet,
 )
-from src.domain.fixes import NO_FIX, Fix
 from src.domain.posts import Post, Status
-from src.domain.runs import Exit, Hold, Metric, RunOutcome, TickResult
-from src.domain.slots import next_slot
+from src.domain.runs import Metric
 from src.domain.texts import same_text
 from src.posting.due import price_of
 from src.posting.run import Run
@@ -40,7 +36,6 @@ AUDIT_EVERY = timedelta(hours=24)
 AUDIT_OVERLAP = timedelta(hours=1)
 LONGEST_AUDIT = timedelta(days=4)  # a timeline read shows at most 100 tweets
 CANARIES = 5
-MOST_PAGES = 32  # of 100 tweets: X itself shows no more than the newest 3,200
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +90,14 @@ def _look(run: Run, since_id: int) -> Look:
     return look
 
 
-def read_timeline(run: Run, since_id: int, until_id: int = 0) -> TimelineRead:
-    """Make one owned read, and record it in the ledger and the log."""
+def read_timeline(run: Run, since_id: int, until_id: int = 0, head: str = "read") -> TimelineRead:
+    """Make one owned read, and record it in the log, and in the ledger under `head`."""
     read = run.account.timeline(since_id, until_id=until_id)
     run.add("reads")
     run.add("read_ms", read.result.latency_ms)
     if read.tweets:
         usd = len(read.tweets) * run.settings.price_read_usd
-        run.db.journal.spend(run.clock.now(), "read", len(read.tweets), usd)
+        run.db.journal.spend(run.clock.now(), head, len(read.tweets), usd)
         run.add(Metric.COST_USD, usd)
     logger.info(
         "timeline.read",
@@ -202,7 +197,7 @@ def absorb(run: Run, look: Look, *, ours: bool = False) -> None:
     waiting = run.db.with_status(Status.UNKNOWN)
     new = [t for t in strangers if not any(same_text(t.text, p.content) for p in waiting)]
     minutes, usd = (run.settings.post_interval_minutes, run.settings.price_post_usd) if ours else (None, 0.0)
-    if imported := run.db.tweets.import_tweets(new, now, slot_minutes=minutes, usd=usd):
+    if imported := run.db.tweets.import_tweets(new, now, run.recognise, slot_minutes=minutes, usd=usd):
         logger.warning("timeline.unrecorded", extra={"tweets": imported})
     gone = [i for i in run.db.tweets.known_tweet_ids(200) if min(shown) < i <= max(shown) and i not in shown]
     run.db.tweets.stamp_seen(shown, gone if look.canary and not read.odd else [], now)
@@ -221,64 +216,3 @@ def settle_now(run: Run, post: Post) -> Post:
             absorb(run, look)
             return post
     return post
-
-
-def cold_start(run: Run) -> TickResult | None:
-    """Read the latest tweets into a new or restored database, which does not know them.
-
-    Return None when that is done, now or before, and otherwise the run's result: without a healthy read
-    nothing is posted. After a damaged database was replaced or a backup restored, this slot stays empty as
-    well: its tweet may not be on the timeline yet.
-    """
-    kind = run.db.notes.get("cold_start")
-    if kind is None or run.preview:
-        return None
-    now = run.clock.now()
-    read = _since_the_backup(run) if kind == "restored" else read_timeline(run, 0)
-    usable = read.healthy and (bool(read.tweets) or kind == "new")
-    if not usable:
-        return _not_started(kind, read.result)
-    if kind == "restored":  # texts that are open are left to `reconcile`, which comes next
-        absorb(run, Look(read, bool(run.db.tweets.known_among(t.id for t in read.tweets))), ours=True)
-    else:
-        run.db.tweets.import_tweets(read.tweets, now, slot_minutes=run.settings.post_interval_minutes)
-    logger.info("cold_start.imported", extra={"tweets": len(read.tweets), "kind": kind})
-    if kind != "new":
-        until = next_slot(now, run.settings.post_interval_minutes)
-        run.db.notes.put_hold(Hold("wait", "new-database", until, fix=NO_FIX, count=1, since=now))
-    run.db.notes.put(cold_start=None, audited_at=str(now.timestamp()))
-    return None
-
-
-def _not_started(kind: str, result: SendResult) -> TickResult:
-    reason = result.reason or "it is empty, although this account has posted before"
-    database = "restored" if kind == "restored" else "new"
-    return TickResult(
-        Exit.BLOCKED if result.outcome is Outcome.BLOCKED else Exit.TEMPORARY,
-        RunOutcome.COLD_START,
-        f"the database is {database} and the timeline could not be read first: {reason}",
-        result.fix or Fix("the next run tries again; nothing is posted until then"),
-    )
-
-
-def _since_the_backup(run: Run) -> TimelineRead:
-    """Read every tweet since the newest on record, that one included; further back if it was deleted."""
-    known = run.db.tweets.known_tweet_ids(CANARIES)
-    read = TimelineRead()
-    for start in dict.fromkeys([known[0] - 1, known[-1] - 1, 0] if known else [0]):
-        read = _pages(run, start, MOST_PAGES if start else 1)
-        if read.tweets or not read.healthy:
-            break
-    return read
-
-
-def _pages(run: Run, since_id: int, most: int) -> TimelineRead:
-    """Read up to `most` pages as one read, newest first, which is healthy only if each page is."""
-    page = read_timeline(run, since_id)
-    tweets, odd = page.tweets, page.odd
-    for _ in range(most - 1):
-        if page.complete or not page.healthy or not page.tweets:
-            break
-        page = read_timeline(run, since_id, min(t.id for t in page.tweets))
-        tweets, odd = tweets + page.tweets, odd + page.odd
-    return replace(page, tweets=tweets, odd=odd)

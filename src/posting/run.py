@@ -15,6 +15,7 @@ from src.domain.logins import RenewableLogin
 from src.domain.notes import Note
 from src.domain.slots import slot_of
 from src.domain.texts import Composition, History
+from src.posting.recognise import Recognise, recogniser
 from src.system.clock import Clock
 
 NETWORK_SECONDS = 130.0  # kept back from the model: one exchange and three looks at the timeline
@@ -48,10 +49,18 @@ class Run:
     metrics: dict[str, float] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     _phase: tuple[str, float] = ("", 0.0)
+    _recognise: Recognise | None = None
 
     def __post_init__(self) -> None:
         self.started = self.clock.now()
         self.slot = self.slot or slot_of(self.started, self.settings.post_interval_minutes)
+
+    @property
+    def recognise(self) -> Recognise:
+        """The function that recognises tweets as texts of this account's library."""
+        if self._recognise is None:
+            self._recognise = recogniser(self.settings.library_paths)
+        return self._recognise
 
     def phase(self, name: str) -> None:
         """End the phase before, and start this one if it has a name; metric `NAME_seconds` measures it."""

@@ -11,6 +11,8 @@ from src.store.connection import Connection
 from src.store.rows import ON_X, REFUSED, required_time, time_of, to_post
 
 TOPICS_LOOKED_AT = 2000  # of the newest texts: longer ago than these, every topic has waited equally long
+# Reading the history of the account holds no post back.
+_SPENT = "SELECT total(usd) FROM spending WHERE kind <> 'import' AND "
 
 
 class Archive:
@@ -22,7 +24,8 @@ class Archive:
     def usage(self, slot: str, now: datetime) -> Usage:
         """Return the slot's state, the last post's time, and the posts and costs of a day and the month.
 
-        Constant time in the number of posts.
+        Tweets that a person made do not count as posts, and reading the account's history does not count
+        towards the budgets. Constant time in the number of posts.
         """
         # `+status` keeps the planner on the index of sent_at: by status it would read every row ever posted.
         # A send without X's answer carries our own clock's time: more than a day ahead, that clock was wrong.
@@ -43,13 +46,13 @@ class Archive:
             sent_24h=int(
                 self._db.value(
                     f"SELECT count(*) FROM posts WHERE sent_at > ? AND +status IN {ON_X}"  # noqa: S608
-                    " AND (slot IS NULL OR slot > ?)",
+                    " AND (slot IS NULL OR slot > ?) AND (origin IS NOT 'import' OR source_id IS NOT NULL)",
                     day,
                     yesterday,
                 )
             ),
-            spent_24h=float(self._db.value("SELECT total(usd) FROM spending WHERE at > ?", day)),
-            spent_month=float(self._db.value("SELECT total(usd) FROM spending WHERE at >= ?", month)),
+            spent_24h=float(self._db.value(_SPENT + "at > ?", day)),
+            spent_month=float(self._db.value(_SPENT + "at >= ?", month)),
         )
 
     def content_history(self, now: datetime, cooldown_days: int) -> History:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from src.domain.answers import Tweet
 from src.domain.posts import Post
 from src.domain.slots import slot_of
-from src.domain.texts import SHORT_LINK, fingerprint, same_text
+from src.domain.texts import SHORT_LINK, Origin, fingerprint, same_text
 from src.store.connection import Connection
 from src.store.journal import spend
 from src.store.rows import iso, to_post
@@ -71,9 +71,17 @@ class Tweets:
         return to_post(rows[0]) if rows else None
 
     def import_tweets(
-        self, tweets: Iterable[Tweet], now: datetime, *, slot_minutes: int | None = None, usd: float = 0.0
+        self,
+        tweets: Iterable[Tweet],
+        now: datetime,
+        recognise: Callable[[str], Origin | None] | None = None,
+        *,
+        slot_minutes: int | None = None,
+        usd: float = 0.0,
     ) -> int:
         """Record the tweets that no row holds (a cold start, a person's tweet). Return how many were new.
+
+        One that `recognise` knows as a text of the library is recorded with its statement.
 
         A row of the original program with the same text gets its tweet id instead. With `slot_minutes` (a
         cold start: nobody knows any more which were ours) each tweet also takes its slot where that is
@@ -105,11 +113,20 @@ class Tweets:
                 slot = slot_of(tweet.at, slot_minutes) if slot_minutes else None
                 if slot and db.execute("SELECT 1 FROM posts WHERE slot = ?", (slot,)).fetchone():
                     slot = None
+                source = (recognise and recognise(tweet.text)) or Origin("", "", "")
                 db.execute(
                     "INSERT INTO posts(content, status, slot, fingerprint, origin, tweet_id, posted_at,"
-                    " sent_at,"
-                    " verified_at, created_at) VALUES (?, 'posted', ?, ?, 'import', ?, ?, ?, ?, ?)",
-                    (html.unescape(tweet.text), slot, mark, tweet.id, *times, now.timestamp()),
+                    " sent_at, verified_at, created_at, source_id, topic, opening)"
+                    " VALUES (?, 'posted', ?, ?, 'import', ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        html.unescape(tweet.text),
+                        slot,
+                        mark,
+                        tweet.id,
+                        *times,
+                        tweet.at.timestamp(),
+                        *(part or None for part in source),
+                    ),
                 )
         return added
 

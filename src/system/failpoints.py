@@ -15,6 +15,7 @@ from src.domain.errors import InjectedFault
 NAMES = (
     "tick.locked",
     "tick.recovered",
+    "history.page",
     "reconcile.read",
     "reconcile.settled",
     "tick.due",

@@ -127,7 +127,8 @@ def _library(db: Database, settings: Settings, now: datetime) -> Supply:
 
 
 def _spend(db: Database, usage: Usage, watched: datetime | None, now: datetime) -> Spend:
-    week = sum(usd for _, _, _, usd in db.journal.spending_by_day(now - timedelta(days=FORECAST_DAYS)))
+    ledger = db.journal.spending_by_day(now - timedelta(days=FORECAST_DAYS))
+    week = sum(usd for _, kind, _, usd in ledger if kind != "import")  # which comes once
     days = (now - watched) / timedelta(days=1) if watched else 0.0
     return Spend(usage.spent_24h, usage.spent_month, forecast(usage.spent_month, week, days, now))
 

@@ -66,7 +66,10 @@ def random_body(rng: random.Random) -> str:
         )
     data: dict[str, Any] = {rng.choice(KEYS): rng.choice(VALUES) for _ in range(rng.randrange(5))}
     if rng.random() < 0.2:
-        data["data"] = {"id": rng.choice([*VALUES, "1456012973835788293", str(id_of_now())]), "text": rng.choice(VALUES)}
+        data["data"] = {
+            "id": rng.choice([*VALUES, "1456012973835788293", str(id_of_now())]),
+            "text": rng.choice(VALUES),
+        }
     if rng.random() < 0.2:
         data["data"], data["meta"] = (
             [{"id": rng.choice(["5", 5, None, "x"]), "text": rng.choice(["a", None])}],

@@ -74,7 +74,7 @@ def test_all_is_well(world):
     assert "after 2026-11-22 18:00 UTC" in rows["next post"]
     assert rows["breaker"] == "closed"
     assert "x-rate-limit 42 of 100 left" in rows["rate limits"]
-    assert rows["spend"].startswith("$0.031 in 24 hours of $100; $0.03 this month of $1000")
+    assert rows["spend"].startswith("$0.030 in 24 hours of $100; $0.03 this month of $1000")
     assert rows["success"].startswith("24h: 100 % (2 of 2)")
 
 
@@ -208,7 +208,7 @@ def test_for_programs(world):
     assert (data["healthy"], data["exit_code"], data["reasons"][0]["name"]) == (False, 77, "blocked")
     assert data["success"]["24h"] == {"share": 1.0, "posted": 1, "due": 1, "left_out": 0}
     assert data["last_post"]["tweet_id"] == str(world.x.accepted[-1].id)
-    assert data["spend_usd"]["last_24h"] == pytest.approx(0.016)
+    assert data["spend_usd"]["last_24h"] == pytest.approx(0.015)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,181 @@
+"""The history of the account, read before the first post: pages, breaks, odd items, and what is known then."""
+
+import shutil
+
+import pytest
+
+from src import content_generator
+from src.posting.history import MOST_TWEETS
+from tests import fake_x
+from tests.support.library import library_read_once, shipped
+from tests.support.scenarios import killer, quiet_tick
+from tests.support.world import new_world
+
+
+def real_composer(settings, history, now, seconds):
+    return content_generator.compose(settings, history, now, seconds=seconds)
+
+
+@pytest.fixture
+def world(tmp_path):
+    """An account whose texts the real composer takes from the shipped library."""
+    quick = {"CANDIDATES": "0", "DAILY_BUDGET_USD": "100", "MAX_POSTS_PER_DAY": "100"}
+    with library_read_once(), new_world(tmp_path, **quick) as made:
+        made.texts = real_composer
+        yield made
+
+
+def live(world, hours):
+    for _ in range(hours):
+        world.tick()
+        world.next_slot()
+
+
+def lose_the_database(world):
+    shutil.rmtree(world.folder / "data")
+    shutil.rmtree(world.folder / "logs", ignore_errors=True)
+
+
+def damage(world):
+    """Overwrite the file; the next run sets it aside (74)."""
+    world.database.write_bytes(b"SQLite format 3\0" + b"\xff" * 9000)
+    assert quiet_tick(world) == 74
+    world.next_slot()
+
+
+def by_hand(world, count, minutes=60):
+    for number in range(count):
+        world.x.tweet_by_hand(f"Tweet {number} of a person, who says {number * 7919} other words.")
+        world.move(minutes=minutes)
+
+
+@pytest.mark.parametrize("how", ["folder", "file"])
+def test_no_text_goes_out_again(world, how):
+    """145 posts, then a new data folder or a damaged file: nothing of the past comes again, everything is on record."""
+    live(world, 145)
+    before = world.x.texts()
+    assert len(set(before)) == 145
+    if how == "folder":
+        lose_the_database(world)
+    else:
+        damage(world)
+    live(world, 40)
+    after = world.x.texts()[145:]
+    assert len(after) >= 38
+    assert not set(before) & set(after)
+    recorded = {row["tweet_id"] for row in world.rows()}
+    assert {t.id for t in world.x.accepted} <= recorded
+    sources = {row["source_id"] for row in world.rows() if row["origin"] == "import"}
+    assert len(sources) == 145
+    assert None not in sources
+    ours = [row["source_id"] for row in world.ours()]
+    assert not sources & set(ours), "the cool-down of a recognised statement holds"
+
+
+def test_a_statement_is_recognised(world):
+    """In whatever form X shows it: escaped, led by an opening, followed by hashtags; other texts are a person's."""
+    statement = next(s for s in shipped().statements if "&" in s.statement or "<" in s.statement)
+    for text in (
+        statement.statement,
+        f"An opening by a model.\n\n{statement.statement}",
+        f"{statement.statement} #git #shell",
+        f"What {statement.statement} means",
+    ):
+        world.x.tweet_by_hand(text)
+        world.move(hours=1)
+    world.tick()
+    rows = world.rows("SELECT * FROM posts WHERE origin = 'import' ORDER BY id")
+    assert [row["source_id"] for row in rows] == [statement.id] * 3 + [None]
+    assert [row["opening"] for row in rows] == [None, "An opening by a model.", None, None]
+
+
+def test_3200_tweets(world, capsys):
+    """X shows 3,200 tweets: 32 pages in one run, entered under a head of their own that holds no post back."""
+    by_hand(world, MOST_TWEETS + 250, minutes=60)
+    world.extra |= {"DAILY_BUDGET_USD": "0.02", "MONTHLY_BUDGET_USD": "0.02"}
+    assert world.tick().outcome == "posted"
+    assert world.x.reads_seen() == 32
+    assert [
+        tuple(row)
+        for row in world.rows("SELECT kind, sum(units), round(sum(usd), 6) FROM spending GROUP BY kind")
+    ] == [
+        ("import", 3200, 3.2),
+        ("post", 1, 0.015),
+    ]
+    assert len(world.rows("SELECT 1 FROM posts WHERE origin = 'import'")) == 3200
+
+
+def test_as_far_as_it_matters(world):
+    """A repeat window of ten days and a cool-down of twenty: no page older than that is read."""
+    world.extra |= {"COOLDOWN_DAYS": "20", "REPEAT_AFTER_DAYS": "10"}
+    by_hand(world, 1000)
+    world.tick()
+    assert world.x.reads_seen() == 5
+    lose_the_database(world)
+    world.extra |= {"REPEAT_AFTER_DAYS": "0"}
+    world.tick()
+    assert world.x.reads_seen() == 5 + 11  # all, and an empty page at the end or a page that is not full
+
+
+@pytest.mark.parametrize("page", [1, 2, 3])
+def test_killed_at_a_page(world, page):
+    """A run that dies after a page goes on after it: nothing is read twice, and nothing is posted before the end."""
+    by_hand(world, 350)
+    assert world.forked(first=killer("history.page", page)) == -9
+    assert len(world.rows("SELECT 1 FROM posts")) == page * 100
+    assert world.x.posts_seen() == 0
+    assert world.tick().outcome == "posted"
+    assert world.x.reads_seen() == 4
+    assert len(world.rows("SELECT 1 FROM posts WHERE origin = 'import'")) == 350
+
+
+@pytest.mark.parametrize(
+    "view", [fake_x.not_found(), fake_x.malformed(), fake_x.rate_limited(None), fake_x.unauthorized()]
+)
+def test_a_page_that_cannot_be_read(world, view):
+    """What was read is kept, nothing is posted (75 or 77), and the words say how far it came."""
+    by_hand(world, 350)
+    world.x.on_get(fake_x.ok(), fake_x.ok(), view)
+    result = world.tick()
+    assert (result.outcome, int(result.exit_code)) == ("cold-start", 77 if view.status in {401, 404} else 75)
+    assert "200 so far" in result.message
+    assert result.fix
+    assert (world.x.posts_seen(), len(world.rows("SELECT 1 FROM posts"))) == (0, 200)
+    world.next_slot()
+    assert world.tick().outcome == "posted"
+    assert world.x.reads_seen() == 5
+
+
+def test_the_time_of_the_run_is_over(world):
+    """A run stops before its deadline and the next one goes on."""
+    by_hand(world, 350)
+    world.extra["DEADLINE_SECONDS"] = "30"
+    result = world.tick()
+    assert (result.outcome, int(result.exit_code)) == ("cold-start", 75)
+    assert "0 so far; the time of this run is over" in result.message
+    del world.extra["DEADLINE_SECONDS"]
+    assert world.tick().outcome == "posted"
+
+
+def test_an_account_that_posts_by_hand(world):
+    """Tweets of a person take no part in the daily cap and in no statement's cool-down."""
+    world.extra["MAX_POSTS_PER_DAY"] = "3"
+    by_hand(world, 30, minutes=20)
+    world.next_slot()
+    assert world.tick().outcome == "posted"
+    world.next_slot()
+    assert world.tick().outcome == "posted"
+    by_hand(world, 30, minutes=1)
+    world.move(hours=25)
+    assert world.tick().outcome == "posted"  # after the audit took them over
+    assert len(world.rows("SELECT 1 FROM posts WHERE origin = 'import'")) == 60
+
+
+def test_a_damaged_database_and_an_empty_timeline(world):
+    """An account that has posted before and shows nothing is no new account: nothing is posted."""
+    live(world, 2)
+    damage(world)
+    world.x.always_get = fake_x.stale()
+    result = world.tick()
+    assert (result.outcome, int(result.exit_code)) == ("cold-start", 75)
+    assert "although this account has posted before" in result.message
