@@ -252,7 +252,7 @@ def judge_all(
     `blocked` are the words of the owner's blocklist. What the statement itself sent after `since` is refused.
     """
     others, recent = history.of_others(statement.id)
-    sent = {text for text, at in history.sent.get(statement.id, {}).items() if at >= since}
+    sent = {text for text, at in history.sent.get(statement.id, {}).items() if at > since}
     judged = []
     for raw, score in written.openings:
         candidate = composed(raw)

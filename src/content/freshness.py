@@ -73,7 +73,7 @@ def sendable(statement: Statement, sent: Mapping[str, datetime], since: datetime
     by_use = sorted(statement.texts, key=times_used.__getitem__)
     pairs = [(opening, text) for text in by_use for opening in (*statement.openings, "")]
     unsent = [pair for pair in pairs if joined(*pair) not in tweets]
-    again = [pair for pair in pairs if tweets.get(joined(*pair), since) < since]
+    again = [pair for pair in pairs if joined(*pair) in tweets and tweets[joined(*pair)] <= since]
     return unsent + sorted(again, key=lambda pair: tweets[joined(*pair)])
 
 

@@ -116,7 +116,7 @@ class History:
         What the statement itself posted is the business of its cool-down.
         """
         own = self.sent.get(source_id, {})
-        led = {text.partition("\n\n")[0] for text in own}
+        led = {text.partition("\n\n")[0] for text in self.texts if text in own}
         texts = tuple(text for text in self.texts if text not in own)
         return texts, tuple(opening for opening in self.openings if opening not in led)
 

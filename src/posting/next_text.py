@@ -13,7 +13,7 @@ from src.posting.run import NETWORK_SECONDS, Run
 from src.system.failpoints import reach
 from src.system.log import logger
 
-CLAIM_TRIES = 3  # statements tried in one run when the database knows their texts already
+CLAIM_TRIES = 10  # statements tried in one run when the database knows their texts already
 
 
 def next_post(run: Run) -> Post | None:

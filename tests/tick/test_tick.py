@@ -42,13 +42,17 @@ def test_a_text_that_was_sent_before(world):
 
 
 def test_only_texts_that_were_sent_before(world):
-    """A composer that knows nothing else is asked three times, and the run says that there is no text."""
-    world.texts.queue += ["The very same text."] * 9
+    """A composer that knows nothing else is asked ten times, and the run says that there is no text."""
+    world.texts.queue += ["The very same text."] * 19
     world.tick()
     world.next_slot()
     asked = world.texts.asked
     result = world.tick()
-    assert (result.exit_code, result.outcome, world.texts.asked - asked) == (Exit.NO_CONTENT, "no-content", 3)
+    assert (result.exit_code, result.outcome, world.texts.asked - asked) == (
+        Exit.NO_CONTENT,
+        "no-content",
+        10,
+    )
 
 
 def test_waiting_for_approval(world):

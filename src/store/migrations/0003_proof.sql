@@ -55,7 +55,8 @@ WHEN NEW.status = 'pending' AND EXISTS (
         p.status IN ('pending', 'sending', 'unknown', 'unconfirmed')
         OR p.status = 'posted' AND (
             coalesce(CAST((SELECT value FROM meta WHERE key = 'repeat_after_days') AS INTEGER), 0) = 0
-            OR coalesce(p.sent_at, 0) > strftime('%s', replace(NEW.slot, 'Z', '')) - 86400 * (
+            OR p.sent_at IS NULL OR NEW.slot IS NULL
+            OR p.sent_at > strftime('%s', replace(NEW.slot, 'Z', '')) - 86400 * (
                 (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'repeat_after_days') - 1))))
 BEGIN SELECT RAISE(ABORT, 'this text was sent, and may not be sent again yet'); END;
 
@@ -65,6 +66,7 @@ WHEN NEW.status = 'pending' AND OLD.status = 'approved' AND EXISTS (
         p.status IN ('pending', 'sending', 'unknown', 'unconfirmed')
         OR p.status = 'posted' AND (
             coalesce(CAST((SELECT value FROM meta WHERE key = 'repeat_after_days') AS INTEGER), 0) = 0
-            OR coalesce(p.sent_at, 0) > strftime('%s', replace(NEW.slot, 'Z', '')) - 86400 * (
+            OR p.sent_at IS NULL OR NEW.slot IS NULL
+            OR p.sent_at > strftime('%s', replace(NEW.slot, 'Z', '')) - 86400 * (
                 (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'repeat_after_days') - 1))))
 BEGIN SELECT RAISE(ABORT, 'this text was sent, and may not be sent again yet'); END;
