@@ -22,7 +22,7 @@ CORE_TESTS := tests/unit/test_db_manager.py tests/unit/test_twitter_handler.py t
 	$(patsubst %,tests/process/test_%.py,accounts alerts cli drafts fault_matrix login maintenance reconcile report)
 
 .PHONY: help supported dry-run quick test check format lock locked wheels coverage crash-test crash-kills crash-calls crash-lives \
-	crash-upkeep crash-cron image-test bench screenshot settings-page model twitter-text clean
+	crash-years crash-upkeep crash-cron image-test bench screenshot settings-page model twitter-text clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -116,8 +116,8 @@ coverage: $(VENV)/.installed ## fail unless every branch of the database, X, the
 	$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report --show-missing --include=$(CORE) --fail-under=100
 
-crash-test: $(VENV)/.installed ## kill the program at every step and system call (long; in five shares, two at a time)
-	$(MAKE) --jobs=2 --keep-going --output-sync=line crash-kills crash-calls crash-lives crash-upkeep crash-cron
+crash-test: $(VENV)/.installed ## kill the program at every step and system call (long; in six shares, two at a time)
+	$(MAKE) --jobs=2 --keep-going --output-sync=line crash-kills crash-calls crash-lives crash-years crash-upkeep crash-cron
 
 crash-kills: $(VENV)/.installed ## share: killed at every step, overtaken, overlapped, out of disk
 	$(LONG) tests/crash/test_kills.py
@@ -126,8 +126,11 @@ crash-calls: $(VENV)/.installed ## share: killed or failed at every system call,
 	$(LONG) tests/crash/test_syscalls.py
 
 crash-lives: $(VENV)/.installed twitter-text ## share: 10,000 hours, a thousand random histories, hurt databases, all random inputs and proofs
-	$(LONG) tests/crash/test_soak.py tests/crash/test_histories.py tests/crash/test_supply.py tests/crash/test_fuzz.py \
+	$(LONG) tests/crash/test_soak.py tests/crash/test_histories.py tests/crash/test_fuzz.py \
 		tests/crash/test_x_oracle.py
+
+crash-years: $(VENV)/.installed ## share: two years of the shipped library, and small libraries to their end
+	$(LONG) tests/crash/test_supply.py
 
 crash-upkeep: model ## share: backup and restore killed at every system call, real models made, tried and tuned
 	$(LONG) tests/crash/test_maintenance.py tests/crash/test_model_update.py

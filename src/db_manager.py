@@ -114,7 +114,7 @@ class Database:
             " FROM posts WHERE fingerprint = mine.fingerprint AND id <> mine.id"
             f" AND (status = 'pending' OR status IN {ON_X}) AND (status <> 'posted' OR sent_at > ?))"
             " ORDER BY approved_at, id LIMIT 1",
-            since.timestamp() if since.year > 1 else 0.0,
+            since.timestamp(),
         )
         return to_post(rows[0]) if rows else None
 

@@ -128,7 +128,7 @@ def _conclude(run: Run, post: Post, result: SendResult) -> TickResult:
             RunOutcome.REFUSED,
             f"X refused the text ({reason})",
             Fix(
-                "nothing to do: the next slot gets another text; this one once it is sure that X has no tweet"
+                "nothing to do: the slot stays used until X is known to have no tweet; the next gets another"
             ),
         )
     return ended(
@@ -216,7 +216,6 @@ def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = 
         with db_manager.locked_database(settings.database, clock.now()) as db:
             run = Run(settings, db, LazyAccount(settings, clock), composer, run_id, clock)
             run.metrics[Metric.OPEN_SECONDS] = round(clock.monotonic() - opening, 4)
-            db.keep_repeat_window(settings.repeat_after_days)
             db.journal.begin_run(run_id, "tick", run.slot, __version__, run.started)
             ping(settings, "/start")
             result = _recorded(run)
@@ -297,7 +296,6 @@ def run_preview(
     """Run a tick on an in-memory copy of the database with a simulated account; return post and metrics."""
     db = db_manager.open_for_reading(settings.database) or db_manager.empty_database(clock.now())
     with contextlib.closing(db):
-        db.keep_repeat_window(settings.repeat_after_days)
         run = Run(settings, db, DryRunAccount(), composer, run_id, clock, preview=True)
         result = tick(run)
         return result, db.post(result.post_id) if result.post_id else None, _measured(run)

@@ -17,9 +17,7 @@ class Parser(argparse.ArgumentParser):
     actions: Mapping[str, argparse.ArgumentParser] = {}
 
     def error(self, message: str) -> NoReturn:
-        """Print the usage and the problem; exit 2. Where the action is missing, list those that there are."""
-        if message.endswith("required: ACTION"):
-            message = f"say which action: {', '.join(self.actions)}"
+        """Print the usage and the problem; exit 2."""
         self.print_usage()
         self.exit(int(Exit.USAGE), f"{self.prog}: {message}\n")
 
@@ -35,6 +33,15 @@ class Parser(argparse.ArgumentParser):
         if rest:
             self.error(f"unrecognized arguments: {' '.join(rest)}{_nearest(rest[0], _words(self, options))}")
         return options
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse what can be parsed. A command without its action gets the list of them."""
+        options, rest = super().parse_known_args(args, namespace)
+        if self.actions and options.action is None:
+            self.error(f"say which action: {', '.join(self.actions)}")
+        return options, rest
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         try:
@@ -62,7 +69,7 @@ def _words(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Iter
 
 def add_actions(parser: Parser) -> Callable[[str, str], Parser]:
     """Give a command actions, as `drafts list` is one; return what adds one, with its name and its help."""
-    group = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    group = parser.add_subparsers(dest="action", metavar="ACTION")
     parser.actions = group.choices
     return lambda name, words: add_word(group, name, words)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import math
-import re
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,13 +11,12 @@ from datetime import UTC, datetime, timedelta
 
 from src.config import Settings
 from src.content.library import Statement
-from src.domain.texts import History
+from src.domain.texts import History, without_hashtags
 
 HORIZON_DAYS = 366
 FAR_HORIZON_DAYS = 3 * 366
-EVER = datetime.min.replace(tzinfo=UTC)
+EVER = datetime(1900, 1, 1, tzinfo=UTC)  # before every tweet, and before the time 0 of one that is not known
 _DAY = timedelta(days=1)
-_HASHTAGS = re.compile(r"(?: #\w+)+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ def sendable(statement: Statement, sent: Mapping[str, datetime], since: datetime
 def _without_hashtags(sent: Mapping[str, datetime]) -> dict[str, datetime]:
     tweets: dict[str, datetime] = {}
     for tweet, at in sent.items():
-        text = _HASHTAGS.sub("", tweet)
+        text = without_hashtags(tweet)
         tweets[text] = max(at, tweets.get(text, at))
     return tweets
 

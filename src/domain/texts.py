@@ -17,6 +17,7 @@ from src.domain.reasons import sentence
 
 SHORT_LINK = "https://t.co/"
 _SHORT_LINKS = re.compile(re.escape(SHORT_LINK) + r"[0-9A-Za-z]+")
+_HASHTAGS = re.compile(r"(?: #\w+)+$")
 _ANY_LINK = r"[^\s.]\S*?\.\S*?[^\s.]"
 
 
@@ -110,6 +111,10 @@ class History:
             used[draft.source_id] = now
         return History((draft.content, *self.texts), openings, (draft.topic, *self.topics), used, sent)
 
+    def texts_but(self, text: str) -> tuple[str, ...]:
+        """Return the recent texts other than this one, for a text that waits and is itself among them."""
+        return tuple(other for other in self.texts if other != text)
+
     def of_others(self, source_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the recent texts and openings of everything but this statement, newest first.
 
@@ -141,6 +146,11 @@ def same_text(shown: str, sent: str) -> bool:
         return left == right
     parts = (re.escape(part) for part in _SHORT_LINKS.split(left))
     return re.fullmatch(_ANY_LINK.join(parts), right) is not None
+
+
+def without_hashtags(tweet: str) -> str:
+    """Return a tweet without the hashtags at its end, which make no other text."""
+    return _HASHTAGS.sub("", tweet) if " #" in tweet else tweet
 
 
 def _normal(text: str) -> str:

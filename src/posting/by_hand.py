@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from src.domain.answers import CLOCK_TOLERANCE, Tweet, snowflake_time
@@ -11,7 +10,7 @@ from src.domain.fixes import Fix, line
 from src.domain.posts import Post, Status
 from src.domain.texts import same_text
 from src.posting.due import price_of
-from src.posting.reconcile import earliest, read_timeline
+from src.posting.reconcile import made_since, read_timeline, sent_time
 from src.posting.run import Run
 
 FIX_ID = Fix("copy the id from the tweet's address at x.com, all of its digits")
@@ -38,10 +37,9 @@ def settle_by_hand(run: Run, post_id: int, tweet_id: int | None) -> Post:
 
 def _require_plausible(run: Run, post: Post, tweet: Tweet, now: datetime) -> None:
     """Raise `UsageError` for an id that X cannot have given to this post's tweet: the id holds its time."""
-    sent = post.sent_at or run.db.journal.last_attempt(post)
-    since = earliest(replace(post, sent_at=sent), now)
-    if tweet.id > post.since_id and since <= tweet.at <= now + CLOCK_TOLERANCE:
+    if made_since(run.db, post, tweet, now) and tweet.at <= now + CLOCK_TOLERANCE:
         return
+    sent = sent_time(run.db, post)
     message = f"tweet {tweet.id} was made at {tweet.at:%F %R} UTC"
     if sent:
         message += f", but post {post.id} was sent at {sent:%F %R} UTC"

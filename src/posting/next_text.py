@@ -19,6 +19,7 @@ CLAIM_TRIES = 10  # statements tried in one run when the database knows their te
 def next_post(run: Run) -> Post | None:
     """Return the claimed text for this slot, None if there is none or another process took the slot."""
     run.phase("compose")
+    run.db.keep_repeat_window(run.settings.repeat_after_days)
     if run.preview:
         run.slot = run.db.archive.first_free_slot(run.clock.now(), run.settings.post_interval_minutes)
     waiting = run.db.pending(run.slot) or _approved(run)
@@ -52,15 +53,10 @@ def _why_not(run: Run, post: Post, now: datetime) -> str:
     """
     if run.settings.require_approval and post.approved_at is None:
         return "nobody has approved it"
-    others = _others(run, post, now) if post.approved_at else ()
+    history = run.db.archive.content_history(now, run.settings.cooldown_days)
+    others = history.texts_but(post.content) if post.approved_at else ()
     verdict = gates.judge_tweet(post.content, others, safety.read_words(run.settings.blocklist_file))
     return "" if verdict.passed else f"it is refused now: {'; '.join(verdict.explained)}"
-
-
-def _others(run: Run, post: Post, now: datetime) -> tuple[str, ...]:
-    """Return the recent texts that an approved one must not be too much like: all but itself."""
-    history = run.db.archive.content_history(now, run.settings.cooldown_days)
-    return tuple(text for text in history.texts if text != post.content)
 
 
 def _new_post(run: Run) -> Post | None:

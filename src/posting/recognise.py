@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
-from src.domain.texts import Origin, fingerprint
+from src.domain.texts import Origin, fingerprint, without_hashtags
 
-_HASHTAGS = re.compile(r"(?: #\w+)+$")
 Recognise = Callable[[str], Origin | None]
 
 
@@ -26,9 +24,11 @@ def recogniser(paths: Iterable[Path]) -> Recognise:
         return {fingerprint(text): (s.id, s.topic) for s in statements for text in s.texts}
 
     def recognise(shown: str) -> Origin | None:
-        text = _HASHTAGS.sub("", html.unescape(shown).strip())
+        text = without_hashtags(html.unescape(shown).strip())
         opening, _, body = text.rpartition("\n\n")
-        found = known().get(fingerprint(body)) or known().get(fingerprint(text))
-        return Origin(*found, opening if found == known().get(fingerprint(body)) else "") if found else None
+        for lead, vetted in ((opening, body), ("", text)):
+            if statement := known().get(fingerprint(vetted)):
+                return Origin(*statement, lead)
+        return None
 
     return recognise

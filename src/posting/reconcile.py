@@ -9,7 +9,7 @@ behind. After 48 hours a person decides (`unconfirmed`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from src.db_manager import Database
@@ -122,25 +122,25 @@ def find_tweet(db: Database, post: Post, read: TimelineRead, now: datetime) -> T
     for tweet in sorted(read.tweets, key=lambda t: t.id):
         if tweet.id in recorded or not same_text(tweet.text, post.content):
             continue
-        if tweet.id > post.since_id and tweet.at >= earliest(post, now):
+        if made_since(db, post, tweet, now):
             return tweet
     return None
 
 
-def earliest(post: Post, now: datetime) -> datetime:
-    """Return the earliest time that X can have given to this post's tweet.
+def sent_time(db: Database, post: Post) -> datetime | None:
+    """Return when this post was sent, also where it was given up; None if it never was."""
+    return post.sent_at or db.journal.last_attempt(post)
 
-    A send that lies in the future was recorded under a clock that was wrong, and says nothing.
+
+def made_since(db: Database, post: Post, tweet: Tweet, now: datetime) -> bool:
+    """Return whether X can have made this tweet for this post: it is not older than the send.
+
+    A send that lies in the future was recorded under a clock that was wrong, and says nothing of the time.
     """
-    if post.sent_at is None or post.sent_at > now:
-        return datetime.fromtimestamp(0, UTC)
-    return post.sent_at - CLOCK_TOLERANCE
-
-
-def _made_since(run: Run, lost: Post, tweet: Tweet, now: datetime) -> bool:
-    """Return whether the tweet is not older than the send of this post, which was given up."""
-    sent = replace(lost, sent_at=run.db.journal.last_attempt(lost))
-    return tweet.id > lost.since_id and tweet.at >= earliest(sent, now)
+    if tweet.id <= post.since_id:
+        return False
+    sent = sent_time(db, post)
+    return sent is None or sent > now or tweet.at >= sent - CLOCK_TOLERANCE
 
 
 def _confirm(run: Run, post: Post, tweet: Tweet, resolved_by: str) -> bool:
@@ -192,7 +192,7 @@ def absorb(run: Run, look: Look, *, ours: bool = False) -> None:
     strangers = [t for t in read.tweets if t.id not in run.db.tweets.known_among(shown)]
     for tweet in strangers:
         lost = run.db.tweets.lost_post(tweet.text)
-        if lost and _made_since(run, lost, tweet, now) and _confirm(run, lost, tweet, "audit"):
+        if lost and made_since(run.db, lost, tweet, now) and _confirm(run, lost, tweet, "audit"):
             logger.warning("post.found_late", extra={"post_id": lost.id, "tweet_id": tweet.id})
     waiting = run.db.with_status(Status.UNKNOWN)
     new = [t for t in strangers if not any(same_text(t.text, p.content) for p in waiting)]

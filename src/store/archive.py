@@ -106,7 +106,7 @@ class Archive:
                 "SELECT 1 FROM posts WHERE fingerprint = ? AND status NOT IN ('failed', 'expired',"
                 " 'rejected') AND (status <> 'posted' OR sent_at > ?) LIMIT 1",
                 fingerprint(text),
-                since.timestamp() if since.year > 1 else 0.0,
+                since.timestamp(),
             )
         )
 

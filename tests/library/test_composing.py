@@ -39,20 +39,17 @@ def test_a_month_of_ticks():
     assert set(topics) == set(LIBRARY.topics)
 
 
+def a_thirtieth(folder, **extra):
+    """A thirtieth of the shipped library, and settings with a thirtieth of its cool-down."""
+    budget = {"DAILY_BUDGET_USD": "9", "MONTHLY_BUDGET_USD": "99"}
+    quick = {"DATA_DIR": str(folder), "CANDIDATES": "0", "COOLDOWN_DAYS": "1", **budget, **extra}
+    return Library(LIBRARY.statements[::30], ()), config.load(quick)
+
+
 def test_to_the_end_of_a_part_of_the_library(tmp_path):
     """A thirtieth of the shipped library, at a thirtieth of its cool-down, that never repeats: nine in ten of its vetted
     texts go out, each once, no topic twice in a row while another waits, and the forecast names the end."""
-    some = Library(LIBRARY.statements[::30], ())
-    quick = config.load(
-        {
-            "DATA_DIR": str(tmp_path),
-            "CANDIDATES": "0",
-            "COOLDOWN_DAYS": "1",
-            "REPEAT_AFTER_DAYS": "0",
-            "DAILY_BUDGET_USD": "9",
-            "MONTHLY_BUDGET_USD": "99",
-        }
-    )
+    some, quick = a_thirtieth(tmp_path, REPEAT_AFTER_DAYS="0")
     expected = supply(quick, some.statements, History(), NOW)
     life = live(quick, some, 1000, until_silent=True)
     hold_to_the_promise(life, quick)
@@ -65,17 +62,7 @@ def test_to_the_end_of_a_part_of_the_library(tmp_path):
 
 def test_a_part_of_the_library_for_good(tmp_path):
     """The same part with a repeat window of 12 days fills every hour of 40 days: its texts come back in time."""
-    some = Library(LIBRARY.statements[::30], ())
-    quick = config.load(
-        {
-            "DATA_DIR": str(tmp_path),
-            "CANDIDATES": "0",
-            "COOLDOWN_DAYS": "1",
-            "REPEAT_AFTER_DAYS": "12",
-            "DAILY_BUDGET_USD": "9",
-            "MONTHLY_BUDGET_USD": "99",
-        }
-    )
+    some, quick = a_thirtieth(tmp_path, REPEAT_AFTER_DAYS="12")
     life = live(quick, some, 40 * 24)
     hold_to_the_promise(life, quick)
     assert (len(life.posted), life.silent, neighbours(life)) == (40 * 24, [], 0)

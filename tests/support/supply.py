@@ -66,7 +66,7 @@ class HonestAccount:
 
 @dataclass
 class Life:
-    """What came of some hours: each post with its time, and the first run that posted nothing, or None."""
+    """What came of some hours: the posts, the runs that posted nothing, and how long composing took."""
 
     posted: list[tuple[datetime, str, str, str]] = field(
         default_factory=list
@@ -99,7 +99,6 @@ def live(
             sources.load = real
 
     with contextlib.closing(db):
-        db.keep_repeat_window(settings.repeat_after_days)
         for hour in range(hours):
             clock.at = NOW + timedelta(hours=hour)
             result = tick(Run(settings, db, account, compose, f"r{hour}", clock))

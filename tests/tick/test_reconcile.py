@@ -120,7 +120,7 @@ def test_a_read_cut_off_proves_no_absence(world, made):
 )
 def test_an_odd_item_proves_no_absence(world, odd):
     """What cannot be understood may be the tweet: the rest of the read counts, a tweet is found, nothing is absent."""
-    lost, made = lose(world, made=False), None
+    lost = lose(world, made=False)
     world.next_slot()
     made = lose(world, made=True)
     world.x.view = lambda items: [odd, *items]
@@ -161,12 +161,15 @@ def test_an_odd_item_does_not_silence_a_new_database(tmp_path):
         world.check_promise()
 
 
+def shortened(items):
+    """Show the link that X sees in `asyncio.to_thread` as X shows links."""
+    return [{**item, "text": item["text"].replace("asyncio.to", "https://t.co/a1B2c3D4e5")} for item in items]
+
+
 def test_links_come_back_as_t_co(world):
     """A text with what X takes for a link is found although the timeline shows t.co in its place."""
     world.texts.queue.append("Use await asyncio.to_thread(func) here.")
-    world.x.view = lambda items: [
-        {**item, "text": item["text"].replace("asyncio.to", "https://t.co/a1B2c3D4e5")} for item in items
-    ]
+    world.x.view = shortened
     post_id = lose(world)
     world.move(minutes=1)
     world.tick()
@@ -177,9 +180,7 @@ def test_links_come_back_as_t_co(world):
 def test_a_link_found_late(world):
     """The audit finds such a text, too, when it appears after it was proven absent."""
     world.texts.queue.append("Use await asyncio.to_thread(func) here.")
-    world.x.view = lambda items: [
-        {**item, "text": item["text"].replace("asyncio.to", "https://t.co/a1B2c3D4e5")} for item in items
-    ]
+    world.x.view = shortened
     world.x.on_post(fake_x.server_error(503, accept=False, late=45 * 60))
     world.tick()
     post_id = world.ours()[-1]["id"]

@@ -45,28 +45,25 @@ WHEN OLD.tweet_id IS NOT NULL AND NEW.tweet_id IS NOT OLD.tweet_id
     AND NOT (NEW.tweet_id IS NULL AND NEW.status = 'unconfirmed')
 BEGIN SELECT RAISE(ABORT, 'the tweet id of a post never changes'); END;
 
--- A text comes back after the days that the note repeat_after_days holds (0 or no note: never). The slot is the
--- time of the claim. A day of grace, because a run may claim its slot until the slot ends.
+-- A text comes back after the days that the note repeat_after_days holds (0 or no note: never). `until` is empty
+-- where no time frees it. The slot is the time of the claim; a day of grace, because a run may claim it until it ends.
 DROP INDEX one_send_per_text;
+
+CREATE VIEW texts_taken AS
+SELECT id, fingerprint, CASE
+    WHEN status = 'posted' AND (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'repeat_after_days') > 0
+    THEN sent_at + 86400 * ((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'repeat_after_days') - 1)
+END AS until
+FROM posts WHERE origin IS NOT 'seed' AND status IN ('pending', 'sending', 'unknown', 'unconfirmed', 'posted');
 
 CREATE TRIGGER text_is_not_repeated_insert BEFORE INSERT ON posts
 WHEN NEW.status = 'pending' AND EXISTS (
-    SELECT 1 FROM posts p WHERE p.fingerprint = NEW.fingerprint AND p.origin IS NOT 'seed' AND (
-        p.status IN ('pending', 'sending', 'unknown', 'unconfirmed')
-        OR p.status = 'posted' AND (
-            coalesce(CAST((SELECT value FROM meta WHERE key = 'repeat_after_days') AS INTEGER), 0) = 0
-            OR p.sent_at IS NULL OR NEW.slot IS NULL
-            OR p.sent_at > strftime('%s', replace(NEW.slot, 'Z', '')) - 86400 * (
-                (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'repeat_after_days') - 1))))
+    SELECT 1 FROM texts_taken t WHERE t.fingerprint = NEW.fingerprint
+    AND (t.until IS NULL OR NEW.slot IS NULL OR t.until > CAST(strftime('%s', replace(NEW.slot, 'Z', '')) AS INTEGER)))
 BEGIN SELECT RAISE(ABORT, 'this text was sent, and may not be sent again yet'); END;
 
 CREATE TRIGGER text_is_not_repeated_update BEFORE UPDATE OF status ON posts
 WHEN NEW.status = 'pending' AND OLD.status = 'approved' AND EXISTS (
-    SELECT 1 FROM posts p WHERE p.fingerprint = NEW.fingerprint AND p.id <> NEW.id AND p.origin IS NOT 'seed' AND (
-        p.status IN ('pending', 'sending', 'unknown', 'unconfirmed')
-        OR p.status = 'posted' AND (
-            coalesce(CAST((SELECT value FROM meta WHERE key = 'repeat_after_days') AS INTEGER), 0) = 0
-            OR p.sent_at IS NULL OR NEW.slot IS NULL
-            OR p.sent_at > strftime('%s', replace(NEW.slot, 'Z', '')) - 86400 * (
-                (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'repeat_after_days') - 1))))
+    SELECT 1 FROM texts_taken t WHERE t.fingerprint = NEW.fingerprint AND t.id <> NEW.id
+    AND (t.until IS NULL OR NEW.slot IS NULL OR t.until > CAST(strftime('%s', replace(NEW.slot, 'Z', '')) AS INTEGER)))
 BEGIN SELECT RAISE(ABORT, 'this text was sent, and may not be sent again yet'); END;

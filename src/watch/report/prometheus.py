@@ -88,7 +88,7 @@ def _add_money_and_library(add: Add, overview: Overview, settings: Settings) -> 
     statements: Values = {("all",): float(left.total), ("fresh",): float(left.fresh)}
     add("library_statements", "statements", statements, ("kind",))
     days = float("inf") if left.days is None else left.days
-    add("library_days_left", "days until no statement is fresh", {_ONE: days}, ())
+    add("library_days_left", "days until a slot first stays empty", {_ONE: days}, ())
 
 
 def _add_openings(add: Add, report: PostingReport) -> None:

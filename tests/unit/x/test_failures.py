@@ -7,7 +7,6 @@ import socketserver
 import ssl
 import threading
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import requests
@@ -211,4 +210,3 @@ def test_netrc_is_never_read(tmp_path, monkeypatch):
         requests.Request("GET", "http://127.0.0.1/", headers={"Authorization": "Bearer x"})
     )
     assert prepared.headers["Authorization"] == "Bearer x"
-    assert Path(tmp_path / "netrc").exists()
