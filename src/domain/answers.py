@@ -78,13 +78,16 @@ class Tweet:
 class TimelineRead:
     """One owned read, newest tweets first. Absence is evidence only in a `healthy` and `complete` one.
 
-    `odd` counts the items that could not be understood: each may be any tweet, so none is absent.
+    `odd` counts the items that could not be understood: each may be any tweet, so none is absent. `oldest_id`
+    is the lowest id of the page, 0 where it has none; `more` says that X has older tweets to show.
     """
 
     tweets: tuple[Tweet, ...] = ()
     healthy: bool = False
     complete: bool = False
     odd: int = 0
+    oldest_id: int = 0
+    more: bool = False
     result: SendResult = field(default_factory=lambda: SendResult(Outcome.UNKNOWN))
 
 

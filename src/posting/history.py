@@ -6,11 +6,12 @@ are covered. Each page is kept, and after a run that was broken off the next one
 
 from __future__ import annotations
 
-from dataclasses import replace
+import itertools
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from src.content.freshness import EVER
-from src.domain.answers import Outcome, SendResult, TimelineRead
+from src.domain.answers import MAX_TWEET_ID, Outcome, SendResult, TimelineRead, snowflake_time
 from src.domain.fixes import NO_FIX, Fix
 from src.domain.runs import Exit, Hold, RunOutcome, TickResult
 from src.domain.slots import next_slot
@@ -22,6 +23,9 @@ from src.system.log import logger
 PAGE = 100
 MOST_TWEETS = 3200  # X shows no more
 SECONDS_A_PAGE = 40.0  # of the run's time that must be left for one more
+TRIES = 3
+_NOTES = ("import_until", "import_tweets", "import_tries")
+_EMPTY = SendResult(Outcome.UNKNOWN, reason="it is empty, although this account has posted before")
 
 
 def cold_start(run: Run) -> TickResult | None:
@@ -34,14 +38,17 @@ def cold_start(run: Run) -> TickResult | None:
     kind = run.db.notes.get("cold_start")
     if kind is None or run.preview:
         return None
-    unfinished = _restored(run) if kind == "restored" else _read_back(run, kind)
-    if unfinished:
+    if kind == "restored" and (unfinished := _restored(run)):
+        return unfinished
+    # A backup that was made in the middle of the reading goes on where that was.
+    unread = kind != "restored" or Position.of(run).until
+    if unread and (unfinished := _read_back(run, kind)):
         return unfinished
     now = run.clock.now()
     if kind != "new":
         until = next_slot(now, run.settings.post_interval_minutes)
         run.db.notes.put_hold(Hold("wait", "new-database", until, fix=NO_FIX, count=1, since=now))
-    run.db.notes.put(cold_start=None, import_until=None, import_tweets=None)
+    run.db.notes.put(cold_start=None, **dict.fromkeys(_NOTES))
     return None
 
 
@@ -55,39 +62,67 @@ def covered_since(run: Run) -> datetime:
 
 def _read_back(run: Run, kind: str) -> TickResult | None:
     """Read page by page, newest first. Return the run's result if that did not come to its end."""
-    until = int(run.db.notes.get("import_until") or 0)
-    count = int(run.db.notes.get("import_tweets") or 0)
-    if not until:
+    at = Position.of(run)
+    if not at.until:
         run.db.notes.put(audited_at=str(run.clock.now().timestamp()))
-    while True:
-        if run.seconds_left() < SECONDS_A_PAGE:
-            return _unfinished(kind, count, "the time of this run is over", NO_FIX)
-        page = read_timeline(run, 0, until_id=until, head="import")
+    for pages in itertools.count():
+        if pages and run.seconds_left() < SECONDS_A_PAGE:  # the first page of a run always goes
+            return _unfinished(kind, at.seen, "the time of this run is over", NO_FIX)
+        page = read_timeline(run, 0, until_id=at.until, head="import")
         if not page.healthy:
-            return _unread(kind, count, page.result)
-        if not page.tweets:
-            if kind == "replaced" and not count:
-                empty = SendResult(
-                    Outcome.UNKNOWN, reason="it is empty, although this account has posted before"
-                )
-                return _unread(kind, count, empty)
-            return None
-        until, count = min(tweet.id for tweet in page.tweets), count + len(page.tweets)
+            return _unread(kind, at.seen, page.result)
+        if not 0 < page.oldest_id < (at.until or MAX_TWEET_ID):
+            return _at_the_end(run, kind, at)
         minutes = run.settings.post_interval_minutes
         run.db.tweets.import_tweets(page.tweets, run.clock.now(), run.recognise, slot_minutes=minutes)
-        run.db.notes.put(import_until=str(until), import_tweets=str(count))
+        at = Position(page.oldest_id, at.seen + len(page.tweets) + page.odd, TRIES if page.more else 0)
+        at.keep(run)
         reach("history.page")
-        logger.info("history.page", extra={"tweets": len(page.tweets), "count": count, "kind": kind})
-        if page.complete or count >= MOST_TWEETS or min(t.at for t in page.tweets) < covered_since(run):
+        logger.info("history.page", extra={"tweets": len(page.tweets), "count": at.seen, "kind": kind})
+        if page.complete or at.seen >= MOST_TWEETS or snowflake_time(at.until) < covered_since(run):
             return None
+    raise AssertionError
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far the history was read: below which id, how many tweets, how many runs may still ask for more.
+
+    X has shown empty pages while tweets existed. Where it says that there are older ones and shows none, a
+    few runs ask again before that is taken for the end.
+    """
+
+    until: int = 0
+    seen: int = 0
+    tries: int = 0
+
+    @classmethod
+    def of(cls, run: Run) -> Position:
+        """Return the position that an earlier run kept, or the beginning."""
+        kept = (run.db.notes.get(name) for name in _NOTES)
+        return cls(*(int(value or 0) for value in kept))
+
+    def keep(self, run: Run) -> None:
+        """Keep the position for the next run."""
+        values = (self.until, self.seen, self.tries)
+        run.db.notes.put(**{name: str(value) for name, value in zip(_NOTES, values, strict=True)})
+
+
+def _at_the_end(run: Run, kind: str, at: Position) -> TickResult | None:
+    """Return why an empty page is not taken for the end of the history, None where it is."""
+    if kind == "replaced" and not at.seen:
+        return _unread(kind, 0, _EMPTY)
+    if at.tries:
+        Position(at.until, at.seen, at.tries - 1).keep(run)
+        return _unread(kind, at.seen, SendResult(Outcome.UNKNOWN, reason="X has older tweets and shows none"))
+    return None
 
 
 def _restored(run: Run) -> TickResult | None:
     """Read what was tweeted since the backup; `reconcile`, which comes next, settles the open texts."""
     read = _since_the_backup(run)
     if not read.healthy or not read.tweets:
-        empty = SendResult(Outcome.UNKNOWN, reason="it is empty, although this account has posted before")
-        return _unread("restored", 0, empty if read.healthy else read.result)
+        return _unread("restored", 0, _EMPTY if read.healthy else read.result)
     absorb(run, Look(read, bool(run.db.tweets.known_among(t.id for t in read.tweets))), ours=True)
     logger.info("cold_start.imported", extra={"tweets": len(read.tweets), "kind": "restored"})
     run.db.notes.put(audited_at=str(run.clock.now().timestamp()))

@@ -90,6 +90,7 @@ FIXES: dict[type[BaseException], Fix] = {
     ValueError: FIX_SIGNING,
 }
 _ERRNO = {errno.EMFILE: FIX_FILES, errno.ENFILE: FIX_FILES, errno.ENOMEM: FIX_MEMORY}
+_FILE_ERRORS = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.EISDIR}
 _LOGIN_OF_PROXY = re.compile(r"(?<=://)[^/@\s]*@")
 _DEEPEST = 8  # causes looked through
 
@@ -115,6 +116,9 @@ def fix_for_failure(error: BaseException | None) -> Fix:
     innermost = causes[-1]
     if type(innermost) is OSError and innermost.errno is None:
         return FIX_BUNDLE  # requests raises a bare one for a bundle of certificates that is not there
+    of_tls = any(isinstance(cause, pool.SSLError) for cause in causes)
+    if of_tls and isinstance(innermost, OSError) and innermost.errno in _FILE_ERRORS:
+        return FIX_BUNDLE
     return _of_class(type(innermost))
 
 
@@ -131,5 +135,6 @@ def _causes(error: BaseException | None) -> list[BaseException]:
 
 
 def _inner(error: BaseException) -> BaseException | None:
-    candidates = (getattr(error, "reason", None), getattr(error, "original_error", None), *error.args)
+    named = (getattr(error, name, None) for name in ("reason", "original_error", "__cause__"))
+    candidates = (*named, *error.args)
     return next((c for c in candidates if isinstance(c, BaseException) and c is not error), None)

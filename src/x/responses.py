@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import email.utils
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -207,7 +207,13 @@ def read_timeline(
         result = SendResult(Outcome.UNKNOWN, http_status=status, reason="malformed-timeline")
     more = isinstance(meta, dict) and bool(meta.get("next_token"))
     complete = healthy and not odd and not more and len(good) < max(5, count)
-    return TimelineRead(good, healthy, complete, odd, result)
+    return TimelineRead(good, healthy, complete, odd, _oldest(meta, good), more, result)
+
+
+def _oldest(meta: object, tweets: Sequence[Tweet]) -> int:
+    """Return the lowest id of a page, which X names also where no item could be understood; 0 for none."""
+    told = _tweet_id({"data": {"id": meta.get("oldest_id")}}) if isinstance(meta, dict) else None
+    return min([*(tweet.id for tweet in tweets), *([told] if told else [])], default=0)
 
 
 def _read_no_timeline(status: int, headers: Mapping[str, str], body: str, now: datetime) -> SendResult:

@@ -9,6 +9,7 @@ from src.posting.history import MOST_TWEETS
 from tests import fake_x
 from tests.support.library import library_read_once, shipped
 from tests.support.scenarios import killer, quiet_tick
+from tests.support.upkeep import open_now
 from tests.support.world import new_world
 
 
@@ -146,14 +147,56 @@ def test_a_page_that_cannot_be_read(world, view):
     assert world.x.reads_seen() == 5
 
 
-def test_the_time_of_the_run_is_over(world):
-    """A run stops before its deadline and the next one goes on."""
+@pytest.mark.parametrize("seconds", ["30", "40"])
+def test_the_time_of_the_run_is_over(world, seconds):
+    """A run with little time reads one page, and the next ones go on: the account is never silent for good."""
     by_hand(world, 350)
-    world.extra["DEADLINE_SECONDS"] = "30"
-    result = world.tick()
-    assert (result.outcome, int(result.exit_code)) == ("cold-start", 75)
-    assert "0 so far; the time of this run is over" in result.message
-    del world.extra["DEADLINE_SECONDS"]
+    world.extra["DEADLINE_SECONDS"] = seconds
+    for count in (100, 200, 300):
+        result = world.tick()
+        assert (result.outcome, int(result.exit_code)) == ("cold-start", 75)
+        assert f"{count} so far; the time of this run is over" in result.message
+    assert world.tick().outcome == "posted"
+    assert len(world.rows("SELECT 1 FROM posts WHERE origin = 'import'")) == 350
+
+
+@pytest.mark.parametrize("odd", [{"text": None}, {"id": "x"}])
+def test_a_page_without_a_usable_item(world, odd):
+    """Nothing of it can be understood: the pages behind it are read all the same."""
+    by_hand(world, 350)
+    second = {str(t.id) for t in sorted(world.x.accepted, key=lambda t: -t.id)[100:200]}
+    world.x.view = lambda items: [{**i, **odd} if i["id"] in second else i for i in items]
+    assert world.tick().outcome == "posted"
+    assert (len(world.rows("SELECT 1 FROM posts WHERE origin = 'import'")), world.x.reads_seen()) == (250, 4)
+
+
+@pytest.mark.parametrize("times", [1, 99])
+def test_an_empty_page_where_more_was_told(world, times):
+    """X says that there are older tweets and shows none: three runs ask again, then that is the end."""
+    by_hand(world, 350)
+    world.x.on_get(fake_x.ok(), *[fake_x.stale()] * times)
+    outcomes = []
+    for _ in range(5):
+        outcomes.append(str(world.tick().outcome))
+        world.next_slot()
+    imported = len(world.rows("SELECT 1 FROM posts WHERE origin = 'import'"))
+    if times == 1:
+        assert (outcomes, imported) == (["cold-start"] + ["posted"] * 4, 350)
+    else:
+        assert (outcomes, imported) == (["cold-start"] * 3 + ["posted"] * 2, 100)
+
+
+def test_a_restore_in_the_middle(world):
+    """A backup that was made while the history was read goes on with it after it was restored."""
+    by_hand(world, 350)
+    world.x.on_get(fake_x.ok(), fake_x.not_found())
+    assert world.tick().outcome == "cold-start"
+    with open_now(world) as db:
+        db.notes.put(cold_start="restored")
+    world.move(minutes=1)
+    world.tick()
+    assert len(world.rows("SELECT 1 FROM posts WHERE origin = 'import'")) == 350
+    world.next_slot()
     assert world.tick().outcome == "posted"
 
 
@@ -169,6 +212,16 @@ def test_an_account_that_posts_by_hand(world):
     world.move(hours=25)
     assert world.tick().outcome == "posted"  # after the audit took them over
     assert len(world.rows("SELECT 1 FROM posts WHERE origin = 'import'")) == 60
+
+
+def test_a_damaged_database_and_odd_items_only(world):
+    """An account whose every tweet is shown oddly is not empty: it goes on after its slot of rest."""
+    live(world, 2)
+    damage(world)
+    world.x.view = lambda items: [{**item, "text": None} for item in items]
+    world.tick()
+    world.next_slot()
+    assert world.tick().outcome == "posted"
 
 
 def test_a_damaged_database_and_an_empty_timeline(world):

@@ -59,6 +59,12 @@ def test_what_may_have_left_is_unknown(error, sent):
     assert result.fix
 
 
+def caused(error, cause):
+    """Return an error as `raise error from cause` makes it: urllib3 does so for sockets."""
+    error.__cause__ = cause
+    return error
+
+
 def pool_error(reason):
     return requests.ConnectionError(urllib3.exceptions.MaxRetryError(None, "/", reason))
 
@@ -82,6 +88,22 @@ def pool_error(reason):
         (OSError("Could not find a suitable TLS CA certificate bundle"), failures.FIX_BUNDLE),
         (OSError(errno.EMFILE, "Too many open files"), failures.FIX_FILES),
         (pool_error(OSError(errno.EMFILE, "Too many open files")), failures.FIX_FILES),
+        (
+            pool_error(
+                caused(urllib3.exceptions.NewConnectionError(None, "x"), OSError(errno.EMFILE, "Too many"))
+            ),
+            failures.FIX_FILES,
+        ),
+        (
+            pool_error(urllib3.exceptions.SSLError(PermissionError(errno.EACCES, "Permission denied"))),
+            failures.FIX_BUNDLE,
+        ),
+        (
+            pool_error(
+                caused(urllib3.exceptions.NewConnectionError(None, "x"), PermissionError(errno.EACCES, "no"))
+            ),
+            failures.FIX_NETWORK,
+        ),
         (requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support."), failures.FIX_SOCKS),
         (requests.exceptions.InvalidProxyURL("x"), failures.FIX_PROXY),
         (TypeError("Consumer key must be string or bytes, not NoneType"), failures.FIX_SIGNING),
