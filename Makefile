@@ -126,7 +126,7 @@ crash-calls: $(VENV)/.installed ## share: killed or failed at every system call,
 	$(LONG) tests/crash/test_syscalls.py
 
 crash-lives: $(VENV)/.installed twitter-text ## share: 10,000 hours, a thousand random histories, hurt databases, all random inputs and proofs
-	$(LONG) tests/crash/test_soak.py tests/crash/test_histories.py tests/crash/test_fuzz.py \
+	$(LONG) tests/crash/test_soak.py tests/crash/test_histories.py tests/crash/test_lies.py tests/crash/test_fuzz.py \
 		tests/crash/test_x_oracle.py
 
 crash-years: $(VENV)/.installed ## share: two years of the shipped library, and small libraries to their end

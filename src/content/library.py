@@ -101,7 +101,8 @@ def load(paths: Iterable[Path]) -> Library:
     seen: dict[str, str] = {}
     for path in _files(paths):
         for where, line in _lines(path, problems):
-            record, found = _read(line)
+            record, read = _read(line)
+            found = list(read)
             if record and path.parent != _SHIPPED:
                 found += _gate_problems(record)
             if record and record.id in seen:
@@ -137,16 +138,18 @@ def _lines(path: Path, problems: list[Problem]) -> Iterator[tuple[str, str]]:
             yield f"{path}:{number}", line
 
 
-def _read(line: str) -> tuple[Statement | None, list[str]]:
+@lru_cache(maxsize=4096)  # a run that reads the account's history asks the library twice
+def _read(line: str) -> tuple[Statement | None, tuple[str, ...]]:
+    """Return the record that a line holds, if it is one, and what is wrong with it."""
     if len(line) > MAX_RECORD:
-        return None, [f"has {len(line):,} characters; at most {MAX_RECORD:,}"]
+        return None, (f"has {len(line):,} characters; at most {MAX_RECORD:,}",)
     try:
         data = json.loads(line)
     except (ValueError, RecursionError) as error:
-        return None, [f"is not JSON: {error}"]
+        return None, (f"is not JSON: {error}",)
     if not isinstance(data, dict):
-        return None, ["is not a JSON object"]
-    if problems := list(_shape_problems(data)):
+        return None, ("is not a JSON object",)
+    if problems := tuple(_shape_problems(data)):
         return None, problems
     record = Statement(
         id=data["id"],
@@ -159,7 +162,7 @@ def _read(line: str) -> tuple[Statement | None, list[str]]:
         since=composed(data.get("since", "")),
         proof=dict(data.get("proof", {})),
     )
-    return record, list(_content_problems(record))
+    return record, tuple(_content_problems(record))
 
 
 def _shape_problems(data: dict[str, object]) -> Iterator[str]:

@@ -1,76 +1,26 @@
 """The history of the account, read before the first post: pages, breaks, odd items, and what is known then."""
 
-import shutil
-
 import pytest
 
-from src import content_generator
 from src.posting.history import MOST_TWEETS
 from tests import fake_x
-from tests.support.library import library_read_once, shipped
-from tests.support.scenarios import killer, quiet_tick
+from tests.support.library import shipped
+from tests.support.lived import damage, live, lose_the_database, new_lived_world
+from tests.support.scenarios import killer
 from tests.support.upkeep import open_now
-from tests.support.world import new_world
-
-
-def real_composer(settings, history, now, seconds):
-    return content_generator.compose(settings, history, now, seconds=seconds)
 
 
 @pytest.fixture
 def world(tmp_path):
     """An account whose texts the real composer takes from the shipped library."""
-    quick = {"CANDIDATES": "0", "DAILY_BUDGET_USD": "100", "MAX_POSTS_PER_DAY": "100"}
-    with library_read_once(), new_world(tmp_path, **quick) as made:
-        made.texts = real_composer
+    with new_lived_world(tmp_path) as made:
         yield made
-
-
-def live(world, hours):
-    for _ in range(hours):
-        world.tick()
-        world.next_slot()
-
-
-def lose_the_database(world):
-    shutil.rmtree(world.folder / "data")
-    shutil.rmtree(world.folder / "logs", ignore_errors=True)
-
-
-def damage(world):
-    """Overwrite the file; the next run sets it aside (74)."""
-    world.database.write_bytes(b"SQLite format 3\0" + b"\xff" * 9000)
-    assert quiet_tick(world) == 74
-    world.next_slot()
 
 
 def by_hand(world, count, minutes=60):
     for number in range(count):
         world.x.tweet_by_hand(f"Tweet {number} of a person, who says {number * 7919} other words.")
         world.move(minutes=minutes)
-
-
-@pytest.mark.parametrize("how", ["folder", "file"])
-def test_no_text_goes_out_again(world, how):
-    """145 posts, then a new data folder or a damaged file: nothing of the past comes again, everything is on record."""
-    live(world, 145)
-    before = world.x.texts()
-    assert len(set(before)) == 145
-    if how == "folder":
-        lose_the_database(world)
-    else:
-        damage(world)
-    live(world, 40)
-    after = world.x.texts()[145:]
-    assert len(after) >= 38
-    assert not set(before) & set(after)
-    recorded = {row["tweet_id"] for row in world.rows()}
-    assert {t.id for t in world.x.accepted} <= recorded
-    sources = {row["source_id"] for row in world.rows() if row["origin"] == "import"}
-    assert len(sources) == 145
-    assert None not in sources
-    ours = [row["source_id"] for row in world.ours()]
-    assert not sources & set(ours), "the cool-down of a recognised statement holds"
 
 
 def test_a_statement_is_recognised(world):
