@@ -34,7 +34,7 @@ from src.posting.breaker import next_hold
 from src.posting.reconcile import audit, reconcile
 from src.posting.run import Compose, DryRunAccount, LazyAccount, Run
 from src.posting.send import send
-from src.system import core_dumps, failpoints, log, log_rotation, terminal
+from src.system import core_dumps, failpoints, log, log_rotation, machine, terminal
 from src.system.clock import Clock
 from src.system.failpoints import reach
 from src.system.log import logger
@@ -209,30 +209,50 @@ def compose(settings: Settings, history: History, now: datetime, seconds: float)
 def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = compose) -> TickResult:
     """Run one real tick: lock, database, account, record, alerts. Raises `ProgramError`."""
     try:
-        _require_credentials(settings)
-        require_closed_folders(settings)
-        claim_account(settings)
-        opening = clock.monotonic()
-        with db_manager.locked_database(settings.database, clock.now()) as db:
-            run = Run(settings, db, LazyAccount(settings, clock), composer, run_id, clock)
-            run.metrics[Metric.OPEN_SECONDS] = round(clock.monotonic() - opening, 4)
-            db.journal.begin_run(run_id, "tick", run.slot, __version__, run.started)
-            ping(settings, "/start")
-            result = _recorded(run)
-            facts = _facts(run, result)
+        with machine.refusals():
+            result, facts = _locked_tick(settings, clock, run_id, composer)
         reach("tick.finished")
     except BusyError as busy:
         logger.info("tick.busy")
         return TickResult(Exit.OK, RunOutcome.BUSY, str(busy))
     except ProgramError as trouble:
         outcome = RunOutcome.LOCKED if isinstance(trouble, LockedError) else RunOutcome.TROUBLE
-        result = TickResult(trouble.exit_code, outcome, str(trouble), trouble.fix)
-        _alert(settings, None, result, clock)
-        _ping(settings, result)
+        _tell_owner(settings, TickResult(trouble.exit_code, outcome, str(trouble), trouble.fix), clock)
         raise
+    except Exception as error:  # `main` says the rest; the owner hears of a bug as of any other failure
+        bug = _bug(error)
+        _tell_owner(settings, TickResult(bug.exit_code, RunOutcome.TROUBLE, str(bug), bug.fix), clock)
+        raise
+    _tell_owner(settings, result, clock, facts)
+    return result
+
+
+def _locked_tick(
+    settings: Settings, clock: Clock, run_id: str, composer: Compose
+) -> tuple[TickResult, Facts | None]:
+    """Run a tick under the lock; return its result, and what it knows of the program's health."""
+    _require_credentials(settings)
+    require_closed_folders(settings)
+    claim_account(settings)
+    opening = clock.monotonic()
+    with db_manager.locked_database(settings.database, clock.now()) as db:
+        run = Run(settings, db, LazyAccount(settings, clock), composer, run_id, clock)
+        run.metrics[Metric.OPEN_SECONDS] = round(clock.monotonic() - opening, 4)
+        db.journal.begin_run(run_id, "tick", run.slot, __version__, run.started)
+        ping(settings, "/start")
+        result = _recorded(run)
+        return result, _facts(run, result)
+
+
+def _bug(error: Exception) -> ProgramError:
+    """Return the error of the program for one that nobody expected."""
+    return ProgramError(f"a bug: {type(error).__name__}: {error}", Fix(f"see {log.ERROR_FILE} and report it"))
+
+
+def _tell_owner(settings: Settings, result: TickResult, clock: Clock, facts: Facts | None = None) -> None:
+    """Send the alerts that are due, and ping the dead man's switch."""
     _alert(settings, facts, result, clock)
     _ping(settings, result)
-    return result
 
 
 def _facts(run: Run, result: TickResult) -> Facts | None:
@@ -275,10 +295,15 @@ def _measured(run: Run) -> dict[str, float]:
 
 def _recorded(run: Run) -> TickResult:
     try:
-        result = tick(run)
+        with machine.refusals():
+            result = tick(run)
     except ProgramError as trouble:
         with contextlib.suppress(ProgramError):
             _record(run, TickResult(trouble.exit_code, RunOutcome.TROUBLE, str(trouble)))
+        raise
+    except Exception as error:
+        with contextlib.suppress(ProgramError):
+            _record(run, TickResult(Exit.BUG, RunOutcome.TROUBLE, str(_bug(error))))
         raise
     _record(run, result)
     return result
@@ -358,16 +383,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run_id = os.urandom(4).hex()
     profile = config.profile_of(options.profile)
     try:
-        settings = _start(run_id, Clock(), profile, logging_in=options.command == "login")
-        return carry_out(options, settings, Clock(), run_id)
+        with machine.refusals():
+            settings = _start(run_id, Clock(), profile, logging_in=options.command == "login")
+            return carry_out(options, settings, Clock(), run_id)
     except ProgramError as error:
         return _tell(options, profile, error, "trouble")
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 (the last resort: one line to the person, the traceback to the log)
         logger.error("bug", exc_info=error)
-        message = f"a bug: {type(error).__name__}: {error}"
-        return _tell(options, profile, ProgramError(message, Fix(f"see {log.ERROR_FILE} and report it")))
+        return _tell(options, profile, _bug(error))
     finally:
         log.finish()
 

@@ -42,6 +42,7 @@ class Code(StrEnum):
     BUDGET = "budget"
     DATABASE = "database"
     SETTINGS = "settings"
+    BUG = "bug"
     LIBRARY = "library"
     LOGIN = "login"
     CREDENTIALS = "credentials"
@@ -264,6 +265,13 @@ def _settings_wrong(facts: Facts, _settings: Settings, _now: datetime) -> Findin
     return Finding(Code.SETTINGS, end.message, _fix_of(end), Exit.CONFIG)
 
 
+def _bug(facts: Facts, _settings: Settings, _now: datetime) -> Finding | None:
+    end = facts.failure or facts.result
+    if end is None or end.exit_code is not Exit.BUG:
+        return None
+    return Finding(Code.BUG, end.message, _fix_of(end), Exit.BUG)
+
+
 def _library(facts: Facts, settings: Settings, now: datetime) -> Finding | None:
     stock = facts.library
     if stock is None or stock.days is None or stock.days >= settings.alert_low_library_days:
@@ -375,6 +383,7 @@ _RULES = (
     _Rule(Code.BUDGET, lambda facts: facts.result, _budget),
     _Rule(Code.DATABASE, lambda facts: facts.result, _database),
     _Rule(Code.SETTINGS, lambda facts: facts.result, _settings_wrong),
+    _Rule(Code.BUG, lambda facts: facts.result, _bug),
     _Rule(Code.LIBRARY, lambda facts: facts.library, _library),
     _Rule(Code.LOGIN, lambda facts: facts.login, _login),
     _Rule(Code.CREDENTIALS, lambda facts: facts.outside, _credentials),

@@ -17,6 +17,7 @@ from urllib3 import exceptions as pool
 from src.domain.answers import Outcome, SendResult
 from src.domain.errors import DeadlineError
 from src.domain.fixes import Fix, command, env_file
+from src.system import machine
 from src.x.responses import FIX_LOOK, clip
 
 FIX_NETWORK = Fix("check the network and the name server of this machine; the next run tries again")
@@ -35,8 +36,6 @@ FIX_SOCKS = Fix(
 )
 FIX_ADDRESS = Fix("check X_API_BASE_URL in ", env_file(), ", or leave it out")
 FIX_SIGNING = Fix("no request was made: ", command("check"), " looks at the keys in ", env_file())
-FIX_FILES = Fix("too many files are open for this user: end what holds them (ulimit -n, lsof)")
-FIX_MEMORY = Fix("this machine is out of memory: end other programs, or add swap space")
 
 # The nearest class of an exception decides. A test walks the trees of requests and urllib3.
 FIXES: dict[type[BaseException], Fix] = {
@@ -85,11 +84,10 @@ FIXES: dict[type[BaseException], Fix] = {
     ssl.SSLError: FIX_TLS,
     DeadlineError: FIX_NETWORK,
     OSError: FIX_NETWORK,
-    MemoryError: FIX_MEMORY,
+    MemoryError: machine.FIX_MEMORY,
     TypeError: FIX_SIGNING,
     ValueError: FIX_SIGNING,
 }
-_ERRNO = {errno.EMFILE: FIX_FILES, errno.ENFILE: FIX_FILES, errno.ENOMEM: FIX_MEMORY}
 _FILE_ERRORS = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.EISDIR}
 _LOGIN_OF_PROXY = re.compile(r"(?<=://)[^/@\s]*@")
 _DEEPEST = 8  # causes looked through
@@ -111,8 +109,8 @@ def fix_for_failure(error: BaseException | None) -> Fix:
         if isinstance(cause, http.ProxyError | pool.ProxyError | http.InvalidProxyURL):
             return FIX_PROXY  # whatever went wrong on the way to it
     for cause in reversed(causes):
-        if isinstance(cause, OSError) and cause.errno in _ERRNO:
-            return _ERRNO[cause.errno]
+        if isinstance(cause, OSError) and cause.errno in machine.FIXES:
+            return machine.FIXES[cause.errno]
     innermost = causes[-1]
     if type(innermost) is OSError and innermost.errno is None:
         return FIX_BUNDLE  # requests raises a bare one for a bundle of certificates that is not there

@@ -41,6 +41,7 @@ def sent(**ago):
         (Facts(failure=TickResult(Exit.CONFIG, RunOutcome.TROUBLE, "no file", "name one")), "settings"),
         (Facts(failure=TickResult(Exit.IO, RunOutcome.TROUBLE, "disk full", "make room")), "database"),
         (Facts(failure=TickResult(Exit.TEMPORARY, RunOutcome.LOCKED, "held")), "database"),
+        (Facts(failure=TickResult(Exit.BUG, RunOutcome.TROUBLE, "a bug: KeyError: 'row'")), "bug"),
         (Facts(library=Stock(100, 4.2)), "library"),
         (Facts(login=Login(NOW)), "login"),
         (Facts(outside=Outside(NOW, ()), failures=3), "failures"),

@@ -318,7 +318,7 @@ def test_nothing_is_found_where_nobody_looked():
         (Facts(failures=0), {"failures"}),
         (Facts(model_failures=0), {"model"}),
         (Facts(watched_since=NOW), {"silence"}),
-        (Facts(result=TickResult(Exit.OK, RunOutcome.POSTED, "")), {"budget", "database", "settings"}),
+        (Facts(result=TickResult(Exit.OK, RunOutcome.POSTED, "")), {"budget", "database", "settings", "bug"}),
         (Facts(failure=TickResult(Exit.IO, RunOutcome.TROUBLE, "")), set()),
         (Facts(library=health.Stock(9, None)), {"library"}),
         (Facts(login=health.Login(None)), {"login"}),

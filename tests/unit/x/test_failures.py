@@ -15,6 +15,7 @@ import urllib3
 from src import config
 from src.domain.answers import Outcome
 from src.domain.errors import DeadlineError
+from src.system import machine
 from src.twitter_handler import XClient
 from src.x import failures
 from src.x.failures import FIXES, fix_for_failure, read_failure
@@ -86,13 +87,13 @@ def pool_error(reason):
             failures.FIX_PROXY,
         ),
         (OSError("Could not find a suitable TLS CA certificate bundle"), failures.FIX_BUNDLE),
-        (OSError(errno.EMFILE, "Too many open files"), failures.FIX_FILES),
-        (pool_error(OSError(errno.EMFILE, "Too many open files")), failures.FIX_FILES),
+        (OSError(errno.EMFILE, "Too many open files"), machine.FIX_FILES),
+        (pool_error(OSError(errno.EMFILE, "Too many open files")), machine.FIX_FILES),
         (
             pool_error(
                 caused(urllib3.exceptions.NewConnectionError(None, "x"), OSError(errno.EMFILE, "Too many"))
             ),
-            failures.FIX_FILES,
+            machine.FIX_FILES,
         ),
         (
             pool_error(urllib3.exceptions.SSLError(PermissionError(errno.EACCES, "Permission denied"))),
@@ -107,7 +108,7 @@ def pool_error(reason):
         (requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support."), failures.FIX_SOCKS),
         (requests.exceptions.InvalidProxyURL("x"), failures.FIX_PROXY),
         (TypeError("Consumer key must be string or bytes, not NoneType"), failures.FIX_SIGNING),
-        (MemoryError(), failures.FIX_MEMORY),
+        (MemoryError(), machine.FIX_MEMORY),
     ],
 )
 def test_the_fix_names_what_to_change(error, fix):
