@@ -41,10 +41,15 @@ def run(context: Context) -> Result:
         work = Run(settings, db, LazyAccount(settings, clock), no_text, context.run_id, clock)
         db.recover(work.slot)
         settled = _settle(work, context.options)
-        left = [p.id for state in (Status.UNKNOWN, Status.UNCONFIRMED) for p in db.with_status(state)]
-    ending = f"still open: {', '.join(map(str, left))}" if left else "nothing is open"
+        left = db.archive.open_posts()
+    ending = f"still open: {_few(left)}" if left else "nothing is open"
     data = {"settled": settled, "open": left}
     return Result(data, "\n".join([*settled, ending]), Exit.UNKNOWN if left else Exit.OK)
+
+
+def _few(ids: list[int], most: int = 20) -> str:
+    more = f" and {len(ids) - most} more" if len(ids) > most else ""
+    return ", ".join(map(str, ids[:most])) + more
 
 
 def _settle(work: Run, options: argparse.Namespace) -> list[str]:

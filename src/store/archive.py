@@ -142,12 +142,23 @@ class Archive:
         )
         return to_post(rows[0]) if rows else None
 
-    def last_posted(self) -> datetime | None:
-        """Return when the newest tweet on record was sent."""
+    def open_posts(self) -> list[int]:
+        """Return the ids of posts whose outcome is open. Rows of the original program are not: too old."""
+        return [
+            row["id"]
+            for row in self._db.rows(
+                "SELECT id FROM posts WHERE status IN ('unknown', 'unconfirmed') AND origin IS NOT 'seed'"
+                " ORDER BY status DESC, id"
+            )
+        ]
+
+    def last_posted(self, until: datetime | None = None) -> datetime | None:
+        """Return when the newest tweet on record was sent; a time after `until` counts for nothing."""
         return time_of(
             self._db.value(
                 "SELECT sent_at FROM posts WHERE sent_at IS NOT NULL AND +status = 'posted'"
-                " ORDER BY sent_at DESC LIMIT 1"
+                " AND sent_at <= ? ORDER BY sent_at DESC LIMIT 1",
+                until.timestamp() if until else 1e18,
             )
         )
 

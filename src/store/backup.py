@@ -11,8 +11,9 @@ from pathlib import Path
 from src.domain.errors import DamagedError, StorageError
 from src.domain.fixes import Fix, command
 from src.store.connection import Connection, connect, prepare, read_only, readable_errors
-from src.store.migrate import APPLICATION_ID, MIGRATIONS, migrate
+from src.store.migrate import migrate
 from src.store.notes import put_note
+from src.store.schema import APPLICATION_ID, MIGRATIONS, check_schema, recognised_version
 from src.system.failpoints import reach
 from src.system.files import create_private, sync_file
 
@@ -82,8 +83,9 @@ def read_contents(path: Path) -> Contents:
     """Check and count a database file without writing. Raises `StorageError` if damaged or not ours."""
     with readable_errors(path), contextlib.closing(read_only(path)) as connection:
         prepare(connection)
-        ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        version = recognised_version(connection)
+        rebuilt = version > connection.execute("PRAGMA user_version").fetchone()[0]
+        ours = rebuilt or connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
         if not ours or not 0 < version <= len(MIGRATIONS):
             message = f"{path} is a database of " + (
                 "a newer version of this program" if ours and version else "another program"
@@ -95,6 +97,7 @@ def read_contents(path: Path) -> Contents:
                 else Fix("name a backup that ", command("maintain"), " made"),
             )
         check_whole(Connection(connection, path))
+        check_schema(connection, path, version)
         return _count(connection)
 
 
@@ -112,7 +115,8 @@ def newest_post_id(path: Path) -> int | None:
 
 def _count(db: sqlite3.Connection) -> Contents:
     tables = [
-        row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        row[0].replace('"', '""')
+        for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
     ]
     newest = db.execute("SELECT id, status, tweet_id FROM posts ORDER BY id DESC LIMIT 1").fetchone()
     return Contents(

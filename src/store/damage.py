@@ -42,11 +42,15 @@ def set_aside(path: Path, now: datetime, why: str) -> NoReturn:
             if side.exists():
                 side.rename(target.with_name(target.name + suffix))
     message = f"the database is damaged ({why}); it was set aside as {target}"
-    backups = sorted((path.parent / BACKUPS).glob("twitter-*.db"), reverse=True)
-    back: Part = line(f"restore {backups[0]}") if backups else "restore a backup"
     raise StorageError(
-        message, Fix(back, ", or let the next run start anew: it first reads your timeline on X")
+        message, Fix(way_back(path), ", or let the next run start anew: it first reads your timeline on X")
     )
+
+
+def way_back(path: Path) -> Part:
+    """Return the line that restores the newest backup of a database."""
+    backups = sorted((path.parent / BACKUPS).glob("twitter-*.db"), reverse=True)
+    return line(f"restore {backups[0]}") if backups else "restore a backup"
 
 
 def _marker(path: Path) -> Path:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 from src.domain.errors import StorageError
 from src.domain.fixes import Fix
-from src.store.damage import was_in_use
+from src.store.damage import was_in_use, way_back
 from src.store.notes import put_note
+from src.store.old_rows import prepare_old_rows
+from src.store.schema import (
+    APPLICATION_ID,
+    MIGRATIONS,
+    check_schema,
+    recognised_version,
+    statements,
+)
 from src.system.failpoints import reach
-from src.system.files import create_private, file_errors
+from src.system.files import create_private
 
-MIGRATIONS = tuple(sorted((Path(__file__).parent / "migrations").glob("*.sql")))
-APPLICATION_ID = 0x7477746D  # "twtm"
+_IN_THE_WAY = ("SQLITE_ERROR", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH")  # of the data, not of the disk
 
 
 def check_version(connection: sqlite3.Connection, path: Path) -> None:
@@ -38,40 +44,47 @@ def migrate(
     """
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == len(MIGRATIONS):
+        check_schema(connection, path, version)
         return
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if tables:
+        check_schema(connection, path, recognised_version(connection) or 1)
     if tables and backup:
         _backup_before_migration(connection, path, version)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        for file in MIGRATIONS[version:]:
-            with file_errors(file):
-                script = file.read_text(encoding="utf-8")
-            for statement in _statements(script):
-                connection.execute(statement)
-                reach("migrate.statement")
-        if version < len(MIGRATIONS):
-            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
-            put_note(connection, "made_at", str(now.timestamp()))
-            if not tables or fresh or version == 0:
-                put_note(connection, "cold_start", "replaced" if was_in_use(path) else "new")
+        _bring_up(connection, path, now, fresh=fresh or not tables)
         reach("migrate.before_commit")
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself
             connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error) and error.sqlite_errorname.startswith(_IN_THE_WAY):
+            raise _refused(error, path) from error
         raise
 
 
-def _statements(script: str) -> Iterator[str]:
-    part = ""
-    for line in script.splitlines(keepends=True):
-        part += line
-        if sqlite3.complete_statement(part):
-            yield part
-            part = ""
+def _bring_up(connection: sqlite3.Connection, path: Path, now: datetime, *, fresh: bool) -> None:
+    if connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS):
+        return
+    version = recognised_version(connection)
+    if version == 0 and not fresh:
+        prepare_old_rows(connection, path)
+    for statement in statements(version):
+        connection.execute(statement)
+        reach("migrate.statement")
+    check_schema(connection, path, len(MIGRATIONS))
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+    put_note(connection, "made_at", str(now.timestamp()))
+    if fresh or version == 0:
+        put_note(connection, "cold_start", "replaced" if was_in_use(path) else "new")
+
+
+def _refused(error: sqlite3.Error, path: Path) -> StorageError:
+    message = f"the database {path} cannot be brought to version {len(MIGRATIONS)}: {error}; it is as it was"
+    fix = Fix("it holds what this program cannot take over: move the file away to start anew, or ")
+    return StorageError(message, Fix(fix, way_back(path)))
 
 
 def _backup_before_migration(connection: sqlite3.Connection, path: Path, version: int) -> None:

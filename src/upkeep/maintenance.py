@@ -350,7 +350,7 @@ def restore(source: Path, settings: Settings, clock: Clock) -> tuple[dict[str, A
     fix = Fix("take the program's lines out of the crontab (crontab -e), wait a little, and type this again")
     with sole_writer(path, fix=fix):
         _refuse_wrong_file(source, path)
-        contents = backup.read_contents(source)
+        contents = _read_backup(source, path)
         copy = files.unfinished(path)
         try:
             waiting = backup.prepare_restored(source, copy, now)
@@ -389,6 +389,17 @@ def _restored_words(source: Path, posts: int, kept: Path | None, waiting: dict[s
         " a later slot"
     )
     return "\n".join(lines)
+
+
+def _read_backup(source: Path, path: Path) -> backup.Contents:
+    try:
+        return backup.read_contents(source)
+    except DamagedError as error:
+        other = [file for file in backups(path.parent) if file != source]
+        fix = Fix(f"the newest other backup is {other[0]}") if other else Fix("name another backup")
+        what = "no database" if "not a database" in str(error) else f"damaged ({error})"
+        message = f"{source} is {what}; nothing was changed"
+        raise StorageError(message, fix) from error
 
 
 def _refuse_wrong_file(source: Path, path: Path) -> None:

@@ -126,7 +126,7 @@ def look(db: Database, now: datetime) -> Facts:
         returned=tuple(db.archive.returned_drafts()),
         failures=db.journal.failures_in_a_row(),
         model_failures=db.journal.model_failures_in_a_row(),
-        last_posted=db.archive.last_posted(),
+        last_posted=db.archive.last_posted(now),
         watched_since=db.notes.made_at(),
     )
 

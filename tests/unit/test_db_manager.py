@@ -20,8 +20,9 @@ from src.domain.runs import Hold, RunOutcome
 from src.domain.texts import Candidate, Draft, Verdict
 from src.store.backup import newest_post_id
 from src.store.connection import PRAGMAS, prepare, readable_errors
-from src.store.migrate import MIGRATIONS, migrate
+from src.store.migrate import migrate
 from src.store.rows import ON_X
+from src.store.schema import MIGRATIONS
 from src.system import failpoints
 from src.system.lock import writer_lock
 
