@@ -340,7 +340,8 @@ def test_idle_tick_in_counts(still):
     still.cli(env=WORDING)
     code = (
         "import sys, sqlite3\nseen = []\nreal = sqlite3.connect\n"
-        "def connect(*a, **k):\n c = real(*a, **k)\n c.set_trace_callback(seen.append)\n return c\n"
+        "def connect(*a, **k):\n c = real(*a, **k)\n"
+        " c.set_trace_callback(None if a[0] == ':memory:' else seen.append)\n return c\n"
         "sqlite3.connect = connect\n"
         "from src.twitter_manager import main\ncode = main([])\n"
         "print(code, len(sys.modules), sum(not s.startswith('PRAGMA') for s in seen))"

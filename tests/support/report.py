@@ -132,7 +132,8 @@ ATTACKS = [
 def poison(world: World, words: list[str]) -> None:
     """Put texts into every field that the page shows, as X, a model, a person or another program might."""
     with contextlib.closing(sqlite3.connect(world.database)) as db:
-        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        triggers = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
             db.execute(f"DROP TRIGGER {name}")
         newest = db.execute(
             "SELECT id FROM posts WHERE sent_at IS NOT NULL ORDER BY sent_at DESC LIMIT ?", (len(words),)
@@ -179,6 +180,8 @@ def poison(world: World, words: list[str]) -> None:
             "INSERT OR REPLACE INTO meta VALUES ('hold', ?), ('limits', ?)",
             (json.dumps(hold), json.dumps(limits)),
         )
+        for _, sql in triggers:  # a database without its triggers is refused
+            db.execute(sql)
         db.commit()
 
 
