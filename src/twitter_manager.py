@@ -317,13 +317,25 @@ def _record(run: Run, result: TickResult) -> None:
 
 def run_preview(
     settings: Settings, clock: Clock, run_id: str, composer: Compose = compose
-) -> tuple[TickResult, Post | None, dict[str, float]]:
-    """Run a tick on an in-memory copy of the database with a simulated account; return post and metrics."""
+) -> tuple[TickResult, Post | None, dict[str, float], due.Wait | None]:
+    """Run a tick on an in-memory copy of the database with a simulated account.
+
+    Return its result, its post, its metrics, and why a real run would not post it now (None: it would).
+    """
     db = db_manager.open_for_reading(settings.database) or db_manager.empty_database(clock.now())
     with contextlib.closing(db):
         run = Run(settings, db, DryRunAccount(), composer, run_id, clock, preview=True)
+        wait = _wait(run)
         result = tick(run)
-        return result, db.post(result.post_id) if result.post_id else None, _measured(run)
+        post = db.post(result.post_id) if result.post_id else None
+        if post and settings.require_approval and post.approved_at is None:
+            wait = wait or _unapproved(run)
+        return result, post, _measured(run), wait
+
+
+def _unapproved(run: Run) -> due.Wait:
+    waiting = len(run.db.with_status(Status.DRAFT))
+    return due.Wait(RunOutcome.WAITING_FOR_APPROVAL, f"no draft is approved, {waiting} wait for you")
 
 
 def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run_id: str) -> int:

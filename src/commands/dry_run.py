@@ -10,7 +10,7 @@ from src.config import Settings
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
 from src.domain.posts import Post
 from src.domain.runs import TickResult
-from src.posting.due import price_of
+from src.posting.due import Wait, price_of
 from src.system import log
 from src.x.claim import fix_text, note_text, title
 
@@ -33,12 +33,15 @@ def show_preview(
     tick: TickResult,
     post: Post | None,
     metrics: dict[str, float],
+    wait: Wait | None = None,
 ) -> int:
-    """Print the preview of one tick and return the tick's exit code."""
+    """Print the preview of one tick and return the tick's exit code; `wait` is why it is not due now."""
     if post is None:
         return _show_failure(options, settings.profile, tick)
     data = _data(settings, tick, post) | {"metrics": metrics, "exit_code": int(tick.exit_code)}
-    text = _text(post, data)
+    data |= {"due": wait is None, "not_due": wait.message if wait else "", "outcome": wait and wait.outcome}
+    heading = f"Not now: {wait.message}. The next post would be:" if wait else "This would be posted now:"
+    text = heading + "\n" + _text(post, data)
     return show(Result(data, text, tick.exit_code), as_json=options.json)
 
 

@@ -45,7 +45,8 @@ def not_due(
     if usage.slot_status is Status.UNKNOWN and hold and hold.kind == "blocked":
         return _held(hold)  # X refused the account in this slot, and that lasts: it is no success
     if usage.slot_status not in {None, Status.PENDING}:
-        return Wait(RunOutcome.SLOT_USED, f"this slot has its post ({usage.slot_status})", after)
+        open_words = " whose outcome is unknown" if usage.slot_status is Status.UNKNOWN else ""
+        return Wait(RunOutcome.SLOT_USED, f"this slot has a post{open_words}", after)
     if usage.last_sent and now < usage.last_sent - CLOCK_TOLERANCE:
         return Wait(
             RunOutcome.CLOCK_BEHIND,

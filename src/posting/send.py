@@ -61,7 +61,8 @@ def _send_once(run: Run, post_id: int) -> SendResult:
                 detail=f"X named {result.tweet_id}, which another post holds",
             )
         run.db.settle(post, attempt, result, run.clock.now(), price)
-    _log(post, result)
+    if not run.preview:  # a dry run sends nothing, so its log tells of no send
+        _log(post, result)
     _measure(run, result, price)
     if result.limits:
         run.db.notes.put_limits(result.limits)

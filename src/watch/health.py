@@ -14,7 +14,7 @@ from enum import StrEnum
 from src.config import Settings
 from src.db_manager import Database
 from src.domain.errors import DamagedError, ProgramError
-from src.domain.fixes import NO_FIX, Fix, command, env_file
+from src.domain.fixes import NO_FIX, Fix, command, env_file, line
 from src.domain.posts import Post
 from src.domain.runs import Exit, RunOutcome, RunRecord, TickResult
 from src.posting.breaker import BREAKER_AFTER, BreakerState, breaker_state
@@ -306,6 +306,9 @@ def _credentials(facts: Facts, settings: Settings, now: datetime) -> Finding | N
 
 
 def _not_running(facts: Facts, settings: Settings, now: datetime) -> Finding | None:
+    if facts.outside and facts.outside.last_started is None:
+        fix = Fix(line("check"), ", then the line of crontab.example")
+        return Finding(Code.NOT_RUNNING, "nothing has run yet", fix)
     since = _overdue_since(facts, settings, now)
     if since is None:
         return None

@@ -16,7 +16,6 @@ from src.content.freshness import FAR_HORIZON_DAYS, Supply, supply
 from src.db_manager import Database
 from src.domain import money
 from src.domain.answers import RateLimit, tweet_url
-from src.domain.fixes import Fix, line
 from src.domain.posts import Post
 from src.domain.runs import RunOutcome, RunRecord
 from src.domain.slots import Usage, slot_of
@@ -75,7 +74,8 @@ def look(settings: Settings, now: datetime) -> tuple[Overview | None, tuple[Find
     """Return the overview (None if nothing has run yet) and what is wrong. Raises `StorageError`."""
     db = db_manager.open_for_reading(settings.database)
     if db is None:
-        return None, ()
+        outside = Outside(None, tuple(settings.missing_credentials))
+        return None, health.find(Facts(outside=outside), settings, now)
     with contextlib.closing(db):
         overview = read_overview(db, settings, read_slots(db, settings, now, WINDOWS["30d"]), now)
     return overview, health.find(overview.facts, settings, now)
@@ -146,14 +146,12 @@ def forecast(month: float, week: float, watched_days: float, now: datetime) -> f
 
 def as_text(overview: Overview | None, findings: Sequence[Finding], settings: Settings, now: datetime) -> str:
     """Return the screen for people."""
-    if overview is None:
-        start = fix_text(Fix(line("check"), ", then the line of crontab.example"), settings.profile)
-        return f"no database yet: nothing has run\nfix: {start}"
     lines = ["needs attention" if findings else "healthy"]
     for finding in findings:
         lines.append(f"  {finding.code}: {finding.message}")
         lines.append(f"    fix: {fix_text(finding.fix, settings.profile)}")
-    lines += [f"{name:<12} {value}" for name, value in rows(overview, settings, now)]
+    if overview:
+        lines += [f"{name:<12} {value}" for name, value in rows(overview, settings, now)]
     return "\n".join(lines)
 
 

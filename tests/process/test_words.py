@@ -102,6 +102,39 @@ def test_a_text_of_ones_own(still):
     assert (row["status"], row["source_id"], row["topic"]) == ("posted", None, None)
 
 
+def test_a_dry_run_says_what_holds_a_post_back(still):
+    """The first line says that this text is not due now and why; the data say so too."""
+    assert still.cli("--dry-run").stdout.startswith("This would be posted now:\n")
+    asked = still.cli("--dry-run", env={"REQUIRE_APPROVAL": "true"}).stdout
+    assert asked.startswith("Not now: no draft is approved, 0 wait for you. The next post would be:\n")
+    still.cli()
+    used = still.cli("--dry-run").stdout
+    assert used.startswith("Not now: this slot has a post. The next post would be:\n")
+    data = json.loads(still.cli("--dry-run", "--json").stdout)
+    assert (data["due"], data["outcome"]) == (False, "nothing-due:slot-used")
+
+
+def test_a_dry_run_logs_no_send(still):
+    """Nothing was sent, so the log tells of no send."""
+    still.cli("--dry-run")
+    file = still.folder / "logs" / "twitter_manager.log"
+    text = file.read_text() if file.exists() else ""
+    assert '"event": "send"' not in text
+    still.cli()
+    assert '"event": "send"' in file.read_text()
+
+
+def test_status_before_anything_ran(still):
+    """Missing keys and a cron that was never set up are told, with the fix, with and without a database."""
+    data = json.loads(still.cli("status", "--json", env={"TWITTER_API_KEY": ""}).stdout)
+    assert [r["name"] for r in data["reasons"]] == ["credentials", "not-running"]
+    assert (data["healthy"], data["exit_code"]) == (False, 78)
+    still.cli("drafts", "generate", "-n", "1")
+    done = still.cli("status")
+    assert done.returncode == 75
+    assert "not-running: nothing has run yet\n    fix: python -m src.twitter_manager check" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("command", "actions"),
     [

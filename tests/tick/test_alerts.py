@@ -46,7 +46,6 @@ def sent(**ago):
         (Facts(login=Login(NOW)), "login"),
         (Facts(outside=Outside(NOW, ()), failures=3), "failures"),
         (Facts(outside=Outside(NOW - timedelta(hours=3), ())), "not-running"),
-        (Facts(outside=Outside(None, ("TWITTER_API_KEY",))), "credentials"),
         (Facts(maintenance=Maintenance(DamagedError("torn", "restore it"), checked=False)), "damage"),
         (Facts(maintenance=Maintenance(StorageError("no room", "make room"), checked=True)), "backup"),
     ],
@@ -57,6 +56,13 @@ def test_rules(facts, code):
     assert finding.code == code
     assert finding.message
     assert finding.fix
+
+
+def test_before_the_first_run():
+    """Missing keys come first, then that nothing has run; each names what to do."""
+    findings = health.find(Facts(outside=Outside(None, ("TWITTER_API_KEY",))), SETTINGS, NOW)
+    assert [finding.code for finding in findings] == ["credentials", "not-running"]
+    assert all(finding.fix for finding in findings)
 
 
 def test_all_is_well():

@@ -193,7 +193,8 @@ def test_before_the_first_run(tmp_path):
     """Without a database the screen says that nothing has run, and where to begin; no file is made."""
     with new_world(tmp_path) as world:
         facts, found = status.look(world.settings, now())
-        assert (facts, found) == (None, ())
+        assert (facts, [f.code for f in found]) == (None, ["not-running"])
+        assert health.exit_code(found) is Exit.TEMPORARY
         assert "nothing has run" in status.as_text(facts, found, world.settings, now())
         assert status.as_data(facts, found, world.settings)["nothing_has_run"] is True
         assert not world.database.exists()
