@@ -16,21 +16,19 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from src import __version__, config, db_manager
 from src.commands import parser
 from src.config import Settings
-from src.domain.answers import REFUSALS, Outcome, SendResult
 from src.domain.errors import BusyError, ConfigError, LockedError, ProgramError
-from src.domain.fixes import NO_FIX, Fix, command
-from src.domain.posts import Post, Status
-from src.domain.runs import Exit, Hold, Metric, RunOutcome, TickResult
+from src.domain.fixes import Fix
+from src.domain.posts import Post
+from src.domain.runs import Exit, Metric, RunOutcome, TickResult
 from src.domain.texts import Composition, History
-from src.posting import due
-from src.posting.breaker import next_hold
+from src.posting import due, ending
 from src.posting.reconcile import audit, reconcile
 from src.posting.run import Compose, DryRunAccount, LazyAccount, Run
 from src.posting.send import send
@@ -44,12 +42,6 @@ from src.x.claim import claim_account, fix_text, note_text, require_closed_folde
 
 if TYPE_CHECKING:
     from src.watch.health import Facts
-# One refusal is about a text; of several different ones it is the account, the app or the plan.
-FIX_TEXTS = Fix(
-    "look at the account on x.com and at the app at https://developer.x.com; ",
-    command("history"),
-    " shows the texts",
-)
 
 
 def tick(run: Run) -> TickResult:
@@ -73,127 +65,15 @@ def tick(run: Run) -> TickResult:
     reconcile(run)
     audit(run)
     run.phase("due")
-    if not run.preview and (wait := _wait(run)):
+    if not run.preview and (wait := ending.wait(run)):
         return wait.as_result()
     reach("tick.due")
     if refused := run.account.ready():
-        return _cannot_sign(run, refused)
+        return ending.cannot_sign(run, refused)
     from src.posting.next_text import next_post  # noqa: PLC0415 (an idle tick needs no gates)
 
     claimed = next_post(run)
-    return _no_content(run) if claimed is None else _conclude(run, *send(run, claimed))
-
-
-def _wait(run: Run) -> due.Wait | None:
-    now = run.clock.now()
-    return due.not_due(
-        run.settings,
-        run.db.archive.usage(run.slot, now),
-        run.db.notes.current_hold(),
-        run.db.notes.limits(),
-        now,
-    )
-
-
-def _conclude(run: Run, post: Post, result: SendResult) -> TickResult:
-    """Return the run's result from where its post stands, and set or clear the hold that follows from it."""
-
-    def ended(code: Exit, outcome: RunOutcome, message: str, fix: Fix = NO_FIX) -> TickResult:
-        return TickResult(code, outcome, message, fix, post.id, post.tweet_id, tuple(run.notes))
-
-    if post.status is Status.POSTED:
-        run.db.notes.clear_hold()
-        return ended(Exit.OK, RunOutcome.POSTED, f"posted {post.tweet_id}")
-    reason = _reason(result)
-    if result.outcome is Outcome.BLOCKED:
-        hold = _hold(run, result)
-        return ended(
-            Exit.BLOCKED, RunOutcome.BLOCKED, f"X refused ({reason}), {hold.count} in a row", result.fix
-        )
-    if result.outcome is Outcome.LATER:
-        _hold(run, result)
-        until = f"{result.until:%F %R} UTC" if result.until else "later"
-        return ended(
-            Exit.TEMPORARY, RunOutcome.LATER, f"X's limit is used up until {until} ({reason})", result.fix
-        )
-    if result.outcome is Outcome.NOT_SENT:
-        return ended(Exit.TEMPORARY, RunOutcome.NOT_SENT, f"X could not be reached ({reason})", result.fix)
-    if result.outcome is Outcome.REFUSED and (texts := run.db.journal.texts_refused_in_a_row()) > 1:
-        hold = _hold(run, replace(result, outcome=Outcome.BLOCKED, fix=FIX_TEXTS))
-        message = f"X refused {texts} different texts in a row ({reason})"
-        return ended(Exit.BLOCKED, RunOutcome.BLOCKED, message, hold.fix)
-    if result.outcome in REFUSALS:
-        return ended(
-            Exit.TEMPORARY,
-            RunOutcome.REFUSED,
-            f"X refused the text ({reason})",
-            Fix(
-                "nothing to do: the slot stays used until X is known to have no tweet; the next gets another"
-            ),
-        )
-    return ended(
-        Exit.UNKNOWN,
-        RunOutcome.UNKNOWN,
-        f"X gave no trustworthy answer ({reason}); post {post.id} is not sent again",
-        result.fix or Fix("nothing to do: the next runs look for it on the timeline"),
-    )
-
-
-def _cannot_sign(run: Run, result: SendResult) -> TickResult:
-    """Return the result of a run whose login could not be renewed: nothing was claimed and nothing sent."""
-    reason = _reason(result)
-    if result.outcome is Outcome.BLOCKED:
-        hold = _hold(run, result)
-        message = f"X does not renew the login ({reason}), {hold.count} in a row"
-        return TickResult(Exit.BLOCKED, RunOutcome.BLOCKED, message, result.fix)
-    if result.outcome is Outcome.LATER:
-        _hold(run, result)
-    return TickResult(
-        Exit.TEMPORARY,
-        RunOutcome.NOT_SENT,
-        f"the login could not be renewed ({reason})",
-        result.fix or Fix("nothing to do: the next run tries again"),
-    )
-
-
-def _reason(result: SendResult) -> str:
-    return f"{result.reason}: {result.detail}" if result.detail else result.reason
-
-
-def _hold(run: Run, result: SendResult) -> Hold:
-    """Keep and return the hold that follows from X's answer."""
-    interval = run.settings.post_interval_minutes
-    hold = next_hold(run.db.notes.current_hold(), result, run.clock.now(), interval)
-    run.db.notes.put_hold(hold)
-    return hold
-
-
-def _no_content(run: Run) -> TickResult:
-    if run.settings.require_approval:
-        waiting = len(run.db.with_status(Status.DRAFT))
-        return TickResult(
-            Exit.NO_CONTENT,
-            RunOutcome.WAITING_FOR_APPROVAL,
-            f"no approved draft; {waiting} wait for you",
-            Fix(
-                command("drafts list"),
-                ", then ",
-                command("drafts approve ID"),
-                "; ",
-                command("drafts generate -n 10"),
-                " writes more",
-            ),
-        )
-    if wait := None if run.preview else _wait(run):  # another process took the slot while the model wrote
-        return wait.as_result()
-    said = "; ".join(note.render() for note in run.notes) or "no text passed the gates"
-    return TickResult(
-        Exit.NO_CONTENT,
-        RunOutcome.NO_CONTENT,
-        said,
-        Fix(command("sources check"), " shows the library"),
-        notes=tuple(run.notes),
-    )
+    return ending.no_content(run) if claimed is None else ending.conclude(run, *send(run, claimed))
 
 
 # ---- wiring ----------------------------------------------------------------------------------------------
@@ -325,17 +205,12 @@ def run_preview(
     db = db_manager.open_for_reading(settings.database) or db_manager.empty_database(clock.now())
     with contextlib.closing(db):
         run = Run(settings, db, DryRunAccount(), composer, run_id, clock, preview=True)
-        wait = _wait(run)
+        wait = ending.wait(run)
         result = tick(run)
         post = db.post(result.post_id) if result.post_id else None
         if post and settings.require_approval and post.approved_at is None:
-            wait = wait or _unapproved(run)
+            wait = wait or ending.unapproved(run)
         return result, post, _measured(run), wait
-
-
-def _unapproved(run: Run) -> due.Wait:
-    waiting = len(run.db.with_status(Status.DRAFT))
-    return due.Wait(RunOutcome.WAITING_FOR_APPROVAL, f"no draft is approved, {waiting} wait for you")
 
 
 def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run_id: str) -> int:
