@@ -21,7 +21,7 @@ CORE := src/db_manager.py,src/store/*.py,src/domain/posts.py,src/posting/breaker
 CORE_TESTS := tests/unit/test_db_manager.py tests/unit/test_twitter_handler.py tests/unit/posting tests/unit/watch tests/tick \
 	$(patsubst %,tests/process/test_%.py,accounts alerts cli drafts fault_matrix login maintenance reconcile report)
 
-.PHONY: help supported dry-run quick test check format lock locked wheels coverage crash-test crash-kills crash-calls crash-lives \
+.PHONY: help supported dry-run quick test check format lock locked wheels coverage mutants crash-test crash-kills crash-calls crash-lives \
 	crash-years crash-upkeep crash-cron image-test bench screenshot settings-page model twitter-text clean
 
 help: ## list these commands
@@ -115,6 +115,11 @@ coverage: $(VENV)/.installed ## fail unless every branch of the database, X, the
 	find . -maxdepth 1 -name '.coverage.*' -empty -delete  # of runs that were killed
 	$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report --show-missing --include=$(CORE) --fail-under=100
+
+MODULE ?=
+SHARE ?= 1/1
+mutants: $(VENV)/.installed ## change one thing at a time in the posting core; a test must fail (MODULE=posting/due, SHARE=1/8)
+	$(RUN) -m tests.support.mutation --module "$(MODULE)" --share $(SHARE)
 
 crash-test: $(VENV)/.installed ## kill the program at every step and system call (long; in six shares, two at a time)
 	$(MAKE) --jobs=2 --keep-going --output-sync=line crash-kills crash-calls crash-lives crash-years crash-upkeep crash-cron

@@ -20,7 +20,16 @@ PAGES = {
 OTHERS = ["CHANGELOG.md", ".github/SECURITY.md"]
 LINKED = {**PAGES, **{name: (ROOT / name).read_text(encoding="utf-8") for name in OTHERS}}
 PROGRAM = "python -m src.twitter_manager"
-NOT_SETTINGS = {"ENV_FILE", "TWITTER_API_KEY_FILE", "LEGAL_MOVES", "NAMES", "TORCH_INDEX", "BASE"}
+NOT_SETTINGS = {
+    "MODULE",
+    "SHARE",
+    "ENV_FILE",
+    "TWITTER_API_KEY_FILE",
+    "LEGAL_MOVES",
+    "NAMES",
+    "TORCH_INDEX",
+    "BASE",
+}
 
 
 def choices(parser):
