@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import ast
 import gc
+import importlib
 import json
 import os
 import shutil
@@ -156,6 +157,9 @@ class Session:
         for name, seconds in self.reached.seconds.items():
             self._items[name].seconds = seconds
         gc.collect()
+        for path in core_files():  # a tick loads some of them only when it needs them
+            if path.suffix == ".py":
+                importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
         functions = functions_below(ROOT / "src")
         gc.freeze()
         pool = Pool(self._jobs)
@@ -171,7 +175,8 @@ class Session:
                 if mutant.is_sql_file:
                     use_migration(mutant)
                 elif mutant.in_function and isinstance(tree, ast.Module):
-                    patch(ROOT / mutant.file, tree, functions)
+                    if not patch(ROOT / mutant.file, tree, functions):
+                        return _anew(mutant, items, clock)
                 else:
                     return _anew(mutant, items, clock)
                 return judge(items, clock)

@@ -155,12 +155,15 @@ def functions_below(folder: Path) -> Functions:
     return found
 
 
-def patch(path: Path, tree: ast.Module, functions: Functions) -> None:
-    """Give the loaded functions of a file the code of a changed tree. Raise ValueError where that is impossible."""
+def patch(path: Path, tree: ast.Module, functions: Functions) -> bool:
+    """Give the loaded functions of a file the code of a changed tree; return whether one has changed."""
+    changed = False
     for code in _codes(compile(tree, str(path), "exec", dont_inherit=True)):
         for function in functions.get((str(path), code.co_qualname, code.co_firstlineno), []):
             if function.__code__ != code:
                 function.__code__ = code
+                changed = True
+    return changed
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

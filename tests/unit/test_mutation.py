@@ -53,12 +53,13 @@ def survivors(folder, cases):
     for mutant in mutants("toy.py", TOY, sql=False):
 
         def work(clock, mutant=mutant):
-            patch(path, mutant.build(), functions)
+            assert patch(path, mutant.build(), functions)
             return judge(checks, clock)
 
         pool.start(work, lambda verdict, mutant=mutant: ends.__setitem__(mutant.change, verdict.end))
     pool.finish()
     assert all(check.passes(None) for check in checks)  # nothing is changed here
+    assert not patch(path, ast.parse(TOY), functions)
     return sorted(change for change, end in ends.items() if end == "survived"), len(ends)
 
 
