@@ -96,3 +96,43 @@ def test_quiet_hours(hours, hour, quiet):
         now = datetime(2026, month, 5, hour, 30, tzinfo=UTC) - timedelta(hours=offset)
         wait = decide(Usage(None, None, 0, 0, 0), settings=settings, now=now)
         assert (wait is not None) == quiet
+
+
+# ---- to the second ---------------------------------------------------------------------------------------------
+
+SECOND = timedelta(seconds=1)
+FIRST = Usage(None, None, 0, 0, 0)
+
+
+def hold(kind, until):
+    return Hold(kind, "why", until, Fix("do it"), 1, NOW)
+
+
+def test_a_wait_does_not_hide_a_used_slot():
+    """Only a hold that a person must end comes before the slot's own state."""
+    used = replace(FREE, slot_status=Status.UNKNOWN)
+    assert decide(used, hold("wait", NOW + timedelta(hours=1))).outcome == "nothing-due:slot-used"
+    assert decide(used, hold("blocked", NOW + timedelta(hours=1))).outcome == "nothing-due:hold"
+
+
+@pytest.mark.parametrize(("minutes", "longest"), [("60", timedelta(hours=24)), ("1440", timedelta(days=6))])
+def test_how_long_a_hold_can_last(minutes, longest):
+    """A hold lasts at most a day or six slots, whichever is more; a longer one was set by a wrong clock."""
+    settings = config.load({"POST_INTERVAL_MINUTES": minutes})
+    assert decide(FIRST, hold("wait", NOW + longest), settings=settings).outcome == "nothing-due:hold"
+    assert decide(FIRST, hold("wait", NOW + longest + SECOND), settings=settings) is None
+
+
+def test_how_long_a_limit_can_last():
+    """A rate limit lasts at most a day; a longer one was read under a wrong clock."""
+    end = NOW + timedelta(hours=24)
+    assert decide(FIRST, limits=[RateLimit("app", 17, 0, end)]).until == end
+    assert decide(FIRST, limits=[RateLimit("app", 17, 0, end + SECOND)]) is None
+
+
+def test_the_ends_of_the_gap_and_of_the_tolerance():
+    """After exactly a third of a slot a post is due; a clock exactly five minutes behind is within the tolerance."""
+    assert decide(replace(FREE, last_sent=NOW - timedelta(minutes=20))) is None
+    last = NOW - timedelta(minutes=20) + SECOND
+    assert decide(replace(FREE, last_sent=last)).until == last + timedelta(minutes=20)
+    assert decide(replace(FREE, last_sent=NOW + timedelta(minutes=5))).outcome == "nothing-due:too-soon"

@@ -9,7 +9,7 @@ from src.db_manager import empty_database
 from src.domain.answers import TWITTER_EPOCH_MS, Outcome, SendResult, TimelineRead, Tweet
 from src.domain.posts import Status
 from src.domain.texts import Draft
-from src.posting.reconcile import Look, absorb, audit, find_tweet, reconcile, settle_now
+from src.posting.reconcile import Look, absorb, audit, find_tweet, made_since, reconcile, settle_now
 from src.posting.run import Run, no_text
 from src.system.clock import Clock
 
@@ -149,6 +149,17 @@ def test_a_tweet_on_record_is_no_other_posts(run):
     assert find_tweet(run.db, post, shows(other), NOW + HOUR) == other
     run.db.tweets.import_tweets([other], NOW)
     assert find_tweet(run.db, post, shows(other), NOW + HOUR) is None
+
+
+def test_when_x_can_have_made_it(run):
+    """A tweet is not older than the send less five minutes, unless the send lies in the future or never was."""
+    post = left_open(run)
+    early = tweet_at(NOW - timedelta(minutes=5) - SECOND)
+    assert made_since(run.db, post, tweet_at(NOW - timedelta(minutes=5)), NOW + HOUR)
+    assert not made_since(run.db, post, early, NOW)
+    assert made_since(run.db, post, early, NOW - SECOND)
+    waiting = run.db.claim(Draft("Others.", "wording"), "2026-11-22T15:00Z", NOW)
+    assert made_since(run.db, waiting, early, NOW)
 
 
 # ---- where a read starts, and what it costs --------------------------------------------------------------------
