@@ -156,12 +156,15 @@ def functions_below(folder: Path) -> Functions:
 
 
 def patch(path: Path, tree: ast.Module, functions: Functions) -> bool:
-    """Give the loaded functions of a file the code of a changed tree; return whether one has changed."""
+    """Give the loaded functions of a file the code of a changed tree; return whether all that changed took it."""
     changed = False
     for code in _codes(compile(tree, str(path), "exec", dont_inherit=True)):
         for function in functions.get((str(path), code.co_qualname, code.co_firstlineno), []):
             if function.__code__ != code:
-                function.__code__ = code
+                try:
+                    function.__code__ = code
+                except ValueError:  # a closure that now needs other variables
+                    return False
                 changed = True
     return changed
 
