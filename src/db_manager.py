@@ -25,7 +25,7 @@ from src.store.connection import Connection, connect, connect_memory, read_only,
 from src.store.journal import Journal, spend
 from src.store.migrate import check_version, migrate
 from src.store.notes import Notes
-from src.store.rows import ON_X, iso, to_post
+from src.store.rows import ON_X, iso, new_id, to_post
 from src.store.tweets import Tweets
 from src.system.files import create_private
 from src.system.lock import WAIT_FOR_IT, sole_writer
@@ -102,7 +102,7 @@ class Database:
                 )
         except sqlite3.IntegrityError:
             return None
-        return self.post(int(cursor.lastrowid or 0))
+        return self.post(new_id(cursor))
 
     def next_approved(self, since: datetime) -> Post | None:
         """Return the first approved text that waits, was not posted after `since` and is not taken.
@@ -111,7 +111,7 @@ class Database:
         """
         rows = self.connection.rows(
             f"SELECT * FROM posts AS mine WHERE status = 'approved' AND NOT EXISTS (SELECT 1"  # noqa: S608
-            " FROM posts WHERE fingerprint = mine.fingerprint AND id <> mine.id"
+            " FROM posts WHERE fingerprint = mine.fingerprint"
             f" AND (status = 'pending' OR status IN {ON_X}) AND (status <> 'posted' OR sent_at > ?))"
             " ORDER BY approved_at, id LIMIT 1",
             since.timestamp(),
@@ -163,7 +163,7 @@ class Database:
                 "INSERT INTO attempts(post_id, slot, run_id, started) VALUES (?, ?, ?, ?)",
                 (post.id, post.slot, run_id, now.timestamp()),
             )
-        return int(cursor.lastrowid or 0)
+        return new_id(cursor)
 
     def settle(self, post: Post, attempt: int, result: SendResult, now: datetime, usd: float = 0.0) -> Post:
         """Record X's answer: one move, one attempt row, and the cost. Return the post as it is now.
@@ -315,7 +315,7 @@ class Database:
                     now.timestamp(),
                 ),
             )
-        return self.post(int(cursor.lastrowid or 0))
+        return self.post(new_id(cursor))
 
     def approve(self, post: Post, now: datetime) -> bool:
         """Approve a draft: it is posted before any new text. Return False if it is no longer a draft."""
@@ -389,13 +389,13 @@ def _open(path: Path, now: datetime) -> Connection:
     if damage.was_lost(path):
         message = "it is empty although it held posts before"
         raise DamagedError(message)
-    fresh = create_private(path)
+    create_private(path)
     with contextlib.ExitStack() as undo:
         with readable_errors(path):
             sqlite = connect(path)
             undo.callback(sqlite.close)
             _check(sqlite, path)
-            migrate(sqlite, path, now, fresh=fresh)
+            migrate(sqlite, path, now)
         damage.mark_in_use(path)
         undo.pop_all()
     return Connection(sqlite, path)
@@ -420,7 +420,7 @@ def open_for_reading(path: Path) -> Database | None:
         with readable_errors(path), contextlib.closing(read_only(path)) as source:
             source.backup(memory)
             _check(memory, path)
-            migrate(memory, path, datetime.now(UTC), fresh=False, backup=False)
+            migrate(memory, path, datetime.now(UTC), backup=False)
     except DamagedError as error:
         message = f"the database {path} is damaged: {error}"
         raise StorageError(
@@ -432,14 +432,14 @@ def open_for_reading(path: Path) -> Database | None:
 def empty_database(now: datetime) -> Database:
     """Return a new database in memory, for a dry run on a fresh clone."""
     memory = connect_memory()
-    migrate(memory, Path(":memory:"), now, fresh=True, backup=False)
+    migrate(memory, Path(":memory:"), now)
     return Database(Connection(memory, None))
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     """Check the version, and a small file whole; `maintain` checks larger ones. Raises `StorageError`."""
     check_version(connection, path)
-    if path.exists() and path.stat().st_size > SMALL_DATABASE_BYTES:
+    if path.stat().st_size > SMALL_DATABASE_BYTES:
         return
     found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":

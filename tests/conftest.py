@@ -1,14 +1,17 @@
 """Fixtures that several files share, and the marks that folders and needs set."""
 
+import contextlib
 import os
 
 import pytest
 
+from src.db_manager import open_database
 from tests.fake_x import FakeX
 from tests.support import levels, needs
 from tests.support.accounts import Machine
 from tests.support.hooks import new_hook
 from tests.support.scenarios import memory_folder, new_stage
+from tests.support.stored import NOW
 from tests.support.world import new_world
 
 os.environ.setdefault(
@@ -41,6 +44,13 @@ def tmp_path(request, tmp_path_factory):
             yield folder
     else:
         yield tmp_path_factory.mktemp("test", numbered=True)
+
+
+@pytest.fixture
+def db(tmp_path):
+    """Make a new database in a file."""
+    with contextlib.closing(open_database(tmp_path / "twitter.db", NOW)) as made:
+        yield made
 
 
 @pytest.fixture

@@ -156,8 +156,8 @@ class Archive:
         """Return when the newest tweet on record was sent; a time after `until` counts for nothing."""
         return time_of(
             self._db.value(
-                "SELECT sent_at FROM posts WHERE sent_at IS NOT NULL AND +status = 'posted'"
-                " AND sent_at <= ? ORDER BY sent_at DESC LIMIT 1",
+                "SELECT sent_at FROM posts WHERE +status = 'posted' AND sent_at <= ? ORDER BY sent_at DESC"
+                " LIMIT 1",
                 until.timestamp() if until else 1e18,
             )
         )
@@ -169,7 +169,7 @@ class Archive:
         """
         refused = (
             "SELECT 1 FROM attempts a WHERE a.id = (SELECT max(id) FROM attempts"  # noqa: S608 (a constant)
-            f" WHERE post_id = posts.id AND kind = 'post') AND a.outcome IN {REFUSED}"
+            f" WHERE post_id = posts.id) AND a.outcome IN {REFUSED}"
         )
         rows = self._db.rows(
             "SELECT * FROM posts WHERE status IN ('unknown', 'unconfirmed') AND origin <> 'seed'"  # noqa: S608

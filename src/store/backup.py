@@ -129,7 +129,7 @@ def _count(db: sqlite3.Connection) -> Contents:
 def prepare_restored(source: Path, target: Path, now: datetime) -> dict[str, int]:
     """Copy a checked backup to a new file that the next run can use. Raises `StorageError`.
 
-    The source is not changed.     What waited when the backup was made may have gone out since: a frozen
+    The source is not changed. What waited when the backup was made may have gone out since: a frozen
     text expires, an approved draft must be approved again; how many of each is returned. `cold_start` makes
     the next run read the account's tweets first.
     """
@@ -137,7 +137,7 @@ def prepare_restored(source: Path, target: Path, now: datetime) -> dict[str, int
     with readable_errors(target), contextlib.closing(connect(target)) as copy:
         with contextlib.closing(read_only(source)) as original:
             original.backup(copy)
-        migrate(copy, target, now, fresh=False, backup=False)
+        migrate(copy, target, now, backup=False)
         connection = Connection(copy, target)
         with connection.transaction() as changes:
             expired = changes.execute("UPDATE posts SET status = 'expired' WHERE status = 'pending'").rowcount

@@ -101,7 +101,7 @@ def readable_errors(path: Path | None) -> Iterator[None]:
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open a database file with the settings of PRAGMAS, each read back. Raises `StorageError`."""
-    connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+    connection = sqlite3.connect(path, isolation_level=None)
     prepare(connection)
     for name, value in PRAGMAS.items():
         connection.execute(f"PRAGMA {name}={value}")
@@ -126,7 +126,7 @@ def connect_memory() -> sqlite3.Connection:
 def prepare(connection: sqlite3.Connection) -> None:
     """Add to a new connection what the SQL needs: columns by name, and the function `fingerprint`."""
     connection.row_factory = sqlite3.Row
-    connection.create_function("fingerprint", 1, fingerprint, deterministic=True)  # the migration of old rows
+    connection.create_function("fingerprint", 1, fingerprint)  # the migration of old rows
 
 
 def read_only(path: Path) -> sqlite3.Connection:

@@ -85,16 +85,14 @@ class Journal:
     def last_answer(self, post: Post) -> Outcome:
         """Return X's answer to the last attempt to send this post, UNKNOWN without an answer or attempt."""
         outcome = self._db.value(
-            "SELECT outcome FROM attempts WHERE post_id = ? AND kind = 'post' ORDER BY id DESC LIMIT 1",
-            post.id,
+            "SELECT outcome FROM attempts WHERE post_id = ? ORDER BY id DESC LIMIT 1", post.id
         )
         return Outcome(outcome or Outcome.UNKNOWN)
 
     def texts_refused_in_a_row(self, most: int = 10) -> int:
         """Count the latest consecutive posts whose text X refused: one is about its text, many are not."""
         rows = self._db.rows(
-            "SELECT outcome FROM attempts WHERE kind = 'post' AND outcome IS NOT NULL AND outcome <> ?"
-            " ORDER BY id DESC LIMIT ?",
+            "SELECT outcome FROM attempts WHERE outcome <> ? ORDER BY id DESC LIMIT ?",
             Outcome.NOT_SENT,
             most,
         )
@@ -102,15 +100,11 @@ class Journal:
 
     def last_attempt(self, post: Post) -> datetime | None:
         """Return when the last attempt to send this post began, None if there was none."""
-        return time_of(
-            self._db.value("SELECT max(started) FROM attempts WHERE post_id = ? AND kind = 'post'", post.id)
-        )
+        return time_of(self._db.value("SELECT max(started) FROM attempts WHERE post_id = ?", post.id))
 
     def attempts_since(self, since: datetime) -> list[Attempt]:
         """Return the requests to post that left at `since` or later, oldest first."""
-        rows = self._db.rows(
-            "SELECT * FROM attempts WHERE started >= ? AND kind = 'post' ORDER BY started", since.timestamp()
-        )
+        rows = self._db.rows("SELECT * FROM attempts WHERE started >= ? ORDER BY started", since.timestamp())
         return [to_attempt(row) for row in rows]
 
     def add_candidates(self, run_id: str, candidates: Iterable[Candidate], now: datetime) -> None:

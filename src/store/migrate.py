@@ -33,14 +33,11 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
         raise StorageError(message, Fix("it was written by a newer program: update this one"))
 
 
-def migrate(
-    connection: sqlite3.Connection, path: Path, now: datetime, *, fresh: bool, backup: bool = True
-) -> None:
+def migrate(connection: sqlite3.Connection, path: Path, now: datetime, *, backup: bool = True) -> None:
     """Run the migrations that are missing, in one transaction; the version is read again under its lock.
 
-    `fresh` says that the file is new. A new database, or one of the original program, gets the note
-    `cold_start`: the next run reads the account's tweets first. `backup` keeps a copy of the file as it
-    was.
+    A new database, or one of the original program, gets the note `cold_start`: the next run reads the
+    account's tweets first. `backup` keeps a copy of the file as it was.
     """
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == len(MIGRATIONS):
@@ -53,7 +50,7 @@ def migrate(
         _backup_before_migration(connection, path, version)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        _bring_up(connection, path, now, fresh=fresh or not tables)
+        _bring_up(connection, path, now)
         reach("migrate.before_commit")
         connection.execute("COMMIT")
     except BaseException as error:
@@ -64,11 +61,11 @@ def migrate(
         raise
 
 
-def _bring_up(connection: sqlite3.Connection, path: Path, now: datetime, *, fresh: bool) -> None:
+def _bring_up(connection: sqlite3.Connection, path: Path, now: datetime) -> None:
     if connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS):
         return
     version = recognised_version(connection)
-    if version == 0 and not fresh:
+    if version == 0:
         prepare_old_rows(connection, path)
     for statement in statements(version):
         connection.execute(statement)
@@ -77,7 +74,7 @@ def _bring_up(connection: sqlite3.Connection, path: Path, now: datetime, *, fres
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
     put_note(connection, "made_at", str(now.timestamp()))
-    if fresh or version == 0:
+    if version == 0:
         put_note(connection, "cold_start", "replaced" if was_in_use(path) else "new")
 
 

@@ -84,12 +84,17 @@ def to_attempt(row: sqlite3.Row) -> Attempt:
     )
 
 
-def numbers(text: str | None) -> dict[str, float]:
+def numbers(text: str) -> dict[str, float]:
     """Return stored metrics, empty where they cannot be read."""
     try:
-        return {str(name): float(value) for name, value in json.loads(text or "{}").items()}
+        return {str(name): float(value) for name, value in json.loads(text).items()}
     except (ValueError, TypeError, AttributeError):
         return {}
+
+
+def new_id(cursor: sqlite3.Cursor) -> int:
+    """Return the id of the row that an INSERT has made."""
+    return cursor.lastrowid or 0
 
 
 def iso(moment: datetime) -> str:

@@ -130,6 +130,10 @@ class _Walk(ast.NodeVisitor):
             self.visit(child)
         self._scope.pop()
 
+    def visit_Assign(self, node: ast.Assign) -> None:
+        if not (isinstance(node.targets[0], ast.Name) and node.targets[0].id == "message"):
+            self.generic_visit(node)
+
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         if node.value:
             self.visit(node.value)
@@ -189,7 +193,7 @@ class _Walk(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
-        if other := ARITHMETIC.get(type(node.op)):
+        if (other := ARITHMETIC.get(type(node.op))) and not (_is_text(node.left) or _is_text(node.right)):
             self._add(node, "arithmetic", lambda new: setattr(new, "op", other()))
         self.generic_visit(node)
 
@@ -202,7 +206,7 @@ class _Walk(ast.NodeVisitor):
         value = node.value
         if isinstance(value, bool):
             self._replace(node, "constant", ast.Constant(not value))
-        elif isinstance(value, int | float):
+        elif isinstance(value, int | float) and value + 1 != value:
             self._replace(node, "constant", ast.Constant(value + 1))
         elif isinstance(value, str):
             self._sql_of(node)
@@ -257,6 +261,13 @@ class _Walk(ast.NodeVisitor):
 
 
 BOUNDARIES = [{ast.Lt, ast.LtE}, {ast.Gt, ast.GtE}]
+
+
+def _is_text(node: ast.AST) -> bool:
+    """Return whether it is a text: two of them are joined, and a path has one as its next part."""
+    if isinstance(node, ast.BinOp):
+        return _is_text(node.left) or _is_text(node.right)
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
 def _flat(text: str) -> str:

@@ -27,11 +27,13 @@ Change = tuple[str, str, str, str]  # operator, before, after, the whole text af
 def changes(text: str) -> Iterator[Change]:
     """Yield each change of one SQL text, or of a part of one."""
     tokens = TOKEN.findall(text)
-    setting = False
+    setting = assigning = False  # the `=` of SET assigns, but not between WHEN and END of a CASE there
     for i, token in enumerate(tokens):
         word = token.upper()
-        if word in {"SET", "WHERE", "WHEN"}:
-            setting = word == "SET"
+        if word in {"SET", "WHERE"}:
+            setting = assigning = word == "SET"
+        elif word in {"WHEN", "END"}:
+            setting = assigning and word == "END"
         for operator, end, after in _at(tokens, i, setting=setting):
             before = "".join(tokens[i:end])
             yield operator, before, after, "".join([*tokens[:i], after, *tokens[end:]])

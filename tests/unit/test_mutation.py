@@ -71,8 +71,29 @@ def test_sharp_tests_kill_every_change(tmp_path):
 
 def test_words_for_people_are_not_changed():
     """What is logged, raised or documented is no part of the score."""
-    text = 'def f(n):\n    """Return it."""\n    log.info("n", extra={"n": n + 1})\n    raise ValueError(n > 1)\n'
-    assert [m.change for m in mutants("f.py", text, sql=False)] == ["f: raise ValueError(n > 1) -> pass"]
+    text = (
+        'def f(n):\n    """Return it."""\n    log.info("n", extra={"n": n + 1})\n'
+        '    message = "one" if n == 1 else f"{n + 1}"\n    raise ValueError(message, n > 1)\n'
+    )
+    assert [m.change for m in mutants("f.py", text, sql=False)] == [
+        "f: raise ValueError(message, n > 1) -> pass"
+    ]
+
+
+def test_what_cannot_be_changed_is_left():
+    """Two texts cannot be subtracted, no path multiplied, and a number so large is the same one later."""
+    text = "def f(a, p):\n    return (f'{a}' + a + 'b', p / 'name', 1e18, a + a)\n"
+    found = [m.change for m in mutants("f.py", text, sql=False) if m.operator in {"arithmetic", "constant"}]
+    assert found == ["f: a + a -> a - a"]
+
+
+def test_what_is_set_in_sql_is_not_compared():
+    """The `=` of SET assigns, also after a CASE; that of its WHEN and of WHERE compares."""
+    text = "UPDATE t SET a = CASE WHEN b = ? THEN c ELSE d END, e = ? WHERE f = ?"
+    changed = [
+        whole for operator, _, _, whole in mutants_of_sql.changes(text) if operator == "sql comparison"
+    ]
+    assert changed == [text.replace("b =", "b <>"), text.replace("f =", "f <>")]
 
 
 def test_what_is_changed_in_sql():
