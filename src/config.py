@@ -12,14 +12,11 @@ import contextlib
 import difflib
 import os
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -36,35 +33,17 @@ from src.domain.logins import PinLogin, RenewableLogin
 from src.domain.model_choice import ModelChoice
 from src.domain.quiet_hours import QuietHours
 from src.domain.slots import require_interval
-from src.domain.urls import addresses_in, masked, require_secure
+from src.domain.urls import addresses_in, masked
 from src.system import env_file as env_file_parser
 from src.system import profiles
 from src.system.files import absolute, existing_folder, read_private
 from src.system.log_rotation import Rules
+from src.system.setting_types import BaseUrl, Hosts, MirrorUrl, Seconds, Sources, Span, Zone
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS = ("TWITTER_API_KEY", "TWITTER_API_SECRET", "TWITTER_ACCESS_TOKEN", "TWITTER_ACCESS_TOKEN_SECRET")
 FILE_SECRETS = (*SECRETS, "TWITTER_CLIENT_SECRET")
 _FILE_SUFFIX = "_FILE"
-
-
-def _split(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _known_homes(sources: tuple[str, ...]) -> tuple[str, ...]:
-    for source in sources:
-        absolute(Path(source), ROOT)
-    return sources
-
-
-CommaList = Annotated[tuple[str, ...], BeforeValidator(_split)]
-Sources = Annotated[CommaList, AfterValidator(_known_homes)]
-BaseUrl = Annotated[str, AfterValidator(partial(require_secure, path_allowed=False))]
-MirrorUrl = Annotated[str, AfterValidator(partial(require_secure, path_allowed=True))]
-Span = Annotated[str, AfterValidator(quiet_hours.require_span)]
-Zone = Annotated[str, AfterValidator(quiet_hours.require_zone)]
-Seconds = Annotated[tuple[Annotated[float, Field(ge=0, le=300)], ...], BeforeValidator(_split)]
 
 
 class Settings(BaseModel):
@@ -152,6 +131,10 @@ class Settings(BaseModel):
     )
     blocklist_file: Path | None = Field(None, description="words that must never appear, one a line")
     hashtags: int = Field(0, ge=0, le=2, description="most hashtags added from the statement's list")
+    links: Literal["never", "own"] = Field(
+        "never", description="`own`: links may stand in your own texts; each makes a post dearer"
+    )
+    link_hosts: Hosts = Field((), description="with LINKS=own, hosts that any text may link, as example.org")
 
     connect_timeout_seconds: float = Field(5, gt=0, le=60, description="time to reach X")
     read_timeout_seconds: float = Field(30, gt=0, le=120, description="time to wait for X's answer")

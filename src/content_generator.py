@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from src.config import Settings
-from src.content import gates, safety
+from src.content import gates, links, safety
 from src.content import library as sources
 from src.content.freshness import EVER, Supply, is_fresh, joined, repeats_after, sendable, supply
 from src.content.intake import composed
@@ -271,9 +271,10 @@ def judge_all(
     return tuple(judged)
 
 
-def judge_by_hand(settings: Settings, text: str, others: Sequence[str]) -> Verdict:
-    """Judge a text that a person wrote, by the same gates as the model's. `others`: past texts."""
-    return gates.judge_tweet(text, others, safety.read_words(settings.blocklist_file))
+def judge_by_hand(settings: Settings, text: str, others: Sequence[str], origin: str = "person") -> Verdict:
+    """Judge a whole text, by default one that a person wrote. `others`: past texts."""
+    blocked = safety.read_words(settings.blocklist_file)
+    return gates.judge_tweet(text, others, blocked, links.rule_for(settings, origin))
 
 
 def choose_statement(

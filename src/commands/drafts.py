@@ -109,7 +109,8 @@ def _reject(context: Context, db: Database) -> Result:
 def _judged(context: Context, db: Database, text: str, *, own: Post) -> Verdict:
     """Return the verdict of the gates on a text that may be like its own draft, but like no other."""
     history = db.archive.content_history(context.now, context.settings.cooldown_days)
-    return content_generator.judge_by_hand(context.settings, text, history.texts_but(own.content))
+    origin = (own.origin or "") if text == own.content else "person"
+    return content_generator.judge_by_hand(context.settings, text, history.texts_but(own.content), origin)
 
 
 def _refuse_bad(context: Context, db: Database, text: str, *, own: Post) -> None:

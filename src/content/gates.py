@@ -15,6 +15,7 @@ from functools import lru_cache
 from src.content import safety
 from src.content.intake import MAX_CHARACTERS
 from src.content.library import MAX_OPENING, Statement
+from src.content.links import NO_LINKS, LinkRule
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
 from src.domain.texts import Reason, Verdict
 
@@ -228,13 +229,20 @@ def negations(text: str) -> int:
     return len(_NEGATION.findall(text))
 
 
-def judge_tweet(text: str, history: Iterable[str] = (), extra_words: Collection[str] = ()) -> Verdict:
+def judge_tweet(
+    text: str,
+    history: Iterable[str] = (),
+    extra_words: Collection[str] = (),
+    links: LinkRule = NO_LINKS,
+) -> Verdict:
     """Return what is wrong with a whole text as it would be posted, whoever wrote it."""
-    return Verdict.of(_tweet_reasons(text, history, extra_words))
+    return Verdict.of(_tweet_reasons(text, history, extra_words, links))
 
 
-def _tweet_reasons(text: str, history: Iterable[str], extra_words: Collection[str]) -> Iterator[Reason]:
-    yield from safety.reasons(text, extra_words, hashtags_allowed=2)
+def _tweet_reasons(
+    text: str, history: Iterable[str], extra_words: Collection[str], links: LinkRule
+) -> Iterator[Reason]:
+    yield from safety.reasons(text, extra_words, hashtags_allowed=2, links=links)
     if len(text) > MAX_CHARACTERS:
         return
     if not text.strip():

@@ -17,6 +17,7 @@ import regex
 from src.config import ROOT
 from src.content.disguises import LEET, humps_apart, once_each, readings
 from src.content.intake import MAX_CHARACTERS, composed, read_file, shortened
+from src.content.links import NO_LINKS, LinkRule
 from src.content.tweet_text import (
     MAX_WEIGHT,
     canonical,
@@ -179,20 +180,27 @@ _SECRET = _any_of(
 )
 
 
-def reasons(text: str, extra_words: Collection[str] = (), hashtags_allowed: int = 0) -> Iterator[Reason]:
+def reasons(
+    text: str,
+    extra_words: Collection[str] = (),
+    hashtags_allowed: int = 0,
+    links: LinkRule = NO_LINKS,
+) -> Iterator[Reason]:
     """Yield a reason for each thing that may not stand in `text`.
 
-    `extra_words` is the owner's blocklist (`read_words`). A text longer than any that X takes is refused for
-    that, and not looked at.
+    `extra_words` is the owner's blocklist (`read_words`), `links` which links may stand in it. X sees no
+    mention, tag or key inside a link. A text longer than any that X takes is refused for that, and not
+    looked at.
     """
     if len(text) > MAX_CHARACTERS:
         yield Reason("too-long", f"more than {MAX_CHARACTERS:,} characters")
         return
+    rest = links.without_allowed(text)
     for code, items in (
-        ("link", find_links(text)),
-        ("mention", find_mentions(text)),
-        ("cashtag", find_cashtags(text)),
-        ("hashtag", find_hashtags(text)[hashtags_allowed:]),
+        ("link", find_links(rest)),
+        ("mention", find_mentions(rest)),
+        ("cashtag", find_cashtags(rest)),
+        ("hashtag", find_hashtags(rest)[hashtags_allowed:]),
         ("forbidden-character", find_forbidden_characters(text) or _decomposed(text)),
     ):
         if items:
@@ -205,7 +213,7 @@ def reasons(text: str, extra_words: Collection[str] = (), hashtags_allowed: int 
         ("chat", _CHAT, lines),
         ("chat", _INJECTION, (*rows, *plain_rows)),
         ("harmful-command", _HARMFUL, (*lines, *rows)),
-        ("secret", _SECRET, lines),
+        ("secret", _SECRET, rest.splitlines() if rest != text else lines),
     ):
         if match := next(filter(None, map(pattern.search, places)), None):
             yield Reason(code, "" if code == "secret" else match[0].strip())

@@ -16,6 +16,7 @@ class NoteCode(StrEnum):
     MODEL_STANDS_IN = "model-stands-in"  # another model writes than the one that is set
     MODEL_FAILED = "model-failed"
     DRAFT_RETURNED = "draft-returned"  # approved once, and refused when its turn came
+    LINK_OVER_BUDGET = "link-over-budget"  # an approved text with a link waits for a budget
     NO_GOOD_OPENING = "no-good-opening"  # usual: a vetted text goes out
 
 

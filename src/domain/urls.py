@@ -6,6 +6,8 @@ import re
 from urllib.parse import urlsplit
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_LONGEST_HOST = 253
+_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:/+|/*")
 
 
@@ -31,6 +33,14 @@ def _is_secure(url: str, *, path_allowed: bool) -> bool:
     secure = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
     plain = not (parts.query or parts.fragment or "@" in url)
     return bool(secure and host and plain and (path_allowed or not parts.path.strip("/")))
+
+
+def require_host(host: str) -> str:
+    """Return a host as it was given. Raises `ValueError` unless it is a name such as example.org."""
+    if len(host) > _LONGEST_HOST or not _HOST.fullmatch(host):
+        message = "must be host names such as example.org, without https:// and path"
+        raise ValueError(message)
+    return host
 
 
 def addresses_in(text: str) -> list[str]:

@@ -69,7 +69,8 @@ def not_due(
             RunOutcome.DAILY_CAP,
             f"{usage.sent_24h} posts in 24 hours, MAX_POSTS_PER_DAY is {settings.max_posts_per_day}",
         )
-    return _over_budget(settings, usage) or _rate_limited(limits, now) or _quiet(settings, now)
+    plain = settings.price_post_usd
+    return over_budget(settings, usage, plain) or _rate_limited(limits, now) or _quiet(settings, now)
 
 
 def _held(hold: Hold) -> Wait:
@@ -85,8 +86,8 @@ def _held(hold: Hold) -> Wait:
     )
 
 
-def _over_budget(settings: Settings, usage: Usage) -> Wait | None:
-    price = settings.price_post_usd
+def over_budget(settings: Settings, usage: Usage, price: float) -> Wait | None:
+    """Return the wait for a budget that a post of this price (US dollars) would exceed, None if none is."""
     for name, spent, budget in (
         ("DAILY_BUDGET_USD", usage.spent_24h, settings.daily_budget_usd),
         ("MONTHLY_BUDGET_USD", usage.spent_month, settings.monthly_budget_usd),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from src.content import gates, safety
+from src.content import gates, links, safety
 from src.content.freshness import repeats_after
 from src.domain.fixes import Fix, command
 from src.domain.notes import Note, NoteCode
 from src.domain.posts import Post
+from src.posting.due import over_budget, price_of
 from src.posting.run import NETWORK_SECONDS, Run
 from src.system.failpoints import reach
 from src.system.log import logger
@@ -37,12 +38,21 @@ def _approved(run: Run) -> Post | None:
     while post := run.db.next_approved(since):
         why = _why_not(run, post, now)
         if not why:
-            return run.db.claim_approved(post, run.slot)
+            return None if _too_dear(run, post, now) else run.db.claim_approved(post, run.slot)
         run.db.ask_again(post, why)
         logger.warning("draft.returned", extra={"post_id": post.id, "detail": why})
         fix = Fix(command(f"drafts edit {post.id} TEXT"), " or ", command(f"drafts reject {post.id}"))
         run.notes.append(Note(NoteCode.DRAFT_RETURNED, f"draft {post.id} waits again: {why}", fix))
     return None
+
+
+def _too_dear(run: Run, post: Post, now: datetime) -> bool:
+    """Return whether a budget does not allow this text, which has a link, now; the run says so."""
+    price = price_of(post.content, run.settings)
+    wait = over_budget(run.settings, run.db.archive.usage(run.slot, now), price)
+    if wait:
+        run.notes.append(Note(NoteCode.LINK_OVER_BUDGET, f"post {post.id} waits: {wait.message}", wait.fix))
+    return wait is not None
 
 
 def _why_not(run: Run, post: Post, now: datetime) -> str:
@@ -55,7 +65,9 @@ def _why_not(run: Run, post: Post, now: datetime) -> str:
         return "nobody has approved it"
     history = run.db.archive.content_history(now, run.settings.cooldown_days)
     others = history.texts_but(post.content) if post.approved_at else ()
-    verdict = gates.judge_tweet(post.content, others, safety.read_words(run.settings.blocklist_file))
+    blocked = safety.read_words(run.settings.blocklist_file)
+    rule = links.rule_for(run.settings, post.origin or "")
+    verdict = gates.judge_tweet(post.content, others, blocked, rule)
     return "" if verdict.passed else f"it is refused now: {'; '.join(verdict.explained)}"
 
 

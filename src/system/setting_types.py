@@ -1,0 +1,39 @@
+"""The types of settings: lists, addresses, spans and zones, as they are written in `.env`."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from src.domain import quiet_hours
+from src.domain.urls import require_host, require_secure
+from src.system.files import absolute
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _known_homes(sources: tuple[str, ...]) -> tuple[str, ...]:
+    for source in sources:
+        absolute(Path(source), _ROOT)
+    return sources
+
+
+def _hosts(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(require_host(name.lower()) for name in names)
+
+
+CommaList = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Sources = Annotated[CommaList, AfterValidator(_known_homes)]
+BaseUrl = Annotated[str, AfterValidator(partial(require_secure, path_allowed=False))]
+MirrorUrl = Annotated[str, AfterValidator(partial(require_secure, path_allowed=True))]
+Span = Annotated[str, AfterValidator(quiet_hours.require_span)]
+Zone = Annotated[str, AfterValidator(quiet_hours.require_zone)]
+Hosts = Annotated[CommaList, AfterValidator(_hosts)]
+Seconds = Annotated[tuple[Annotated[float, Field(ge=0, le=300)], ...], BeforeValidator(_split)]
