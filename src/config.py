@@ -12,6 +12,7 @@ import contextlib
 import difflib
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,24 +27,24 @@ from pydantic import (
     model_validator,
 )
 
-from src.domain import model_choice, quiet_hours
+from src.domain import model_choice, quiet_hours, schedule, times
 from src.domain.errors import ConfigError, UsageError
 from src.domain.fixes import Fix, env_file
 from src.domain.logins import PinLogin, RenewableLogin
 from src.domain.model_choice import ModelChoice
-from src.domain.quiet_hours import QuietHours
+from src.domain.schedule import Schedule
 from src.domain.slots import require_interval
 from src.domain.urls import addresses_in, masked
-from src.system import env_file as env_file_parser
+from src.system import env_file as env_file_reader
 from src.system import profiles
-from src.system.files import absolute, existing_folder, read_private
+from src.system.env_file import FILE_SUFFIX
+from src.system.files import absolute, existing_folder
 from src.system.log_rotation import Rules
-from src.system.setting_types import BaseUrl, Hosts, MirrorUrl, Seconds, Sources, Span, Zone
+from src.system.setting_types import BaseUrl, Days, Hosts, MirrorUrl, Seconds, Sources, Span, Times, Zone
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS = ("TWITTER_API_KEY", "TWITTER_API_SECRET", "TWITTER_ACCESS_TOKEN", "TWITTER_ACCESS_TOKEN_SECRET")
 FILE_SECRETS = (*SECRETS, "TWITTER_CLIENT_SECRET")
-_FILE_SUFFIX = "_FILE"
 
 
 class Settings(BaseModel):
@@ -86,16 +87,26 @@ class Settings(BaseModel):
         60, ge=1, le=3660, description="days that a log file set aside is kept; at most ten of each are"
     )
 
-    post_interval_minutes: int = Field(
-        60, ge=5, le=1440, description="length of a slot; each slot gets one tweet"
+    post_times: Times = Field((), description="one tweet at each of these times, as 09:00,13:00,18:00")
+    posts_per_day: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="so many tweets a day, spread over the hours that QUIET_HOURS leaves; 0: not set",
     )
+    post_interval_minutes: int = Field(
+        60, ge=5, le=1440, description="one tweet in each interval, if neither of the two above is set"
+    )
+    post_days: Days = Field("", description="only on these days, as mon-fri or sat,sun")
     quiet_hours: Span = Field(
         "",
         description="no posts in this span, as 22:00-07:00 in TIME_ZONE",
     )
-    time_zone: Zone = Field("UTC", description="IANA name of the time zone of QUIET_HOURS")
+    time_zone: Zone = Field("UTC", description="IANA name of the time zone of all times and days")
     require_approval: bool = Field(False, description="post only drafts that a person approved")
-    max_posts_per_day: int = Field(24, ge=1, le=100, description="most tweets in any 24 hours")
+    max_posts_per_day: int = Field(
+        24, ge=1, le=100, description="most tweets in any 24 hours; more intervals than that are thinned out"
+    )
     deadline_seconds: int = Field(480, ge=30, le=3000, description="time one run may take, all told")
 
     model: str = Field("embedded", min_length=1, description="`embedded`, a hub id (owner/name), or a folder")
@@ -212,9 +223,21 @@ class Settings(BaseModel):
         return model_choice.parse(self.model, self.model_revision, existing_folder(self.model, ROOT))
 
     @property
-    def quiet_span(self) -> QuietHours | None:
-        """Return the parsed QUIET_HOURS, None if there are none."""
-        return quiet_hours.parse(self.quiet_hours, self.time_zone)
+    def schedule(self) -> Schedule:
+        """Return when posts are wanted: POST_TIMES, POSTS_PER_DAY or POST_INTERVAL_MINUTES."""
+        return schedule.schedule_of(
+            self.post_interval_minutes,
+            self.post_times,
+            self.posts_per_day,
+            self.post_days,
+            self.quiet_hours,
+            self.time_zone,
+            self.max_posts_per_day,
+        )
+
+    def shown(self, moment: datetime) -> str:
+        """Return a time for a person, by the clock of TIME_ZONE."""
+        return times.shown(moment, quiet_hours.zone_of(self.time_zone))
 
     @property
     def login(self) -> PinLogin | RenewableLogin | None:
@@ -273,22 +296,30 @@ def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Setting
     profile = profile_of(profile, environ)
     known = set(Settings.model_fields)
     problems: list[str] = []
-    values = _env_file(env_path(profile, environ), profile, problems)
+    values = env_file_reader.read(env_path(profile, environ), ROOT, profile, problems)
     if values.pop("PROFILE", ""):
         reason = "cannot be set in .env, which is itself a profile's"
         problems.append(f"PROFILE: {reason}; use --profile NAME or the environment")
-    names = {k.upper() for k in known} | {s + _FILE_SUFFIX for s in FILE_SECRETS}
+    names = {k.upper() for k in known} | {s + FILE_SUFFIX for s in FILE_SECRETS}
     for name in sorted(set(values) - names):
         problems.append(f"{name}: unknown setting in .env{_nearest(name, known)}")
         del values[name]
     for name in FILE_SECRETS:
-        if environ.get(name + _FILE_SUFFIX):
+        if environ.get(name + FILE_SUFFIX):
             values.pop(name, None)  # the environment wins, whichever way it gives the secret
     values.update({name: environ[name] for name in names if name in environ})
     values["PROFILE"] = profile
     for name in FILE_SECRETS:
-        _read_secret_file(name, values, problems)
+        env_file_reader.read_secret(name, values, problems)
     settings = _validate({k.lower(): v for k, v in values.items() if v != ""}, problems)
+    if settings:
+        problems += schedule.contradictions(
+            settings.post_times,
+            settings.posts_per_day,
+            "post_interval_minutes" in settings.model_fields_set,
+            settings.quiet_hours,
+            settings.max_posts_per_day,
+        )
     if problems or settings is None:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         message = f"{count} with the settings:\n" + "\n".join(f"  {p}" for p in problems)
@@ -310,9 +341,9 @@ def as_written(environ: Mapping[str, str] | None = None, profile: str = "") -> t
     environ = os.environ if environ is None else environ
     values = dict(environ)
     with contextlib.suppress(ConfigError, UsageError):  # a missing profile has no folder of its own either
-        values = {**_env_file(env_path(profile, environ), profile, []), **environ}
+        values = {**env_file_reader.read(env_path(profile, environ), ROOT, profile, []), **environ}
     for name in FILE_SECRETS:
-        _read_secret_file(name, values, [])
+        env_file_reader.read_secret(name, values, [])
     secrets = {values.get(name.upper(), "") for name in Settings.model_fields if _is_secret(name)}
     parts = {piece for secret in secrets for piece in addresses_in(secret)}
     folder = ROOT / "logs"
@@ -381,37 +412,6 @@ def from_environment(environ: Mapping[str, str] | None = None) -> tuple[dict[str
 def _nearest(name: str, known: set[str]) -> str:
     close = difflib.get_close_matches(name.lower(), sorted(known), n=1)
     return f"; did you mean {close[0].upper()}?" if close else ""
-
-
-def _env_file(path: Path, profile: str, problems: list[str]) -> dict[str, str]:
-    try:
-        text = read_private(path)
-    except FileNotFoundError as error:
-        if profile:
-            raise profiles.missing(path.parents[2], profile, ROOT / ".env.example") from error
-        if path != ROOT / ".env":
-            problems.append(f"ENV_FILE: {path} does not exist")
-        return {}
-    except ConfigError as error:
-        problems.append(f"{path}: {error}; {error.fix.render()}")
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        problems.append(f"{path}: {error}")
-        return {}
-    values, unreadable = env_file_parser.parse(text)
-    problems += [f"{path}, line {line}: {problem}" for line, problem in unreadable]
-    return values
-
-
-def _read_secret_file(name: str, values: dict[str, str], problems: list[str]) -> None:
-    source = values.pop(name + _FILE_SUFFIX, "")
-    if not source or values.get(name):
-        return
-    try:
-        values[name] = Path(source).read_text(encoding="utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        shown = source if "/" in source else "(not shown: it has no /)"  # the key itself, by mistake
-        problems.append(f"{name}{_FILE_SUFFIX}: {shown} cannot be read: {error.__class__.__name__}")
 
 
 def _validate(values: dict[str, Any], problems: list[str]) -> Settings | None:

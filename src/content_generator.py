@@ -92,7 +92,7 @@ def _compose_many(
             replace(composition, notes=(*notes, *remarks, *composition.notes), metrics=metrics)
         )
     if len(picked) < count:
-        compositions.append(Composition(None, notes=(*notes, _why_nothing(left)), metrics=metrics))
+        compositions.append(Composition(None, notes=(*notes, _why_nothing(settings, left)), metrics=metrics))
     return compositions
 
 
@@ -104,13 +104,13 @@ def _note_problems(library: Library) -> list[Note]:
     return [Note(NoteCode.BROKEN_RECORDS, message, Fix(command("sources check"), " lists them"))]
 
 
-def _why_nothing(left: Supply) -> Note:
+def _why_nothing(settings: Settings, left: Supply) -> Note:
     """Return why no text could be chosen, and what the owner can do."""
     fix = Fix(f"add statements (SOURCES): {left.needed} fill a year at this pace; or post less often")
     if left.back is None:
         message = f"every text of the {left.total} statements has been sent"
     elif not left.fresh:
-        message = f"no fresh statement is left until {left.back:%F %R} UTC"
+        message = f"no fresh statement is left until {settings.shown(left.back)}"
     else:
         message = "every text that could be sent now is too much like one of the last days"
         fix = Fix("add library files (SOURCES)")

@@ -118,6 +118,7 @@ def _locked_tick(
     with db_manager.locked_database(settings.database, clock.now()) as db:
         run = Run(settings, db, LazyAccount(settings, clock), composer, run_id, clock)
         run.metrics[Metric.OPEN_SECONDS] = round(clock.monotonic() - opening, 4)
+        db.notes.keep_schedule(settings.schedule, run.started)
         db.journal.begin_run(run_id, "tick", run.slot, __version__, run.started)
         ping(settings, "/start")
         result = _recorded(run)

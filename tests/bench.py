@@ -23,7 +23,7 @@ from src import db_manager
 from src.config import ROOT
 from src.content.gates import NEAR_DUPLICATE, nearest, normal_words
 from src.domain.answers import Outcome, SendResult
-from src.domain.slots import slot_of
+from src.domain.slots import slot_name
 from src.domain.texts import Draft
 from src.model import choose
 from src.model.convert import packaged_gguf
@@ -223,7 +223,7 @@ def growth(folder: Path) -> list[tuple[str, str]]:
         for number in range(RUNS + 1):
             at = now + timedelta(hours=number)
             started = time.perf_counter()
-            slot = slot_of(at, 60)
+            slot = slot_name(at)
             db.recover(slot)
             db.archive.usage(slot, at)
             db.archive.is_known_text(f"new {number}", now - timedelta(days=365))

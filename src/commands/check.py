@@ -14,7 +14,7 @@ from src.commands.command import Command, Context
 from src.commands.result import Result
 from src.config import Settings
 from src.content import library, safety
-from src.content.freshness import FAR_HORIZON_DAYS, posts_per_day, supply
+from src.content.freshness import FAR_HORIZON_DAYS, supply
 from src.domain import money
 from src.domain.answers import Outcome
 from src.domain.errors import (
@@ -157,7 +157,7 @@ def _check_library(settings: Settings, now: datetime) -> str:
             history = db.archive.content_history(now, settings.cooldown_days)
     left = supply(settings, loaded.statements, history, now, FAR_HORIZON_DAYS)
     stock = f"{numbered(len(loaded.statements), 'statement')} in {numbered(len(loaded.topics), 'topic')}"
-    return f"{stock}; at {posts_per_day(settings):g} a day {lasts_text(left)}"
+    return f"{stock}; at {settings.schedule.posts_per_day:.3g} a day {lasts_text(left, settings)}"
 
 
 def _check_model(settings: Settings) -> str:

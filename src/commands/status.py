@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from src.commands.command import Command, Context
 from src.commands.result import Result
+from src.watch import overview as present
 from src.watch import status
 from src.watch.health import exit_code
 
@@ -11,7 +12,7 @@ from src.watch.health import exit_code
 def run(context: Context) -> Result:
     """Look at the database, the login and the library, and judge them."""
     settings, now = context.settings, context.now
-    overview, findings = status.look(settings, now)
+    overview, findings = present.look(settings, now)
     data = status.as_data(overview, findings, settings)
     return Result(data, status.as_text(overview, findings, settings, now), exit_code(findings))
 

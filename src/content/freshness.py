@@ -36,12 +36,6 @@ class Supply:
     needed: int = 0
 
 
-def posts_per_day(settings: Settings) -> float:
-    """Return how many posts a day the settings allow."""
-    awake = 1.0 - (settings.quiet_span.share if settings.quiet_span else 0.0)
-    return min(1440 / settings.post_interval_minutes * awake, settings.max_posts_per_day)
-
-
 def is_fresh(settings: Settings, used: datetime | None, now: datetime) -> bool:
     """Return whether the cool-down of a statement that last ran at `used` (None: never) is over."""
     return used is None or now - used >= timedelta(days=settings.cooldown_days)
@@ -98,7 +92,7 @@ def supply(
     needed = _needed(settings, stock)
     days = days_left(
         waiting,
-        posts_per_day(settings),
+        settings.schedule.posts_per_day,
         settings.cooldown_days,
         settings.repeat_after_days,
         horizon_days,
@@ -145,7 +139,7 @@ def _item(settings: Settings, statement: Statement, history: History, now: datet
 
 def _needed(settings: Settings, stock: list[Item]) -> int:
     """Return how many statements fill a year at this pace, with as many texts as these have on average."""
-    per_day = posts_per_day(settings)
+    per_day = settings.schedule.posts_per_day
     window = min(settings.repeat_after_days or HORIZON_DAYS, HORIZON_DAYS)
     mean = sum(len(item.texts) for item in stock) / len(stock) if stock else 1.0
     return math.ceil(max(per_day * settings.cooldown_days, per_day * window / max(mean, 1.0)))

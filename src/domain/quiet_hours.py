@@ -20,7 +20,10 @@ class QuietHours:
 
     def includes(self, now: datetime) -> bool:
         """Return whether `now` lies in the span; its end does not belong to it."""
-        at = now.astimezone(self.zone).time()
+        return self.has(now.astimezone(self.zone).time())
+
+    def has(self, at: time) -> bool:
+        """Return whether a time of the day lies in the span."""
         if self.begin <= self.end:
             return self.begin <= at < self.end
         return at >= self.begin or at < self.end

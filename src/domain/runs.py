@@ -45,6 +45,8 @@ class RunOutcome(StrEnum):
     BUDGET = "nothing-due:budget"
     RATE_LIMITED = "nothing-due:rate-limited"
     QUIET_HOURS = "nothing-due:quiet-hours"
+    PAUSED = "nothing-due:paused"
+    NOT_YET = "nothing-due:not-yet"  # the next time to post lies ahead
     BUSY = "busy"  # another run holds the lock
     LOCKED = "locked"  # another program holds the database
     TROUBLE = "trouble"  # an error ended the run

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from src.domain.answers import Outcome, SendResult
 from src.domain.fixes import NO_FIX, Fix
 from src.domain.runs import Hold
-from src.domain.slots import next_slot
+from src.domain.timetable import Timetable
 
 BREAKER_AFTER = 3
 BREAKER_SLOTS = 6
@@ -40,17 +40,17 @@ def breaker_state(hold: Hold | None, now: datetime) -> BreakerState:
     return BreakerState(hold.count >= BREAKER_AFTER, until, hold.count, hold.reason, hold.fix, hold.since)
 
 
-def next_hold(current: Hold | None, result: SendResult, now: datetime, interval_minutes: int) -> Hold:
+def next_hold(current: Hold | None, result: SendResult, now: datetime, timetable: Timetable) -> Hold:
     """Return the hold that follows from an answer of X (BLOCKED or LATER). The same kind again counts up."""
     blocked = result.outcome is Outcome.BLOCKED
     kind = "blocked" if blocked else "wait"
     before = current if current and current.kind == kind else None
     count = before.count + 1 if before else 1
-    until = _blocked_until(result.reason, count, now, interval_minutes) if blocked else result.until
+    until = _blocked_until(result.reason, count, now, timetable) if blocked else result.until
     return Hold(kind, result.reason, until, result.fix, count, before.since if before else now)
 
 
-def _blocked_until(reason: str, count: int, now: datetime, interval_minutes: int) -> datetime | None:
+def _blocked_until(reason: str, count: int, now: datetime, timetable: Timetable) -> datetime | None:
     """Return until when a refusal of the account, the app or the money holds; None: the next tick may try.
 
     The third in a row opens the breaker for six slots. Until then each tick tries again after a 401, because
@@ -59,5 +59,5 @@ def _blocked_until(reason: str, count: int, now: datetime, interval_minutes: int
     if reason == "clock":
         return None
     if count >= BREAKER_AFTER:
-        return next_slot(now, interval_minutes) + timedelta(minutes=interval_minutes * (BREAKER_SLOTS - 1))
-    return None if reason == "unauthorized" else next_slot(now, interval_minutes)
+        return timetable.next_after(now, BREAKER_SLOTS)
+    return None if reason == "unauthorized" else timetable.next_after(now)

@@ -40,9 +40,9 @@ def _require_plausible(run: Run, post: Post, tweet: Tweet, now: datetime) -> Non
     if made_since(run.db, post, tweet, now) and tweet.at <= now + CLOCK_TOLERANCE:
         return
     sent = sent_time(run.db, post)
-    message = f"tweet {tweet.id} was made at {tweet.at:%F %R} UTC"
+    message = f"tweet {tweet.id} was made at {run.settings.shown(tweet.at)}"
     if sent:
-        message += f", but post {post.id} was sent at {sent:%F %R} UTC"
+        message += f", but post {post.id} was sent at {run.settings.shown(sent)}"
     raise UsageError(message, FIX_ID)
 
 

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from src.config import Settings
 from src.domain import money
 from src.domain.answers import CLOCK_TOLERANCE, RateLimit
-from src.domain.fixes import NO_FIX, Fix
+from src.domain.fixes import NO_FIX, Fix, command
 from src.domain.posts import Status
 from src.domain.runs import Exit, Hold, RunOutcome, TickResult
-from src.domain.slots import Usage, next_slot
+from src.domain.slots import Usage
+from src.domain.timetable import Timetable
 from src.posting.breaker import BREAKER_SLOTS
 
 LONGEST_WAIT = timedelta(hours=24)
@@ -38,43 +39,57 @@ class Wait:
 
 
 def not_due(
-    settings: Settings, usage: Usage, hold: Hold | None, limits: Iterable[RateLimit], now: datetime
+    settings: Settings,
+    timetable: Timetable,
+    usage: Usage,
+    hold: Hold | None,
+    limits: Iterable[RateLimit],
+    now: datetime,
+    *,
+    slot: str,
 ) -> Wait | None:
-    """Return the first reason not to post now, or None: a post is due."""
-    after = next_slot(now, settings.post_interval_minutes)
+    """Return the first reason not to post in `slot` now, or None: a post is due. No slot: none is open."""
+    if paused := _paused(settings, timetable, now):
+        return paused
     if usage.slot_status is Status.UNKNOWN and hold and hold.kind == "blocked":
-        return _held(hold)  # X refused the account in this slot, and that lasts: it is no success
+        return _held(settings, hold)  # X refused the account in this slot, and that lasts: it is no success
     if usage.slot_status not in {None, Status.PENDING}:
         open_words = " whose outcome is unknown" if usage.slot_status is Status.UNKNOWN else ""
-        return Wait(RunOutcome.SLOT_USED, f"this slot has a post{open_words}", after)
+        return Wait(RunOutcome.SLOT_USED, f"this slot has a post{open_words}", timetable.next_after(now))
     if usage.last_sent and now < usage.last_sent - CLOCK_TOLERANCE:
         return Wait(
             RunOutcome.CLOCK_BEHIND,
-            f"the clock is behind the last post ({usage.last_sent:%F %R} UTC)",
+            f"the clock is behind the last post ({settings.shown(usage.last_sent)})",
             usage.last_sent,
             Exit.TEMPORARY,
             Fix("set the clock of this machine (timedatectl set-ntp true)"),
         )
-    longest = max(LONGEST_WAIT, timedelta(minutes=settings.post_interval_minutes * BREAKER_SLOTS))
-    # A hold that ends later than any rule sets was set by a wrong clock.
-    if hold and hold.until and now < hold.until <= now + longest:
-        return _held(hold)
-    gap = timedelta(minutes=settings.post_interval_minutes / 3)
-    if usage.last_sent and now - usage.last_sent < gap:
-        return Wait(
-            RunOutcome.TOO_SOON, f"the last post went out at {usage.last_sent:%R} UTC", usage.last_sent + gap
-        )
+    if hold and hold.until and now < hold.until <= _latest_end(timetable, now):
+        return _held(settings, hold)
+    gap, last = timetable.current.gap, usage.last_in_slot
+    if slot and last and now - last < gap:
+        message = f"the last post went out at {settings.shown(last)}"
+        return Wait(RunOutcome.TOO_SOON, message, last + gap)
     if usage.sent_24h >= settings.max_posts_per_day:
         return Wait(
             RunOutcome.DAILY_CAP,
             f"{usage.sent_24h} posts in 24 hours, MAX_POSTS_PER_DAY is {settings.max_posts_per_day}",
         )
-    plain = settings.price_post_usd
-    return over_budget(settings, usage, plain) or _rate_limited(limits, now) or _quiet(settings, now)
+    return (
+        over_budget(settings, usage, settings.price_post_usd)
+        or _rate_limited(settings, limits, now)
+        or (None if slot else _no_slot(settings, timetable, now))
+    )
 
 
-def _held(hold: Hold) -> Wait:
-    until = f" until {hold.until:%F %R} UTC" if hold.until else ""
+def _latest_end(timetable: Timetable, now: datetime) -> datetime:
+    """Return the latest time at which a hold can end. One that ends later was set by a wrong clock."""
+    longest = max(LONGEST_WAIT, timetable.current.longest * BREAKER_SLOTS)
+    return max(now + longest, timetable.next_after(now, BREAKER_SLOTS) or now)
+
+
+def _held(settings: Settings, hold: Hold) -> Wait:
+    until = f" until {settings.shown(hold.until)}" if hold.until else ""
     blocked = hold.kind == "blocked"
     return Wait(
         RunOutcome.ON_HOLD,
@@ -108,24 +123,27 @@ def price_of(text: str, settings: Settings) -> float:
     return settings.price_link_post_usd if find_links(text) else settings.price_post_usd
 
 
-def _rate_limited(limits: Iterable[RateLimit], now: datetime) -> Wait | None:
+def _rate_limited(settings: Settings, limits: Iterable[RateLimit], now: datetime) -> Wait | None:
     resets = [w.reset for w in limits if w.remaining <= 0 and now < w.reset <= now + LONGEST_WAIT]
-    return (
-        Wait(RunOutcome.RATE_LIMITED, f"X's limit is used up until {max(resets):%F %R} UTC", max(resets))
-        if resets
-        else None
-    )
+    if not resets:
+        return None
+    message = f"X's limit is used up until {settings.shown(max(resets))}"
+    return Wait(RunOutcome.RATE_LIMITED, message, max(resets))
 
 
-def _quiet(settings: Settings, now: datetime) -> Wait | None:
-    quiet = is_quiet(settings, now)
-    return (
-        Wait(RunOutcome.QUIET_HOURS, f"quiet hours {settings.quiet_hours} ({settings.time_zone})")
-        if quiet
-        else None
-    )
+def _paused(settings: Settings, timetable: Timetable, now: datetime) -> Wait | None:
+    pause = timetable.pause_at(now)
+    if pause is None:
+        return None
+    until = f"until {settings.shown(pause.until)}" if pause.until else "by you"
+    opens = timetable.opens_after(now)
+    return Wait(RunOutcome.PAUSED, f"paused {until}", opens, fix=Fix(command("resume"), " ends the pause"))
 
 
-def is_quiet(settings: Settings, now: datetime) -> bool:
-    """Return whether `now` lies in the quiet hours."""
-    return settings.quiet_span is not None and settings.quiet_span.includes(now)
+def _no_slot(settings: Settings, timetable: Timetable, now: datetime) -> Wait:
+    opens = timetable.opens_after(now)
+    if timetable.current.is_quiet(now):
+        message = f"quiet hours {settings.quiet_hours} ({settings.time_zone})"
+        return Wait(RunOutcome.QUIET_HOURS, message, opens)
+    next_time = f"the next time to post is {settings.shown(opens)}" if opens else "no time to post is set"
+    return Wait(RunOutcome.NOT_YET, next_time, opens)

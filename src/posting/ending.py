@@ -25,10 +25,12 @@ def wait(run: Run) -> due.Wait | None:
     now = run.clock.now()
     return due.not_due(
         run.settings,
-        run.db.archive.usage(run.slot, now),
+        run.timetable,
+        run.db.archive.usage(run.slot, now, run.day_before()),
         run.db.notes.current_hold(),
         run.db.notes.limits(),
         now,
+        slot=run.slot,
     )
 
 
@@ -55,7 +57,7 @@ def conclude(run: Run, post: Post, result: SendResult) -> TickResult:
         )
     if result.outcome is Outcome.LATER:
         _hold(run, result)
-        until = f"{result.until:%F %R} UTC" if result.until else "later"
+        until = run.settings.shown(result.until) if result.until else "later"
         return ended(
             Exit.TEMPORARY, RunOutcome.LATER, f"X's limit is used up until {until} ({reason})", result.fix
         )
@@ -105,8 +107,7 @@ def _reason(result: SendResult) -> str:
 
 def _hold(run: Run, result: SendResult) -> Hold:
     """Keep and return the hold that follows from X's answer."""
-    interval = run.settings.post_interval_minutes
-    hold = next_hold(run.db.notes.current_hold(), result, run.clock.now(), interval)
+    hold = next_hold(run.db.notes.current_hold(), result, run.clock.now(), run.timetable)
     run.db.notes.put_hold(hold)
     return hold
 

@@ -14,7 +14,6 @@ from src.content.freshness import EVER
 from src.domain.answers import MAX_TWEET_ID, Outcome, SendResult, TimelineRead, snowflake_time
 from src.domain.fixes import NO_FIX, Fix
 from src.domain.runs import Exit, Hold, RunOutcome, TickResult
-from src.domain.slots import next_slot
 from src.posting.reconcile import CANARIES, Look, absorb, read_timeline
 from src.posting.run import Run
 from src.system.failpoints import reach
@@ -46,7 +45,7 @@ def cold_start(run: Run) -> TickResult | None:
         return unfinished
     now = run.clock.now()
     if kind != "new":
-        until = next_slot(now, run.settings.post_interval_minutes)
+        until = run.timetable.closed_after(now)
         run.db.notes.put_hold(Hold("wait", "new-database", until, fix=NO_FIX, count=1, since=now))
     run.db.notes.put(cold_start=None, **dict.fromkeys(_NOTES))
     return None
@@ -73,8 +72,8 @@ def _read_back(run: Run, kind: str) -> TickResult | None:
             return _unread(kind, at.seen, page.result)
         if not 0 < page.oldest_id < (at.until or MAX_TWEET_ID):
             return _at_the_end(run, kind, at)
-        minutes = run.settings.post_interval_minutes
-        run.db.tweets.import_tweets(page.tweets, run.clock.now(), run.recognise, slot_minutes=minutes)
+        slot_of = run.settings.schedule.slot_of
+        run.db.tweets.import_tweets(page.tweets, run.clock.now(), run.recognise, slot_of=slot_of)
         at = Position(page.oldest_id, at.seen + len(page.tweets) + page.odd, TRIES if page.more else 0)
         at.keep(run)
         reach("history.page")

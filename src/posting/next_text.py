@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import itertools
+from datetime import UTC, datetime
 
 from src.content import gates, links, safety
 from src.content.freshness import repeats_after
@@ -14,6 +15,7 @@ from src.posting.run import NETWORK_SECONDS, Run
 from src.system.failpoints import reach
 from src.system.log import logger
 
+FAR = datetime(9999, 1, 1, tzinfo=UTC)
 CLAIM_TRIES = 10  # statements tried in one run when the database knows their texts already
 
 
@@ -22,13 +24,20 @@ def next_post(run: Run) -> Post | None:
     run.phase("compose")
     run.db.keep_repeat_window(run.settings.repeat_after_days)
     if run.preview:
-        run.slot = run.db.archive.first_free_slot(run.clock.now(), run.settings.post_interval_minutes)
+        run.slot = first_free_slot(run)
     waiting = run.db.pending(run.slot) or _approved(run)
     if waiting:
         return waiting
     if run.settings.require_approval and not run.preview:
         return None
     return _new_post(run)
+
+
+def first_free_slot(run: Run) -> str:
+    """Return the first slot from now on that no post holds, also one that a pause leaves out."""
+    now = run.clock.now()
+    slots = itertools.chain(run.settings.schedule.open_at(now), run.settings.schedule.between(now, FAR))
+    return next(slot.name for slot in slots if not run.db.archive.holds_slot(slot.name))
 
 
 def _approved(run: Run) -> Post | None:

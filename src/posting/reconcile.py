@@ -196,8 +196,8 @@ def absorb(run: Run, look: Look, *, ours: bool = False) -> None:
             logger.warning("post.found_late", extra={"post_id": lost.id, "tweet_id": tweet.id})
     waiting = run.db.with_status(Status.UNKNOWN)
     new = [t for t in strangers if not any(same_text(t.text, p.content) for p in waiting)]
-    minutes, usd = (run.settings.post_interval_minutes, run.settings.price_post_usd) if ours else (None, 0.0)
-    if imported := run.db.tweets.import_tweets(new, now, run.recognise, slot_minutes=minutes, usd=usd):
+    slot_of, usd = (run.settings.schedule.slot_of, run.settings.price_post_usd) if ours else (None, 0.0)
+    if imported := run.db.tweets.import_tweets(new, now, run.recognise, slot_of=slot_of, usd=usd):
         logger.warning("timeline.unrecorded", extra={"tweets": imported})
     gone = [i for i in run.db.tweets.known_tweet_ids(200) if min(shown) < i <= max(shown) and i not in shown]
     run.db.tweets.stamp_seen(shown, gone if look.canary and not read.odd else [], now)

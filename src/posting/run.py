@@ -13,8 +13,9 @@ from src.db_manager import Database
 from src.domain.answers import Outcome, SendResult, TimelineRead
 from src.domain.logins import RenewableLogin
 from src.domain.notes import Note
-from src.domain.slots import slot_of
+from src.domain.slots import slot_start
 from src.domain.texts import Composition, History
+from src.domain.timetable import Timetable
 from src.posting.recognise import Recognise, recogniser
 from src.system.clock import Clock
 
@@ -35,7 +36,7 @@ Compose = Callable[[Settings, History, datetime, float], Composition]
 
 @dataclass(slots=True)
 class Run:
-    """One run. `slot` is fixed at its start; a `preview` (dry run) does not ask whether a post is due."""
+    """One run. `slot` is fixed at its start, empty where none is open. A `preview` is a dry run."""
 
     settings: Settings
     db: Database
@@ -46,6 +47,7 @@ class Run:
     slot: str = ""
     preview: bool = False
     started: datetime = field(init=False)
+    timetable: Timetable = field(init=False)
     metrics: dict[str, float] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     _phase: tuple[str, float] = ("", 0.0)
@@ -53,7 +55,13 @@ class Run:
 
     def __post_init__(self) -> None:
         self.started = self.clock.now()
-        self.slot = self.slot or slot_of(self.started, self.settings.post_interval_minutes)
+        self.timetable = self.db.notes.timetable(self.settings.schedule, self.started)
+        open_slots = [slot.name for slot in self.timetable.open_at(self.started)]
+        self.slot = self.slot or self.db.archive.slot_to_fill(open_slots)
+
+    def day_before(self) -> datetime | None:
+        """Return the slot of a day before this run's, None where no slot is open."""
+        return self.settings.schedule.day_before(slot_start(self.slot)) if self.slot else None
 
     @property
     def recognise(self) -> Recognise:

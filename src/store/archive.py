@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from src.domain.posts import Post, Status
-from src.domain.slots import Usage, slot_of, slot_start
+from src.domain.slots import Usage, slot_name, slot_start
 from src.domain.texts import History, fingerprint
 from src.store.connection import Connection
 from src.store.rows import ON_X, REFUSED, required_time, time_of, to_post
@@ -21,25 +22,30 @@ class Archive:
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def usage(self, slot: str, now: datetime) -> Usage:
+    def usage(self, slot: str, now: datetime, day_before: datetime | None = None) -> Usage:
         """Return the slot's state, the last post's time, and the posts and costs of a day and the month.
 
         Tweets that a person made do not count as posts, and reading the account's history does not count
-        towards the budgets. Constant time in the number of posts.
+        towards the budgets. `day_before` is the slot of a day ago, which no longer counts. Constant time in
+        the number of posts.
         """
         # `+status` keeps the planner on the index of sent_at: by status it would read every row ever posted.
         # A send without X's answer carries our own clock's time: more than a day ahead, that clock was wrong.
-        last = self._db.value(
-            f"SELECT sent_at FROM posts WHERE sent_at IS NOT NULL AND +status IN"  # noqa: S608 (a constant)
-            f" {ON_X}"
-            " AND (tweet_id IS NOT NULL OR sent_at <= ?) ORDER BY sent_at DESC LIMIT 1",
-            now.timestamp() + 86400,
+        last, in_slot = (
+            self._db.value(
+                f"SELECT sent_at FROM posts WHERE sent_at IS NOT NULL AND +status IN"  # noqa: S608 (a constant)
+                f" {ON_X}"
+                f" AND (tweet_id IS NOT NULL OR sent_at <= ?){only} ORDER BY sent_at DESC LIMIT 1",
+                now.timestamp() + 86400,
+            )
+            for only in ("", " AND slot IS NOT NULL")
         )
         day = now.timestamp() - 86400
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
         status = self._db.value("SELECT status FROM posts WHERE slot = ?", slot)
         # The post of this slot a day ago may be younger than 24 hours by the seconds its run took longer.
-        yesterday = slot_of(slot_start(slot) - timedelta(days=1), 1)
+        begun = slot_start(slot) if slot else now
+        yesterday = slot_name(day_before or begun - timedelta(days=1))
         return Usage(
             slot_status=Status(status) if status else None,
             last_sent=time_of(last),
@@ -53,7 +59,22 @@ class Archive:
             ),
             spent_24h=float(self._db.value(_SPENT + "at > ?", day)),
             spent_month=float(self._db.value(_SPENT + "at >= ?", month)),
+            last_in_slot=time_of(in_slot),
         )
+
+    def slot_to_fill(self, slots: Sequence[str]) -> str:
+        """Return which of the slots, the oldest first, a run takes: that of a text which waits, a free one.
+
+        Where all have their post it is the newest, and without any an empty text.
+        """
+        held = {slot: self._db.value("SELECT status FROM posts WHERE slot = ?", slot) for slot in slots}
+        waiting = [slot for slot, status in held.items() if status == Status.PENDING]
+        free = [slot for slot, status in held.items() if status is None]
+        return next(iter([*waiting, *free, *reversed(slots)]), "")
+
+    def holds_slot(self, slot: str) -> bool:
+        """Return whether a post holds this slot."""
+        return self._db.value("SELECT 1 FROM posts WHERE slot = ?", slot) is not None
 
     def content_history(self, now: datetime, cooldown_days: int) -> History:
         """Return what a new text must be fresh against.
@@ -110,12 +131,6 @@ class Archive:
             )
         )
 
-    def first_free_slot(self, now: datetime, interval_minutes: int) -> str:
-        """Return the first slot from `now` on that no post holds."""
-        while self._db.value("SELECT 1 FROM posts WHERE slot = ?", slot := slot_of(now, interval_minutes)):
-            now += timedelta(minutes=interval_minutes)
-        return slot
-
     def history(self, count: int) -> list[Post]:
         """Return the last `count` posts, newest first."""
         return [to_post(row) for row in self._db.rows("SELECT * FROM posts ORDER BY id DESC LIMIT ?", count)]
@@ -131,7 +146,7 @@ class Archive:
 
     def slots_since(self, since: datetime) -> dict[str, Status]:
         """Return the state of each slot's post, for slots that begin at `since` or later."""
-        rows = self._db.rows("SELECT slot, status FROM posts WHERE slot >= ?", slot_of(since, 1))
+        rows = self._db.rows("SELECT slot, status FROM posts WHERE slot >= ?", slot_name(since))
         return {row["slot"]: Status(row["status"]) for row in rows}
 
     def last_tweet(self) -> Post | None:

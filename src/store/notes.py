@@ -10,8 +10,12 @@ from datetime import datetime
 from src.domain.answers import RateLimit
 from src.domain.fixes import Fix
 from src.domain.runs import Hold
+from src.domain.schedule import Schedule
+from src.domain.timetable import ALWAYS, Pause, Timetable
 from src.store.connection import Connection
 from src.store.rows import required_time, time_of
+
+ERAS_KEPT = 50  # schedules and pauses; the older ones are judged by the first that is left
 
 
 class Notes:
@@ -86,6 +90,60 @@ class Notes:
             )
         except (ValueError, TypeError, OverflowError, OSError):
             return ()
+
+    # ---- when posts are wanted -------------------------------------------------------------------------
+
+    def timetable(self, schedule: Schedule, now: datetime) -> Timetable:
+        """Return the schedules on record, the one that holds from now on, and the pauses."""
+        eras = self._eras()
+        if not eras:
+            eras = ((ALWAYS, schedule),)
+        elif eras[-1][1] != schedule:
+            eras = (*eras, (max(now, eras[-1][0]), schedule))
+        return Timetable(eras, self.pauses())
+
+    def keep_schedule(self, schedule: Schedule, now: datetime) -> None:
+        """Keep the schedule with the time from which it holds, if it is not the one on record."""
+        kept = self._eras()
+        eras = self.timetable(schedule, now).eras[-ERAS_KEPT:]
+        if eras != kept:
+            self.put(schedules=json.dumps([[since.timestamp(), era.as_data()] for since, era in eras]))
+
+    def _eras(self) -> tuple[tuple[datetime, Schedule], ...]:
+        try:
+            kept = json.loads(self.get("schedules") or "[]")
+            return tuple((required_time(since), Schedule.from_data(data)) for since, data in kept)
+        except (ValueError, KeyError, TypeError, OverflowError, OSError):
+            return ()
+
+    def pauses(self) -> tuple[Pause, ...]:
+        """Return the pauses, the oldest first."""
+        try:
+            kept = json.loads(self.get("pauses") or "[]")
+            return tuple(Pause(required_time(since), time_of(until)) for since, until in kept)
+        except (ValueError, TypeError, OverflowError, OSError):
+            return ()
+
+    def pause(self, now: datetime, until: datetime | None) -> Pause:
+        """Pause from now on, or change the end of the pause that goes on; return it."""
+        going_on = next((pause for pause in self.pauses() if pause.includes(now)), None)
+        pause = Pause(going_on.since if going_on else now, until)
+        self._put_pauses([*self._over(now), pause])
+        return pause
+
+    def resume(self, now: datetime) -> Pause | None:
+        """End the pause that goes on; return it as it was, None if there was none."""
+        going_on = next((pause for pause in self.pauses() if pause.includes(now)), None)
+        if going_on:
+            self._put_pauses([*self._over(now), Pause(going_on.since, now)])
+        return going_on
+
+    def _over(self, now: datetime) -> list[Pause]:
+        return [pause for pause in self.pauses() if pause.until and pause.until <= now][-ERAS_KEPT:]
+
+    def _put_pauses(self, pauses: Iterable[Pause]) -> None:
+        kept = [[p.since.timestamp(), p.until.timestamp() if p.until else None] for p in pauses]
+        self.put(pauses=json.dumps(kept))
 
     def made_at(self) -> datetime | None:
         """Return when this database was made or taken over from the original program."""

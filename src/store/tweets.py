@@ -8,7 +8,6 @@ from datetime import datetime
 
 from src.domain.answers import Tweet
 from src.domain.posts import Post
-from src.domain.slots import slot_of
 from src.domain.texts import SHORT_LINK, Origin, fingerprint, same_text
 from src.store.connection import Connection
 from src.store.journal import spend
@@ -76,14 +75,14 @@ class Tweets:
         now: datetime,
         recognise: Callable[[str], Origin | None] | None = None,
         *,
-        slot_minutes: int | None = None,
+        slot_of: Callable[[datetime], str | None] | None = None,
         usd: float = 0.0,
     ) -> int:
         """Record the tweets that no row holds (a cold start, a person's tweet). Return how many were new.
 
         One that `recognise` knows as a text of the library is recorded with its statement.
 
-        A row of the original program with the same text gets its tweet id instead. With `slot_minutes` (a
+        A row of the original program with the same text gets its tweet id instead. With `slot_of` (a
         cold start: nobody knows any more which were ours) each tweet also takes its slot where that is
         free. `usd` is what each is entered with in the ledger: after a restore, what was spent since the
         backup counts again.
@@ -110,7 +109,7 @@ class Tweets:
                         (tweet.id, *times, seed["id"]),
                     )
                     continue
-                slot = slot_of(tweet.at, slot_minutes) if slot_minutes else None
+                slot = slot_of(tweet.at) if slot_of else None
                 if slot and db.execute("SELECT 1 FROM posts WHERE slot = ?", (slot,)).fetchone():
                     slot = None
                 source = (recognise and recognise(tweet.text)) or Origin("", "", "")

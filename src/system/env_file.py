@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
+
+from src.domain.errors import ConfigError
+from src.system import profiles
+from src.system.files import read_private
+
+FILE_SUFFIX = "_FILE"  # of a variable that gives a secret by file
 
 
 def parse(text: str) -> tuple[dict[str, str], list[tuple[int, str]]]:
@@ -38,3 +45,36 @@ def _problem(binding: Binding) -> str:
 def _leading_breaks(text: str) -> int:
     """Return how many empty lines the parser has put before a line."""
     return text[: len(text) - len(text.lstrip())].count("\n")
+
+
+def read(path: Path, root: Path, profile: str, problems: list[str]) -> dict[str, str]:
+    """Return the settings of a `.env`; add what is wrong to `problems`. Raise for a missing profile."""
+    try:
+        text = read_private(path)
+    except FileNotFoundError as error:
+        if profile:
+            raise profiles.missing(path.parents[2], profile, root / ".env.example") from error
+        if path != root / ".env":
+            problems.append(f"ENV_FILE: {path} does not exist")
+        return {}
+    except ConfigError as error:
+        problems.append(f"{path}: {error}; {error.fix.render()}")
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{path}: {error}")
+        return {}
+    values, unreadable = parse(text)
+    problems += [f"{path}, line {line}: {problem}" for line, problem in unreadable]
+    return values
+
+
+def read_secret(name: str, values: dict[str, str], problems: list[str]) -> None:
+    """Put a secret that `NAME_FILE` names a file of into `values`; add why not to `problems`."""
+    source = values.pop(name + FILE_SUFFIX, "")
+    if not source or values.get(name):
+        return
+    try:
+        values[name] = Path(source).read_text(encoding="utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        shown = source if "/" in source else "(not shown: it has no /)"  # the key itself, by mistake
+        problems.append(f"{name}{FILE_SUFFIX}: {shown} cannot be read: {error.__class__.__name__}")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from src.domain import quiet_hours
+from src.domain import quiet_hours, schedule
 from src.domain.urls import require_host, require_secure
 from src.system.files import absolute
 
@@ -35,5 +35,7 @@ BaseUrl = Annotated[str, AfterValidator(partial(require_secure, path_allowed=Fal
 MirrorUrl = Annotated[str, AfterValidator(partial(require_secure, path_allowed=True))]
 Span = Annotated[str, AfterValidator(quiet_hours.require_span)]
 Zone = Annotated[str, AfterValidator(quiet_hours.require_zone)]
+Times = Annotated[CommaList, AfterValidator(schedule.require_times)]
+Days = Annotated[str, AfterValidator(schedule.require_days)]
 Hosts = Annotated[CommaList, AfterValidator(_hosts)]
 Seconds = Annotated[tuple[Annotated[float, Field(ge=0, le=300)], ...], BeforeValidator(_split)]

@@ -7,6 +7,7 @@ once.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 import pwd
@@ -14,7 +15,9 @@ import shlex
 import shutil
 import sys
 import zlib
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from src.config import FILE_SECRETS, ROOT, SECRETS, Settings, env_path, from_environment
 from src.domain.model_choice import OwnFolder
@@ -31,6 +34,9 @@ MEMORY_PER_WEIGHTS = {"bfloat16": 2, "float32": 3}
 _MEMORY_STEP = 256 << 20
 EMBEDDED_WEIGHTS_MB = 135  # of the embedded model, where nothing is installed yet
 MAINTAIN_HOUR = 3
+PROFILE_MINUTES = 5  # within which the profiles start that share a wanted time
+MOST_STARTS = 12  # in an hour; for more distinct minutes every fifth minute does
+_SAMPLE = datetime(2026, 1, 1, tzinfo=UTC)
 _AFTER_NETWORK = """\
 Wants=network-online.target
 After=network-online.target
@@ -73,12 +79,32 @@ UMask=0077
 """
 
 
-def minute(settings: Settings) -> int:
-    """Return the minute of a slot at which this account starts: early, and another one for each profile."""
-    span = min(settings.post_interval_minutes, 60)
-    if settings.profile:
-        return 1 + zlib.crc32(settings.profile.encode()) % (span * 3 // 4)
-    return min(7, span // 2)
+def start_minutes(settings: Settings, zone: tzinfo = UTC) -> list[int]:
+    """Return the minutes of an hour, by the clock of `zone`, at which this account starts.
+
+    In an interval it starts early, and each profile at another minute. At wanted times it starts with them,
+    a profile up to four minutes later, in every hour of the day: an hour later a run makes up for one that
+    failed.
+    """
+    schedule = settings.schedule
+    mark = zlib.crc32(settings.profile.encode())
+    if not schedule.times:
+        span = min(schedule.interval, 60)
+        first = 1 + mark % (span * 3 // 4) if settings.profile else min(7, span // 2)
+        return list(range(first, 60, span))
+    offset = mark % PROFILE_MINUTES if settings.profile else 0
+    year = schedule.between(_SAMPLE, _SAMPLE + timedelta(days=366))
+    minutes = sorted({(slot.start.astimezone(zone).minute + offset) % 60 for slot in year})
+    return minutes if len(minutes) <= MOST_STARTS else list(range(offset, 60, PROFILE_MINUTES))
+
+
+def local_zone() -> tzinfo:
+    """Return the time zone of this machine, by which cron starts."""
+    name = os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
 
 
 # ---- cron ------------------------------------------------
@@ -89,8 +115,7 @@ def cron(settings: Settings) -> str:
 
     Success prints nothing, so cron mails only problems.
     """
-    span, first = min(settings.post_interval_minutes, 60), minute(settings)
-    minutes = ",".join(str(m) for m in range(first, 60, span))
+    minutes = ",".join(map(str, start_minutes(settings, local_zone())))
     line = (
         f"cd {shlex.quote(str(ROOT))} && {_environment_words()}{_timeout_words(settings)}{_program(settings)}"
     )
@@ -101,17 +126,23 @@ def cron(settings: Settings) -> str:
                 *_notes(settings),
                 f"# {title(settings.profile)}: post, and once a day look after the database",
                 f"{minutes} * * * * {line}",
-                f"{_maintain_minute(settings)} {MAINTAIN_HOUR} * * * {line} maintain",
+                f"{_maintain_minute(settings, local_zone())} {MAINTAIN_HOUR} * * * {line} maintain",
             ]
         )
         + "\n"
     )
 
 
-def _maintain_minute(settings: Settings) -> int:
-    return (
-        (minute(settings) + 2) % 60 if settings.post_interval_minutes < 60 else (minute(settings) + 30) % 60
-    )
+def _maintain_minute(settings: Settings, zone: tzinfo = UTC) -> int:
+    """Return a minute far from those of the posts: two later where they are many, else half an hour."""
+    starts = start_minutes(settings, zone)
+    if len(starts) == 1:
+        return (starts[0] + 30) % 60
+    if not settings.schedule.times:
+        return (starts[0] + 2) % 60
+    gaps = [((b - a) % 60, a) for a, b in itertools.pairwise([*starts, starts[0]])]
+    widest, begin = max(gaps)
+    return (begin + widest // 2) % 60
 
 
 def _limit(settings: Settings) -> int:
@@ -163,20 +194,25 @@ def units(settings: Settings, *, of_user: bool = False, key_files: bool = True) 
     `of_user`: for the systemd of one user, not the machine's. `key_files`: the keys are in files of root's.
     """
     name = f"twitter_manager-{settings.profile}" if settings.profile else "twitter_manager"
-    span, first = min(settings.post_interval_minutes, 60), minute(settings)
-    posts = ",".join(f"{m:02}" for m in range(first, 60, span))
+    posts = ",".join(f"{m:02}" for m in start_minutes(settings))
+    delay = _delay(settings)
     daily = f"{MAINTAIN_HOUR:02}:{_maintain_minute(settings):02}"
     keys = _credentials(settings) if key_files and not of_user else ""
     post = service(settings, "post one tweet if one is due", "", keys=keys, of_user=of_user)
     maintain = service(settings, "back up and tidy the database", "maintain", of_user=of_user)
     return {
         f"{name}.service": post,
-        f"{name}.timer": timer(settings, "post once in each slot", f"*-*-* *:{posts}:00 UTC", span * 5),
+        f"{name}.timer": timer(settings, "post once in each slot", f"*-*-* *:{posts}:00 UTC", delay),
         f"{name}-maintain.service": maintain,
         f"{name}-maintain.timer": timer(
-            settings, "look after the database once a day", f"*-*-* {daily}:00", span * 5
+            settings, "look after the database once a day", f"*-*-* {daily}:00", delay
         ),
     }
+
+
+def _delay(settings: Settings) -> int:
+    """Return by how many seconds a timer may be late: a wanted time is met within the minute."""
+    return 30 if settings.schedule.times else min(settings.schedule.interval, 60) * 5
 
 
 def timer(settings: Settings, words: str, calendar: str, delay_seconds: int) -> str:

@@ -6,6 +6,7 @@ anything in it, and no alert about it ends (`looked_at`).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,8 +18,9 @@ from src.domain.errors import DamagedError, ProgramError
 from src.domain.fixes import NO_FIX, Fix, command, env_file, line
 from src.domain.posts import Post
 from src.domain.runs import Exit, RunOutcome, RunRecord, TickResult
+from src.domain.schedule import MAKE_UP
+from src.domain.timetable import Timetable
 from src.posting.breaker import BREAKER_AFTER, BreakerState, breaker_state
-from src.posting.due import is_quiet
 
 LOG_FIX = Fix("the details are in error.log in the folder of the logs")
 _FIXES = {  # the table of runs stores no fix
@@ -101,6 +103,7 @@ class Facts:
     model_failures: int | None = None
     last_posted: datetime | None = None
     watched_since: datetime | None = None
+    timetable: Timetable | None = None
     library: Stock | None = None
     login: Login | None = None
     outside: Outside | None = None
@@ -118,8 +121,8 @@ class Finding:
     since: datetime | None = None
 
 
-def look(db: Database, now: datetime) -> Facts:
-    """Return the facts that the database alone tells."""
+def look(db: Database, settings: Settings, now: datetime) -> Facts:
+    """Return the facts that the database tells."""
     return Facts(
         breaker=breaker_state(db.notes.current_hold(), now),
         unknown=tuple(db.archive.unsettled()),
@@ -128,6 +131,7 @@ def look(db: Database, now: datetime) -> Facts:
         model_failures=db.journal.model_failures_in_a_row(),
         last_posted=db.archive.last_posted(now),
         watched_since=db.notes.made_at(),
+        timetable=db.notes.timetable(settings.schedule, now),
     )
 
 
@@ -156,19 +160,19 @@ def exit_code(findings: Iterable[Finding]) -> Exit:
     return max((finding.exit_code for finding in findings), default=Exit.OK)
 
 
-def breaker_text(state: BreakerState) -> str:
+def breaker_text(state: BreakerState, settings: Settings) -> str:
     """Return how the circuit breaker stands, in one line."""
     if not state.count:
         return "closed"
     word, comma = ("open", "" if state.until else ",") if state.open else ("closed", ",")
-    return f"{word}{comma} {breaker_detail(state)}"
+    return f"{word}{comma} {breaker_detail(state, settings)}"
 
 
-def breaker_detail(state: BreakerState) -> str:
+def breaker_detail(state: BreakerState, settings: Settings) -> str:
     """Return why the breaker is open, or what counts towards opening it; empty while X accepts posts."""
-    until = f"until {state.until:%F %R} UTC" if state.until else ""
+    until = f"until {settings.shown(state.until)}" if state.until else ""
     if state.open:
-        since = f" since {state.since:%F %R} UTC" if state.since else ""
+        since = f" since {settings.shown(state.since)}" if state.since else ""
         return f"{until or 'one try is due'}: {state.reason}, {state.count} in a row{since}"
     if not state.count:
         return ""
@@ -187,7 +191,7 @@ def _blocked(facts: Facts, _settings: Settings, _now: datetime) -> Finding | Non
     return Finding(Code.BLOCKED, message, state.fix or LOG_FIX, Exit.BLOCKED, state.since)
 
 
-def _unknown(facts: Facts, _settings: Settings, _now: datetime) -> Finding | None:
+def _unknown(facts: Facts, settings: Settings, _now: datetime) -> Finding | None:
     posts = facts.unknown
     if not posts:
         return None
@@ -195,7 +199,7 @@ def _unknown(facts: Facts, _settings: Settings, _now: datetime) -> Finding | Non
     message = f"outcome unknown of post {', '.join(str(post.id) for post in posts)}"
     return Finding(
         Code.UNKNOWN,
-        message + (f", sent {since:%F %R} UTC" if since else ""),
+        message + (f", sent {settings.shown(since)}" if since else ""),
         Fix(
             "the next runs look on the timeline; or look at your account and settle it with ",
             command(f"reconcile {posts[0].id} --posted TWEET_ID"),
@@ -239,10 +243,19 @@ def _model(facts: Facts, settings: Settings, _now: datetime) -> Finding | None:
 
 def _silence(facts: Facts, settings: Settings, now: datetime) -> Finding | None:
     since = facts.last_posted or facts.watched_since
-    if since is None or _loud_time(since, settings, now) <= _longest_silence(settings):
+    if since is None:
+        return None
+    table = _timetable(facts, settings)
+    # Two slots where slots are further apart than the hours of the setting.
+    longest = max(timedelta(hours=settings.alert_no_post_hours), 2 * table.current.shortest)
+    if now - since <= longest or table.empty_time(since, now) <= longest:
         return None
     fix = Fix(command("status"), " shows what holds it back")
-    return Finding(Code.SILENCE, f"no post since {since:%F %R} UTC", fix, since=since)
+    return Finding(Code.SILENCE, f"no post since {settings.shown(since)}", fix, since=since)
+
+
+def _timetable(facts: Facts, settings: Settings) -> Timetable:
+    return facts.timetable or Timetable.of(settings.schedule)
 
 
 def _budget(facts: Facts, _settings: Settings, _now: datetime) -> Finding | None:
@@ -313,7 +326,7 @@ def _not_running(facts: Facts, settings: Settings, now: datetime) -> Finding | N
     if since is None:
         return None
     fix = Fix("look at `crontab -l` and at what cron mailed; was the machine off or asleep?")
-    return Finding(Code.NOT_RUNNING, f"no run since {since:%F %R} UTC", fix, since=since)
+    return Finding(Code.NOT_RUNNING, f"no run since {settings.shown(since)}", fix, since=since)
 
 
 def _damage(facts: Facts, _settings: Settings, _now: datetime) -> Finding | None:
@@ -340,32 +353,16 @@ def _fix_of(end: TickResult | None) -> Fix:
 
 
 def _overdue_since(facts: Facts, settings: Settings, now: datetime) -> datetime | None:
-    """Return when the last run started, or watching began, where that is more than two slots ago."""
+    """Return when the last run started, or watching began, if two wanted slots have gone by since then."""
     if facts.outside is None:
         return None
     last = facts.outside.last_started or facts.watched_since
-    overdue = last is not None and now - last > timedelta(minutes=2 * settings.post_interval_minutes)
-    return last if overdue else None
-
-
-def _longest_silence(settings: Settings) -> timedelta:
-    """Return ALERT_NO_POST_HOURS, or two slots where slots are longer than that."""
-    two_slots = timedelta(minutes=2 * settings.post_interval_minutes)
-    return max(timedelta(hours=settings.alert_no_post_hours), two_slots)
-
-
-def _loud_time(since: datetime, settings: Settings, now: datetime) -> timedelta:
-    """Return the time since then without the quiet hours, in quarters of an hour.
-
-    It is counted no further than the longest silence.
-    """
-    if not settings.quiet_hours or now - since <= _longest_silence(settings):
-        return now - since
-    loud, step = timedelta(0), timedelta(minutes=15)
-    while since < now and loud <= _longest_silence(settings):
-        loud += timedelta(0) if is_quiet(settings, since) else step
-        since += step
-    return loud
+    if last is None:
+        return None
+    table = _timetable(facts, settings)
+    late = min(table.current.shortest / 4, MAKE_UP)
+    gone_by = table.between(last + timedelta(seconds=1), now - late)
+    return last if len(list(itertools.islice(gone_by, 2))) == 2 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ def read(run: Run, result: TickResult) -> Facts:
     """Return what this run knows of the health of the program."""
     fresh, days = run.metrics.get(Metric.FRESH_STATEMENTS), run.metrics.get(Metric.LIBRARY_DAYS)
     return replace(
-        health.look(run.db, run.clock.now()),
+        health.look(run.db, run.settings, run.clock.now()),
         result=result,
         library=None if fresh is None else Stock(int(fresh), days),
         login=_login(run),

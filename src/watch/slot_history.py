@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
 from src.domain.answers import Outcome
 from src.domain.posts import Status
 from src.domain.runs import Attempt, RunOutcome, RunRecord
+from src.domain.schedule import MAKE_UP, Window
 from src.domain.slots import slot_start
+from src.domain.timetable import Timetable
 
 T = TypeVar("T")
 LONGEST_CAUSE = 160  # characters
@@ -29,9 +32,10 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One slot that is over or has its post: its start (UTC), its fate, and the cause if it has no post."""
+    """One slot that is over or has its post: start and end (UTC), fate, and the cause if it has no post."""
 
     start: datetime
+    end: datetime
     fate: Fate
     cause: str = ""
 
@@ -75,13 +79,14 @@ _RUN_CAUSES = {
     RunOutcome.DAILY_CAP: (Fate.LEFT_OUT, "MAX_POSTS_PER_DAY was reached"),
     RunOutcome.BUDGET: (Fate.LEFT_OUT, "the budget was used up"),
     RunOutcome.WAITING_FOR_APPROVAL: (Fate.LEFT_OUT, "no approved draft"),
-    RunOutcome.TOO_SOON: (Fate.MISSED, "too soon after the post before"),
+    RunOutcome.PAUSED: (Fate.LEFT_OUT, "paused"),
+    RunOutcome.TOO_SOON: (Fate.LEFT_OUT, "too soon after the post before"),
     RunOutcome.CLOCK_BEHIND: (Fate.MISSED, "the clock of the machine was behind"),
     RunOutcome.RATE_LIMITED: (Fate.MISSED, "X's limit was used up"),
     RunOutcome.NO_CONTENT: (Fate.MISSED, "no text was fit to post"),
     RunOutcome.COLD_START: (Fate.MISSED, "the timeline could not be read first"),
 }
-_SAYS_NOTHING = {RunOutcome.SLOT_USED, RunOutcome.TOO_SOON}
+_SAYS_NOTHING = {RunOutcome.SLOT_USED, RunOutcome.TOO_SOON, RunOutcome.NOT_YET}
 
 
 def slot_history(
@@ -91,56 +96,57 @@ def slot_history(
     *,
     since: datetime,
     now: datetime,
-    minutes: int,
+    timetable: Timetable,
 ) -> list[Slot]:
-    """Return every slot from `since` to `now`, oldest first; the one that goes on only if it has its post.
+    """Return every wanted slot from `since` to `now`, oldest first; one that goes on only if it has its post.
 
-    `posts` maps slot names to the state of their post; `minutes` is the length of a slot.
+    `posts` maps slot names to the state of their post. A post in a slot that nobody wanted counts too.
     """
-    length = timedelta(minutes=minutes)
-    held = _by_slot(((slot_start(name), status) for name, status in posts.items()), minutes)
-    tried = _by_slot(((a.started, a) for a in attempts), minutes)
-    ran = _by_slot(((r.started, r) for r in runs), minutes)
+    wanted = {slot.name: slot for slot in timetable.between(since, now)}
+    length = timedelta(minutes=timetable.current.interval) or MAKE_UP
+    held = {name: Window(slot_start(name), slot_start(name) + length) for name in posts}
+    filled = {
+        name: slot
+        for name, slot in held.items()
+        if name not in wanted and posts[name] is Status.POSTED and slot.start <= now and slot.end > since
+    }
+    tried = _grouped((attempt.slot, attempt) for attempt in attempts)
+    ran = _by_window(sorted(wanted.values()), sorted(runs, key=lambda run: run.started))
     slots = []
-    start = _slot(since, minutes)
-    if start < since and Status.POSTED not in held.get(start, ()):  # it had begun before anybody watched
-        start += length
-    while start <= now:
-        slot = _judge(start, held.get(start, []), tried.get(start, []), ran.get(start, []))
-        if start + length <= now or slot.fate is Fate.POSTED:
-            slots.append(slot)
-        start += length
+    for name, slot in sorted({**filled, **wanted}.items(), key=lambda item: item[1]):
+        fate, cause = _judge(posts.get(name), tried.get(name, []), ran.get(name, []))
+        if slot.end <= now or fate is Fate.POSTED:
+            slots.append(Slot(slot.start, slot.end, fate, cause))
     return slots
 
 
-def _slot(moment: datetime, minutes: int) -> datetime:
-    seconds = minutes * 60
-    return datetime.fromtimestamp(int(moment.timestamp()) // seconds * seconds, UTC)
+def _grouped(items: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
+    groups: dict[str, list[T]] = {}
+    for name, item in items:
+        groups.setdefault(name, []).append(item)
+    return groups
 
 
-def _by_slot(items: Iterable[tuple[datetime, T]], minutes: int) -> dict[datetime, list[T]]:
-    by_slot: dict[datetime, list[T]] = {}
-    for moment, item in items:
-        by_slot.setdefault(_slot(moment, minutes), []).append(item)
-    return by_slot
+def _by_window(slots: Sequence[Window], runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
+    """Return the runs that started while each slot was open."""
+    started = [run.started for run in runs]
+    return {s.name: list(runs[bisect_left(started, s.start) : bisect_left(started, s.end)]) for s in slots}
 
 
-def _judge(
-    start: datetime, held: Sequence[Status], tried: Sequence[Attempt], ran: Sequence[RunRecord]
-) -> Slot:
-    if Status.POSTED in held:
-        return Slot(start, Fate.POSTED)
-    if {Status.UNKNOWN, Status.UNCONFIRMED, Status.SENDING} & set(held):
-        return Slot(start, Fate.UNKNOWN, "X gave no trustworthy answer; the outcome is not known")
-    if Status.FAILED in held:
-        return Slot(start, Fate.MISSED, "X gave no trustworthy answer, and the tweet is not there")
+def _judge(held: Status | None, tried: Sequence[Attempt], ran: Sequence[RunRecord]) -> tuple[Fate, str]:
+    if held is Status.POSTED:
+        return Fate.POSTED, ""
+    if held in {Status.UNKNOWN, Status.UNCONFIRMED, Status.SENDING}:
+        return Fate.UNKNOWN, "X gave no trustworthy answer; the outcome is not known"
+    if held is Status.FAILED:
+        return Fate.MISSED, "X gave no trustworthy answer, and the tweet is not there"
     if tried:
         last = tried[-1]
         words = (
             _ATTEMPT_CAUSES.get(Outcome(last.outcome), "") if last.outcome in set(Outcome) else "the run died"
         )
-        return Slot(start, Fate.MISSED, f"{words}: {last.reason}" if last.reason else words)
-    return Slot(start, *_from_runs(ran))
+        return Fate.MISSED, f"{words}: {last.reason}" if last.reason else words
+    return _from_runs(ran)
 
 
 def _from_runs(ran: Sequence[RunRecord]) -> tuple[Fate, str]:
@@ -156,18 +162,17 @@ def _from_runs(ran: Sequence[RunRecord]) -> tuple[Fate, str]:
     return Fate.MISSED, run.message[:LONGEST_CAUSE] or run.outcome or "the run left no message"
 
 
-def gaps(slots: Iterable[Slot], minutes: int) -> list[Gap]:
+def gaps(slots: Iterable[Slot]) -> list[Gap]:
     """Return the slots without a post, neighbours with the same cause taken together, newest first."""
-    length = timedelta(minutes=minutes)
     merged: list[Gap] = []
+    before: Slot | None = None
     for slot in slots:
-        if slot.fate is Fate.POSTED:
-            continue
-        end, last = slot.start + length, merged[-1] if merged else None
-        if last and (last.end, last.fate, last.cause) == (slot.start, slot.fate, slot.cause):
-            merged[-1] = replace(last, end=end, slots=last.slots + 1)
-        else:
-            merged.append(Gap(slot.start, end, 1, slot.fate, slot.cause))
+        if slot.fate is not Fate.POSTED:
+            if before and (before.fate, before.cause) == (slot.fate, slot.cause):
+                merged[-1] = replace(merged[-1], end=slot.end, slots=merged[-1].slots + 1)
+            else:
+                merged.append(Gap(slot.start, slot.end, 1, slot.fate, slot.cause))
+        before = slot
     return merged[::-1]
 
 

@@ -205,7 +205,7 @@ def described(settings: Settings) -> str:
     if isinstance(login, RenewableLogin):
         used = (
             f"the OAuth 2.0 login in {settings.credentials_file} is used,"
-            f" last renewed {login.issued_at:%F %R} UTC"
+            f" last renewed {settings.shown(login.issued_at)}"
         )
     return f"{used}; access tokens in .env do not count while that file is there"
 

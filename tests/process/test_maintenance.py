@@ -22,7 +22,7 @@ from src.domain.answers import Outcome, SendResult
 from src.domain.errors import DamagedError, StorageError, UsageError
 from src.domain.posts import Status
 from src.domain.runs import Exit
-from src.domain.slots import slot_of
+from src.domain.slots import slot_name
 from src.domain.texts import Candidate, Draft, Verdict
 from src.model import choose, files, versions
 from src.posting.breaker import CLOSED
@@ -149,7 +149,7 @@ def old_rows(world):
             (Outcome.POSTED, Outcome.REFUSED, Outcome.UNKNOWN, Outcome.NOT_SENT)
         ):
             made = db.claim(
-                Draft(f"Old text {number}.", "wording"), slot_of(then + timedelta(hours=number), 60), then
+                Draft(f"Old text {number}.", "wording"), slot_name(then + timedelta(hours=number)), then
             )
             attempt = db.begin_send(made, "old", then)
             tweet = 1288834974657 + number if outcome is Outcome.POSTED else None

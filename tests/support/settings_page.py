@@ -24,6 +24,7 @@ WORDS = {
     "x_api_base_url": "https://HOST; plain http only to this machine",
     "hf_endpoint": "https://HOST or https://HOST/PATH; plain http only to this machine",
     "post_interval_minutes": "5 to 1440, a divisor of 1440",
+    "post_days": "days of the week, lists and ranges of them, or empty",
     "quiet_hours": "HH:MM-HH:MM, or empty",
     "time_zone": "an IANA time zone, such as Europe/Berlin",
     "model_revision": "40 hex digits, or empty",

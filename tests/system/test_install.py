@@ -87,7 +87,7 @@ def test_every_start_falls_into_a_slot_of_its_own(minutes):
 def test_profiles_are_spread():
     """Twenty profiles do not start in the same minute."""
     minutes = [
-        units.minute(config.load({}).model_copy(update={"profile": f"account-{number}"}))
+        units.start_minutes(config.load({}).model_copy(update={"profile": f"account-{number}"}))[0]
         for number in range(20)
     ]
     assert len(set(minutes)) >= 12

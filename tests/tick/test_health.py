@@ -18,6 +18,7 @@ from src.posting.breaker import breaker_state
 from src.system.clock import Clock
 from src.upkeep.maintenance import maintain
 from src.watch import health, status
+from src.watch import overview as present
 from src.watch.health import Facts, Maintenance, Outside
 from tests import fake_x
 from tests.support.library import library_read_once, small_library
@@ -47,14 +48,14 @@ def now():
 
 def reasons(world):
     """What `status` finds, by its code, in the words that the owner reads."""
-    overview, findings = status.look(world.settings, now())
+    overview, findings = present.look(world.settings, now())
     told = status.as_data(overview, findings, world.settings)["reasons"]
     assert all(reason["message"] and reason["fix"] for reason in told)
     return {reason["name"]: SimpleNamespace(**reason) for reason in told}
 
 
 def screen(world):
-    overview, findings = status.look(world.settings, now())
+    overview, findings = present.look(world.settings, now())
     return status.as_text(overview, findings, world.settings, now())
 
 
@@ -87,7 +88,7 @@ def test_refused(world):
         assert (reason.exit_code, "buy credits" in reason.fix) == (Exit.BLOCKED, True)
         assert ("breaker      open until" in screen(world)) is opened
         world.next_slot()
-    assert health.exit_code(status.look(world.settings, now())[1]) is Exit.BLOCKED
+    assert health.exit_code(present.look(world.settings, now())[1]) is Exit.BLOCKED
 
 
 def test_unknown(world):
@@ -103,16 +104,16 @@ def test_unknown(world):
 
 
 def test_nothing_runs(world):
-    """When cron stops, only an outsider can tell: no run for two slots, later no post for hours."""
+    """When cron stops, only an outsider can tell: two wanted slots went by, later no post for hours."""
     world.tick()
-    world.move(hours=1, minutes=59)
+    world.move(hours=2, minutes=7)  # the second of them began 14 minutes ago
     assert reasons(world) == {}
     world.move(minutes=2)
     assert set(reasons(world)) == {"not-running"}
     assert "crontab" in reasons(world)["not-running"].fix
     world.move(hours=5)
     assert set(reasons(world)) == {"not-running", "silence"}
-    assert health.exit_code(status.look(world.settings, now())[1]) is Exit.TEMPORARY
+    assert health.exit_code(present.look(world.settings, now())[1]) is Exit.TEMPORARY
     assert "24h: 25.0 % (2 of 8)" in screen(world)
 
 
@@ -151,7 +152,7 @@ def test_library_and_keys(world, tmp_path):
     assert "credentials" not in reasons(world)  # the run had them: systemd may show them to the service alone
     world.move(hours=3)
     assert "TWITTER_API_KEY" in reasons(world)["credentials"].message
-    assert health.exit_code(status.look(world.settings, now())[1]) is Exit.CONFIG
+    assert health.exit_code(present.look(world.settings, now())[1]) is Exit.CONFIG
 
 
 def test_last_backup(world):
@@ -160,7 +161,7 @@ def test_last_backup(world):
     maintain(world.settings, Clock(), "m")
     world.move(hours=5)
     assert re.search(r"^backup       2026-.* UTC \(5 hours ago\)$", screen(world), re.MULTILINE)
-    facts, found = status.look(world.settings, now())
+    facts, found = present.look(world.settings, now())
     assert status.as_data(facts, found, world.settings)["last_backup"].startswith("2026-")
 
 
@@ -192,7 +193,7 @@ def test_long_slots_are_no_silence(tmp_path):
 def test_before_the_first_run(tmp_path):
     """Without a database the screen says that nothing has run, and where to begin; no file is made."""
     with new_world(tmp_path) as world:
-        facts, found = status.look(world.settings, now())
+        facts, found = present.look(world.settings, now())
         assert (facts, [f.code for f in found]) == (None, ["not-running"])
         assert health.exit_code(found) is Exit.TEMPORARY
         assert "nothing has run" in status.as_text(facts, found, world.settings, now())
@@ -204,7 +205,7 @@ def test_for_programs(world):
     """The data say the same as the screen and are plain JSON."""
     world.x.on_post(fake_x.no_credits())
     world.tick()
-    facts, found = status.look(world.settings, now())
+    facts, found = present.look(world.settings, now())
     data = json.loads(json.dumps(status.as_data(facts, found, world.settings)))
     assert (data["healthy"], data["exit_code"], data["reasons"][0]["name"]) == (False, 77, "blocked")
     assert data["success"]["24h"] == {"share": 1.0, "posted": 1, "due": 1, "left_out": 0}
@@ -248,22 +249,22 @@ def test_days_left_plays_the_choice():
 
 
 def test_forecast():
-    """The month so far, and the last week's pace for the rest of it; a young account is not stretched to a week."""
+    """The month so far, the slots to come, and the last week's pace of all else, not stretched for a young account."""
     at = datetime(2026, 11, 16, tzinfo=UTC)
-    assert status.forecast(5.4, 2.52, 30, at) == pytest.approx(5.4 + 0.36 * 15)
-    assert status.forecast(0.72, 0.72, 2, at) == pytest.approx(0.72 + 0.36 * 15)
-    assert status.forecast(0.1, 0.1, 0, at) == pytest.approx(0.1 + 0.1 * 15)
+    assert present.forecast(5.4, 5.4, 0.07, 30, at) == pytest.approx(5.4 + 5.4 + 0.01 * 15)
+    assert present.forecast(0.72, 1.0, 0.02, 2, at) == pytest.approx(0.72 + 1.0 + 0.01 * 15)
+    assert present.forecast(0.1, 0.0, 0.1, 0, at) == pytest.approx(0.1 + 0.1 * 15)
 
 
 def test_words():
     """Times and shares as people say them; 100 % is said only of all."""
     assert status.percent(1.0) == "100 %"
     assert status.percent(0.9999) == "99.9 %"
-    assert status.when_text(NOW - timedelta(hours=3, minutes=5), NOW).endswith("(3 hours ago)")
-    assert status.when_text(NOW - timedelta(minutes=1), NOW).endswith("(1 minute ago)")
-    assert status.when_text(NOW - timedelta(days=3), NOW).endswith("(3 days ago)")
-    assert status.when_text(NOW, NOW).endswith("(just now)")
-    assert status.when_text(NOW + timedelta(hours=1), NOW) == "2026-11-22 15:07 UTC"
+    assert status.when_text(NOW - timedelta(hours=3, minutes=5), SETTINGS, NOW).endswith("(3 hours ago)")
+    assert status.when_text(NOW - timedelta(minutes=1), SETTINGS, NOW).endswith("(1 minute ago)")
+    assert status.when_text(NOW - timedelta(days=3), SETTINGS, NOW).endswith("(3 days ago)")
+    assert status.when_text(NOW, SETTINGS, NOW).endswith("(just now)")
+    assert status.when_text(NOW + timedelta(hours=1), SETTINGS, NOW) == "2026-11-22 15:07 UTC"
 
 
 SETTINGS = config.load({})
@@ -289,7 +290,7 @@ HOLD = Hold(
 def test_breaker(hold, text):
     """The state of the breaker has fields, and one line for people is made of them."""
     state = breaker_state(hold, NOW)
-    assert health.breaker_text(state) == text
+    assert health.breaker_text(state, SETTINGS) == text
     assert state.open is text.startswith("open")
 
 

@@ -152,14 +152,14 @@ def test_a_restore_in_the_middle(world):
 
 def test_an_account_that_posts_by_hand(world):
     """Tweets of a person take no part in the daily cap and in no statement's cool-down."""
-    world.extra["MAX_POSTS_PER_DAY"] = "3"
-    by_hand(world, 30, minutes=20)
+    world.extra |= {"MAX_POSTS_PER_DAY": "2", "POST_TIMES": "16:00,18:00"}
+    by_hand(world, 30, minutes=2)
     world.next_slot()
     assert world.tick().outcome == "posted"
-    world.next_slot()
+    world.move(hours=2)
     assert world.tick().outcome == "posted"
     by_hand(world, 30, minutes=1)
-    world.move(hours=25)
+    world.move(hours=22)
     assert world.tick().outcome == "posted"  # after the audit took them over
     assert len(world.rows("SELECT 1 FROM posts WHERE origin = 'import'")) == 60
 

@@ -49,7 +49,7 @@ def test_no_database_of_time_zones(monkeypatch):
     """UTC needs none; any other zone says what is missing."""
     monkeypatch.setattr(quiet_hours, "available_timezones", set)
     monkeypatch.setattr(quiet_hours, "ZoneInfo", missing_zone)
-    hours = config.load({"QUIET_HOURS": "22:00-07:00"}).quiet_span
+    hours = config.load({"QUIET_HOURS": "22:00-07:00"}).schedule.quiet_span
     assert hours.includes(datetime(2026, 11, 22, 23, tzinfo=UTC))
     with pytest.raises(ConfigError, match="no database of time zones; type: pip install tzdata"):
         config.load({"TIME_ZONE": "Europe/Berlin"})

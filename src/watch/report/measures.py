@@ -16,9 +16,10 @@ from src.domain.answers import Outcome
 from src.domain.posts import Post
 from src.domain.runs import Attempt, Metric, ModelUse, RunOutcome, RunRecord, limits_left
 from src.watch import health, status
+from src.watch import overview as present
 from src.watch.health import Finding
+from src.watch.overview import Overview
 from src.watch.slot_history import Fate, Gap, Slot, gaps
-from src.watch.status import Overview
 
 T = TypeVar("T")
 LAST_POSTS = 20
@@ -103,8 +104,8 @@ def read(settings: Settings, now: datetime, days: int) -> PostingReport:
 def count(db: db_manager.Database, settings: Settings, now: datetime, days: int) -> PostingReport:
     """Return the numbers of an open database."""
     window = timedelta(days=days)
-    slots = status.read_slots(db, settings, now, max(window, *status.WINDOWS.values()))
-    overview = status.read_overview(db, settings, slots, now)
+    slots = present.read_slots(db, settings, now, max(window, *present.WINDOWS.values()))
+    overview = present.read_overview(db, settings, slots, now)
     slots = [slot for slot in slots if slot.start >= now - window]
     runs, attempts = db.journal.runs_since(now - window), db.journal.attempts_since(now - window)
     judged, taken, refused = db.journal.candidates_since(now - window)
@@ -114,7 +115,7 @@ def count(db: db_manager.Database, settings: Settings, now: datetime, days: int)
         overview=overview,
         findings=health.find(overview.facts, settings, now),
         slots=slots,
-        gaps=gaps(slots, settings.post_interval_minutes),
+        gaps=gaps(slots),
         by_day=_by_day(slots, runs, attempts, db.journal.spending_by_day(now - window)),
         measures=_measures(runs, attempts),
         answers=dict(Counter(_answer(a) for a in attempts).most_common()),

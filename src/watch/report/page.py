@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
 from src import __version__
 from src.config import Settings
 from src.content.freshness import Supply
-from src.domain import money
+from src.domain import money, times
 from src.domain.answers import tweet_url
 from src.domain.posts import Post
 from src.posting.breaker import CLOSED, BreakerState
-from src.posting.due import Wait
 from src.system.log import sanitise
 from src.watch import health, status
+from src.watch.overview import Overview, Spend
 from src.watch.report import charts
 from src.watch.report.measures import Day, PostingReport, Spread
 from src.watch.report.text import gap_time, measure_names
 from src.watch.slot_history import Fate, Rate, Slot
-from src.watch.status import UNITS, Spend, Unit
+from src.watch.status import UNITS, Unit
 from src.x.claim import fix_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAP_DAYS = 31
+MAP_ROWS = 30
 GAPS = 60
 GOOD_SHARE, FAIR_SHARE = 0.99, 0.9  # of the slots that were due
 SHORT_UNITS = (*UNITS[:-1], Unit("min", "min", 1, 1))
@@ -88,11 +90,13 @@ def as_html(report: PostingReport, settings: Settings) -> str:
         version=__version__,
         tiles=_tiles(report, settings),
         charts=[(c, safe(c.svg)) for c in _charts(report)],
-        map=_map(report.slots, settings.post_interval_minutes),
-        gaps=[(gap_time(gap), gap) for gap in report.gaps[:GAPS]],
+        map=_map(report.slots, settings.schedule.zone),
+        gaps=[(gap_time(gap, settings), gap) for gap in report.gaps[:GAPS]],
         more_gaps=max(len(report.gaps) - GAPS, 0),
         measures=[(name, spread) for name, spread in measure_names(report.measures).items() if spread],
         number=_number,
+        shown=settings.shown,
+        zone=settings.time_zone,
         refused=_refused(report.refused),
         tweet_url=tweet_url,
         missed=sum(s.fate is not Fate.POSTED for s in report.slots),
@@ -106,11 +110,11 @@ def _tiles(report: PostingReport, settings: Settings) -> list[Tile]:
     overview, now = report.overview, report.now
     return [
         *(_success_tile(_PERIODS[window], share) for window, share in overview.rates.items()),
-        _last_post_tile(overview.last_tweet, now),
-        _next_post_tile(overview.wait),
+        _last_post_tile(overview.last_tweet, settings, now),
+        _next_post_tile(overview, settings),
         _spend_tile(overview.spend, settings.monthly_budget_usd),
         _library_tile(overview.library, settings),
-        _breaker_tile(overview.facts.breaker or CLOSED),
+        _breaker_tile(overview.facts.breaker or CLOSED, settings),
     ]
 
 
@@ -129,18 +133,22 @@ def _tone(share: float | None) -> str:
     return "warn" if share >= FAIR_SHARE else "bad"
 
 
-def _last_post_tile(tweet: Post | None, now: datetime) -> Tile:
+def _last_post_tile(tweet: Post | None, settings: Settings, now: datetime) -> Tile:
     if tweet is None or tweet.sent_at is None:
         return Tile("Last post", "none yet", "")
-    when = f"{tweet.sent_at:%F %R} UTC"
+    when = settings.shown(tweet.sent_at)
     age = status.age_text(tweet.sent_at, now, SHORT_UNITS)
     return Tile("Last post", age or when, when, link=tweet_url(tweet.tweet_id) if tweet.tweet_id else "")
 
 
-def _next_post_tile(wait: Wait | None) -> Tile:
+def _next_post_tile(overview: Overview, settings: Settings) -> Tile:
+    wait = overview.wait
     if wait is None:
         return Tile("Next post", "next run", "a post is due now")
-    return Tile("Next post", f"from {wait.until:%R}" if wait.until else "held back", wait.message)
+    if overview.pause:
+        return Tile("Next post", "paused", status.pause_text(overview.pause, settings))
+    at = wait.until.astimezone(settings.schedule.zone) if wait.until else None
+    return Tile("Next post", f"from {at:%R}" if at else "held back", wait.message)
 
 
 def _spend_tile(spend: Spend, budget: float) -> Tile:
@@ -158,17 +166,17 @@ def _library_tile(left: Supply, settings: Settings) -> Tile:
     return Tile(
         "Library",
         f"{left.fresh:,} fresh",
-        "lasts more than three years" if left.days is None else f"lasts until {left.until:%F}",
+        status.until_text(left, settings),
         "warn" if low else "",
         share=left.fresh / left.total if left.total else None,
     )
 
 
-def _breaker_tile(state: BreakerState) -> Tile:
+def _breaker_tile(state: BreakerState, settings: Settings) -> Tile:
     return Tile(
         "Circuit breaker",
         "open" if state.open else "closed",
-        health.breaker_detail(state) or "X accepts posts",
+        health.breaker_detail(state, settings) or "X accepts posts",
         "bad" if state.open else "",
     )
 
@@ -286,26 +294,27 @@ def _number(value: float) -> str:
 # ---- the map of slots, the bars of refusals ----------------------------------------------------------------
 
 
-def _map(slots: Sequence[Slot], minutes: int) -> dict[str, Any] | None:
-    """Return the map with days as columns and hours as rows.
+def _map(slots: Sequence[Slot], zone: tzinfo) -> dict[str, Any] | None:
+    """Return the map with days as columns and the times of their slots as rows, by the clock of a zone.
 
-    All that is posted is one path; each other slot is a cell with a tooltip.
+    Many times share the row of their hour. All that is posted is one path; each other slot is a cell with a
+    tooltip.
     """
     if not slots:
         return None
-    last = slots[-1].start.date()
-    first = max(slots[0].start.date(), last - timedelta(days=MAP_DAYS - 1))
-    rows = min(24, 1440 // minutes)
-    cells = _cells(slots, first, rows)
-    columns = (last - first).days + 1
+    days = [slot.start.astimezone(zone).date() for slot in slots]
+    first = max(days[0], days[-1] - timedelta(days=MAP_DAYS - 1))
+    rows = _rows(slots, zone)
+    cells = _cells(slots, first, rows, zone)
+    columns = (days[-1] - first).days + 1
     return {
         "columns": columns,
-        "rows": rows,
+        "rows": len(rows),
         "posted": "".join(
             f"M{x * 12} {y * 12}h10v10h-10z" for (x, y), slot in cells.items() if slot.fate is Fate.POSTED
         ),
         "others": [
-            (x * 12, y * 12, slot.fate, f"{slot.start:%F %R} UTC, {slot.fate}: {slot.cause}")
+            (x * 12, y * 12, slot.fate, f"{times.shown(slot.start, zone)}, {slot.fate}: {slot.cause}")
             for (x, y), slot in cells.items()
             if slot.fate is not Fate.POSTED
         ],
@@ -314,16 +323,25 @@ def _map(slots: Sequence[Slot], minutes: int) -> dict[str, Any] | None:
             for x, day in enumerate(first + timedelta(days=n) for n in range(columns))
             if (columns - 1 - x) % 7 == 0
         ],
-        "hours": [(y * 12 + 9, f"{y * 24 // rows:02}:00") for y in range(0, rows, max(rows // 4, 1))],
+        "hours": [(y * 12 + 9, rows[y]) for y in range(0, len(rows), max(len(rows) // 4, 1))],
         "says": f"{sum(s.fate is Fate.POSTED for s in cells.values())} of {len(cells)} posted",
     }
 
 
-def _cells(slots: Sequence[Slot], first: date, rows: int) -> dict[tuple[int, int], Slot]:
+def _rows(slots: Sequence[Slot], zone: tzinfo) -> list[str]:
+    """Return the times of the day at which slots begin, or where these are too many all hours."""
+    starts = sorted({f"{slot.start.astimezone(zone):%R}" for slot in slots})
+    return starts if len(starts) <= MAP_ROWS else [f"{hour:02}:00" for hour in range(24)]
+
+
+def _cells(
+    slots: Sequence[Slot], first: date, rows: Sequence[str], zone: tzinfo
+) -> dict[tuple[int, int], Slot]:
     """Return the slot to show at each (column, row): the worst of those that share a cell."""
     cells: dict[tuple[int, int], Slot] = {}
     for slot in slots:
-        place = ((slot.start.date() - first).days, (slot.start.hour * 60 + slot.start.minute) * rows // 1440)
+        start = slot.start.astimezone(zone)
+        place = ((start.date() - first).days, bisect_right(rows, f"{start:%R}") - 1)
         shown = cells.get(place)
         if place[0] >= 0 and (shown is None or _WORSE.index(slot.fate) > _WORSE.index(shown.fate)):
             cells[place] = slot

@@ -8,8 +8,8 @@ from src.config import Settings
 from src.domain.runs import Metric
 from src.posting.breaker import CLOSED
 from src.watch.health import exit_code
+from src.watch.overview import Overview
 from src.watch.report.measures import PostingReport, Spread
-from src.watch.status import Overview
 
 PREFIX = "twitter_manager"
 Values = Mapping[tuple[str, ...], float | None]
@@ -44,6 +44,9 @@ def _add_health(add: Add, report: PostingReport) -> None:
     facts, findings = report.overview.facts, report.findings
     breaker = facts.breaker or CLOSED
     add("healthy", "1 if nothing needs a person, else 0", {_ONE: float(not findings)}, ())
+    add(
+        "paused", "1 while the owner has paused, else 0", {_ONE: float(report.overview.pause is not None)}, ()
+    )
     add("exit_code", "the exit code of the command status", {_ONE: float(exit_code(findings))}, ())
     add("reason", "1 for each thing that needs a person", {(f.code,): 1.0 for f in findings}, ("name",))
     add("failures_in_a_row", "latest runs that ended badly", {_ONE: float(facts.failures or 0)}, ())

@@ -19,7 +19,7 @@ _WIDTH = 26  # of the names in front
 def as_text(report: PostingReport, settings: Settings) -> str:
     """Return the whole report."""
     screen = status.as_text(report.overview, report.findings, settings, report.now)
-    parts = [[screen], _counts(report), _gaps(report.gaps), _posts(report.posts)]
+    parts = [[screen], _counts(report), _gaps(report.gaps, settings), _posts(report.posts, settings)]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
@@ -43,17 +43,18 @@ def _tally(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} × {name}" for name, count in counts.items())
 
 
-def _gaps(gaps: Sequence[Gap]) -> list[str]:
+def _gaps(gaps: Sequence[Gap], settings: Settings) -> list[str]:
     title = "slots without a post" if gaps else "every slot has its post"
-    return [title, *(f"  {gap_text(gap)}" for gap in gaps[:GAPS])]
+    return [title, *(f"  {gap_text(gap, settings)}" for gap in gaps[:GAPS])]
 
 
-def _posts(posts: Sequence[Post]) -> list[str]:
+def _posts(posts: Sequence[Post], settings: Settings) -> list[str]:
     if not posts:
         return []
     lines = ["last posts"]
     for post in posts[:POSTS]:
-        lines.append(f"  {post.sent_at:%F %R}  {tweet_url(post.tweet_id)}  {post.status}")
+        at = settings.shown(post.sent_at) if post.sent_at else ""
+        lines.append(f"  {at}  {tweet_url(post.tweet_id)}  {post.status}")
         lines.append(f"    {' '.join(post.content.split())}")
     return lines
 
@@ -81,12 +82,13 @@ def _short(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def gap_text(gap: Gap) -> str:
+def gap_text(gap: Gap, settings: Settings) -> str:
     """Return one gap in a line."""
-    return f"{gap_time(gap)}  {gap.slots} {'slot' if gap.slots == 1 else 'slots'}  {gap.cause}"
+    return f"{gap_time(gap, settings)}  {gap.slots} {'slot' if gap.slots == 1 else 'slots'}  {gap.cause}"
 
 
-def gap_time(gap: Gap) -> str:
-    """Return from when to when, the second date only where it differs."""
-    end = f"{gap.end:%R}" if gap.end.date() == gap.begin.date() else f"{gap.end:%F %R}"
-    return f"{gap.begin:%F %R} to {end}"
+def gap_time(gap: Gap, settings: Settings) -> str:
+    """Return from when to when in TIME_ZONE, the second date only where it differs."""
+    begin, end = (moment.astimezone(settings.schedule.zone) for moment in (gap.begin, gap.end))
+    until = f"{end:%R}" if end.date() == begin.date() else f"{end:%F %R}"
+    return f"{begin:%F %R} to {until}"

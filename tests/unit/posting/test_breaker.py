@@ -3,13 +3,17 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from src import config
 from src.domain.answers import Outcome, SendResult
 from src.domain.fixes import NO_FIX, Fix
 from src.domain.runs import Hold
+from src.domain.timetable import Timetable
 from src.posting.breaker import BreakerState, breaker_state, next_hold
 from src.watch.health import breaker_detail, breaker_text
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
+SETTINGS = config.load({})
+HOURLY = Timetable.of(SETTINGS.schedule)
 
 
 def refused(reason):
@@ -20,7 +24,9 @@ def holds(reason, count):
     """The holds of so many refusals in a row, an hour apart."""
     made = []
     for hour in range(count):
-        made.append(next_hold(made[-1] if made else None, refused(reason), NOW + timedelta(hours=hour), 60))
+        made.append(
+            next_hold(made[-1] if made else None, refused(reason), NOW + timedelta(hours=hour), HOURLY)
+        )
     return made
 
 
@@ -40,9 +46,9 @@ def test_the_same_hold_counts_up():
     assert (first.kind, first.reason, first.fix.render()) == ("blocked", "no-credits", "a fix")
     assert [(h.count, h.since) for h in (first, second)] == [(1, NOW), (2, NOW)]
     later = SendResult(Outcome.LATER, reason="rate-limited", until=NOW)
-    wait = next_hold(second, later, NOW, 60)
+    wait = next_hold(second, later, NOW, HOURLY)
     assert wait == Hold("wait", "rate-limited", NOW, NO_FIX, 1, NOW)
-    assert next_hold(wait, refused("no-credits"), NOW, 60).count == 1
+    assert next_hold(wait, refused("no-credits"), NOW, HOURLY).count == 1
 
 
 def test_breaker_state():
@@ -61,10 +67,16 @@ def test_breaker_state():
 def test_the_breaker_in_one_line():
     """The sentence of the screen, and the part of it that the page shows; commas in a reason change nothing."""
     closed, reason = BreakerState(), "no credits, none at all"
-    assert (breaker_text(closed), breaker_detail(closed)) == ("closed", "")
+    assert (breaker_text(closed, SETTINGS), breaker_detail(closed, SETTINGS)) == ("closed", "")
     counting = BreakerState(count=2, reason=reason, until=NOW, since=NOW)
-    assert breaker_detail(counting) == f"2 of 3 refusals: {reason}; waits until 2026-11-22 14:07 UTC"
-    assert breaker_text(replace(counting, until=None)) == f"closed, 2 of 3 refusals: {reason}"
+    assert (
+        breaker_detail(counting, SETTINGS) == f"2 of 3 refusals: {reason}; waits until 2026-11-22 14:07 UTC"
+    )
+    assert breaker_text(replace(counting, until=None), SETTINGS) == f"closed, 2 of 3 refusals: {reason}"
     open_ = BreakerState(open=True, count=3, reason=reason, since=NOW)
-    assert breaker_text(open_) == (f"open, one try is due: {reason}, 3 in a row since 2026-11-22 14:07 UTC")
-    assert breaker_text(replace(open_, until=NOW)).startswith("open until 2026-11-22 14:07 UTC: no credits")
+    assert breaker_text(open_, SETTINGS) == (
+        f"open, one try is due: {reason}, 3 in a row since 2026-11-22 14:07 UTC"
+    )
+    assert breaker_text(replace(open_, until=NOW), SETTINGS).startswith(
+        "open until 2026-11-22 14:07 UTC: no credits"
+    )

@@ -11,6 +11,7 @@ from src.domain.fixes import Fix
 from src.domain.posts import Status
 from src.domain.runs import Exit, Hold
 from src.domain.slots import Usage
+from src.domain.timetable import Timetable
 from src.posting.due import not_due
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
@@ -19,7 +20,14 @@ FREE = Usage(None, NOW - timedelta(hours=1), 3, 0.045, 1.0)
 
 
 def decide(usage=FREE, hold=None, limits=(), settings=SETTINGS, now=NOW):
-    return not_due(settings, usage, hold, limits, now)
+    timetable = Timetable.of(settings.schedule)
+    slot = next((slot.name for slot in timetable.open_at(now)), "")
+    return not_due(settings, timetable, usage, hold, limits, now, slot=slot)
+
+
+def posted(at):
+    """The last post of a slot went out at this time."""
+    return replace(FREE, last_sent=at, last_in_slot=at)
 
 
 def test_due():
@@ -41,13 +49,14 @@ def test_clock_behind():
     """A clock that is behind the last post waits and tells."""
     wait = decide(replace(FREE, last_sent=NOW + timedelta(minutes=6)))
     assert (wait.outcome, wait.exit_code) == ("nothing-due:clock-behind", Exit.TEMPORARY)
-    assert decide(replace(FREE, last_sent=NOW + timedelta(minutes=4))).outcome == "nothing-due:too-soon"
+    assert decide(posted(NOW + timedelta(minutes=4))).outcome == "nothing-due:too-soon"
 
 
 def test_spacing_and_cap():
-    """Two posts keep a third of a slot apart; the cap of 24 hours holds."""
-    assert decide(replace(FREE, last_sent=NOW - timedelta(minutes=19))).outcome == "nothing-due:too-soon"
-    assert decide(replace(FREE, last_sent=NOW - timedelta(minutes=21))) is None
+    """Two posts keep half a slot apart; a tweet without a slot holds nothing back; the cap of 24 hours holds."""
+    assert decide(posted(NOW - timedelta(minutes=29))).outcome == "nothing-due:too-soon"
+    assert decide(posted(NOW - timedelta(minutes=31))) is None
+    assert decide(replace(FREE, last_sent=NOW - timedelta(minutes=1))) is None
     assert decide(replace(FREE, sent_24h=24)).outcome == "nothing-due:daily-cap"
 
 
@@ -131,8 +140,8 @@ def test_how_long_a_limit_can_last():
 
 
 def test_the_ends_of_the_gap_and_of_the_tolerance():
-    """After exactly a third of a slot a post is due; a clock exactly five minutes behind is within the tolerance."""
-    assert decide(replace(FREE, last_sent=NOW - timedelta(minutes=20))) is None
-    last = NOW - timedelta(minutes=20) + SECOND
-    assert decide(replace(FREE, last_sent=last)).until == last + timedelta(minutes=20)
-    assert decide(replace(FREE, last_sent=NOW + timedelta(minutes=5))).outcome == "nothing-due:too-soon"
+    """After exactly half a slot a post is due; a clock exactly five minutes behind is within the tolerance."""
+    assert decide(posted(NOW - timedelta(minutes=30))) is None
+    last = NOW - timedelta(minutes=30) + SECOND
+    assert decide(posted(last)).until == last + timedelta(minutes=30)
+    assert decide(posted(NOW + timedelta(minutes=5))).outcome == "nothing-due:too-soon"

@@ -379,11 +379,41 @@ def test_counts(db):
     assert db.archive.count_by_status() == {"draft": 2, "unknown": 1}
 
 
-def test_the_first_free_slot(db):
-    """The slots from now on are tried one after the other."""
-    put_all(db, [{"status": "failed", "slot": slot} for slot in (SLOT, NEXT, "2026-11-22T17:00Z")])
-    assert db.archive.first_free_slot(NOW, 60) == "2026-11-22T16:00Z"
-    assert db.archive.first_free_slot(NOW - HOUR, 60) == "2026-11-22T13:00Z"
+@pytest.mark.parametrize(
+    ("states", "taken"),
+    [
+        ([], ""),
+        ([None, None], 0),
+        (["posted", None], 1),
+        (["failed", None, None], 1),
+        ([None, "pending"], 1),
+        (["pending", None], 0),
+        (["posted", "unknown"], 1),
+    ],
+)
+def test_the_slot_that_a_run_takes(db, states, taken):
+    """Of the open slots that of a text which waits, else the oldest free one, else the newest."""
+    slots = [SLOT, NEXT, "2026-11-22T16:00Z"][: len(states)]
+    put_all(
+        db, [{"status": status, "slot": slot} for status, slot in zip(states, slots, strict=True) if status]
+    )
+    assert db.archive.slot_to_fill(slots) == (slots[taken] if states else "")
+    assert [db.archive.holds_slot(slot) for slot in slots] == [status is not None for status in states]
+
+
+@pytest.mark.parametrize(("slot", "sent"), [("2026-11-22T13:00Z", NOW - HOUR), (None, None)])
+def test_the_last_post_of_a_slot(db, slot, sent):
+    """The distance between posts counts from those of slots; an extra post and a person's tweet have none."""
+    put_all(db, [{"status": "posted", "sent_at": NOW - HOUR, "slot": slot}])
+    usage = db.archive.usage(SLOT, NOW)
+    assert (usage.last_in_slot, usage.last_sent) == (sent, NOW - HOUR)
+
+
+@pytest.mark.parametrize(("day_before", "counted"), [(None, 1), (NOW - timedelta(hours=23), 0)])
+def test_the_slot_of_a_day_before_is_the_schedule_s(db, day_before, counted):
+    """Where the clock springs forward the slot of a day before is 23 hours away, and no longer counts."""
+    put_all(db, [{"status": "posted", "sent_at": NOW - timedelta(hours=23), "slot": "2026-11-21T15:00Z"}])
+    assert db.archive.usage(SLOT, NOW, day_before).sent_24h == counted
 
 
 # ---- the same, through the program -----------------------------------------------------------------------------
@@ -398,7 +428,7 @@ def test_questions(db):
     assert db.find_post(99) is None
     with pytest.raises(StorageError, match="no post with id 99"):
         db.post(99)
-    assert db.archive.first_free_slot(NOW, 60) == NEXT
+    assert db.archive.slot_to_fill([SLOT, NEXT]) == NEXT
     assert db.tweets.known_tweet_ids(5) == [TWEET]
     made = Tweet(TWEET, "").at
     assert db.archive.is_known_text("text NUMBER 1!", EVER)

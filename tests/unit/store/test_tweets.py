@@ -6,6 +6,7 @@ import pytest
 
 from src.domain.answers import Tweet
 from src.domain.posts import Status
+from src.domain.schedule import Schedule
 from src.domain.texts import Origin
 from src.store import tweets as module
 from tests.support.stored import NEXT, NOW, SLOT, TWEET, everything, put
@@ -149,18 +150,20 @@ def test_tweets_are_recorded_once(db):
     assert [post.content for post in db.archive.history(9)] == ["b", "a"]
 
 
-@pytest.mark.parametrize(("minutes", "slots"), [(None, [None, None, None]), (60, [SLOT, None, NEXT])])
-def test_the_slots_of_tweets(db, minutes, slots):
+@pytest.mark.parametrize(
+    ("slot_of", "slots"), [(None, [None, None, None]), (Schedule().slot_of, [SLOT, None, NEXT])]
+)
+def test_the_slots_of_tweets(db, slot_of, slots):
     """At a cold start each tweet takes its slot, the oldest first, where that is free."""
     tweets = [Tweet(TWEET + 1, "b"), Tweet(LATER, "c"), Tweet(TWEET, "a")]
-    db.tweets.import_tweets(tweets, NOW, slot_minutes=minutes)
+    db.tweets.import_tweets(tweets, NOW, slot_of=slot_of)
     assert [post.slot for post in db.archive.history(9)[::-1]] == slots
 
 
 def test_a_slot_that_a_post_has(db):
     """A tweet takes no slot from a post."""
     put(db, "failed", slot=SLOT)
-    db.tweets.import_tweets([Tweet(TWEET, "a")], NOW, slot_minutes=60)
+    db.tweets.import_tweets([Tweet(TWEET, "a")], NOW, slot_of=Schedule().slot_of)
     assert db.archive.history(1)[0].slot is None
 
 
@@ -220,7 +223,10 @@ def test_an_old_row_gets_one_tweet_id(db):
     """A second tweet with its text is a row of its own."""
     mine = put(db, "unconfirmed", "A text", origin="seed")
     assert (
-        db.tweets.import_tweets([Tweet(TWEET, "A text"), Tweet(LATER, "A text")], NOW, slot_minutes=60) == 2
+        db.tweets.import_tweets(
+            [Tweet(TWEET, "A text"), Tweet(LATER, "A text")], NOW, slot_of=Schedule().slot_of
+        )
+        == 2
     )
     assert [(post.id == mine, post.tweet_id) for post in db.archive.history(9)] == [
         (False, LATER),

@@ -6,11 +6,14 @@ import pytest
 
 from src.domain.posts import Status
 from src.domain.runs import Attempt, RunOutcome, RunRecord
+from src.domain.schedule import Schedule
+from src.domain.timetable import Timetable
 from src.watch.slot_history import NO_RUN, Fate, Gap, Rate, Slot, gaps, rate, slot_history
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SLOT = "2026-11-22T12:00Z"
 HOUR = timedelta(hours=1)
+HOURLY = Timetable.of(Schedule())
 
 
 def ran(outcome, message="", *, minute=7, finished=True, reason=""):
@@ -80,7 +83,7 @@ def tried(outcome, reason=""):
 def test_fates_and_causes(status, attempts, runs, fate, cause):
     """Each way a slot can end has its fate and says why."""
     posts = {SLOT: status} if status else {}
-    (slot,) = slot_history(posts, runs, attempts, since=NOON, now=NOON + HOUR, minutes=60)
+    (slot,) = slot_history(posts, runs, attempts, since=NOON, now=NOON + HOUR, timetable=HOURLY)
     assert slot.fate is fate
     assert cause in slot.cause
 
@@ -88,14 +91,14 @@ def test_fates_and_causes(status, attempts, runs, fate, cause):
 def test_only_slots_that_are_over_and_were_watched():
     """A slot that goes on counts once it has its post; one in which watching began only if it has one."""
     now = NOON + timedelta(minutes=30)
-    assert slot_history({}, [], [], since=NOON, now=now, minutes=60) == []
-    assert slot_history({SLOT: Status.POSTED}, [], [], since=NOON, now=now, minutes=60) == [
-        Slot(NOON, Fate.POSTED)
+    assert slot_history({}, [], [], since=NOON, now=now, timetable=HOURLY) == []
+    assert slot_history({SLOT: Status.POSTED}, [], [], since=NOON, now=now, timetable=HOURLY) == [
+        Slot(NOON, NOON + HOUR, Fate.POSTED)
     ]
     later = NOON + timedelta(minutes=10)
-    assert slot_history({}, [], [], since=later, now=NOON + HOUR, minutes=60) == []
-    assert slot_history({SLOT: Status.POSTED}, [], [], since=later, now=NOON + HOUR, minutes=60) == [
-        Slot(NOON, Fate.POSTED)
+    assert slot_history({}, [], [], since=later, now=NOON + HOUR, timetable=HOURLY) == []
+    assert slot_history({SLOT: Status.POSTED}, [], [], since=later, now=NOON + HOUR, timetable=HOURLY) == [
+        Slot(NOON, NOON + HOUR, Fate.POSTED)
     ]
 
 
@@ -108,8 +111,10 @@ def test_gaps_are_taken_together():
         (Fate.MISSED, "a"),
         (Fate.LEFT_OUT, "b"),
     ]
-    slots = [Slot(NOON + n * HOUR, fate, cause) for n, (fate, cause) in enumerate(fates)]
-    assert gaps(slots, 60) == [
+    slots = [
+        Slot(NOON + n * HOUR, NOON + (n + 1) * HOUR, fate, cause) for n, (fate, cause) in enumerate(fates)
+    ]
+    assert gaps(slots) == [
         Gap(NOON + 4 * HOUR, NOON + 5 * HOUR, 1, Fate.LEFT_OUT, "b"),
         Gap(NOON + 3 * HOUR, NOON + 4 * HOUR, 1, Fate.MISSED, "a"),
         Gap(NOON, NOON + 2 * HOUR, 2, Fate.MISSED, "a"),
@@ -119,7 +124,7 @@ def test_gaps_are_taken_together():
 def test_rate():
     """What the owner's settings leave out is not a failure; an outcome that is not known is no success."""
     fates = [Fate.POSTED, Fate.POSTED, Fate.MISSED, Fate.UNKNOWN, Fate.LEFT_OUT]
-    slots = [Slot(NOON + n * HOUR, fate) for n, fate in enumerate(fates)]
+    slots = [Slot(NOON + n * HOUR, NOON + (n + 1) * HOUR, fate) for n, fate in enumerate(fates)]
     assert rate(slots, NOON) == Rate(2, 4, 1)
     assert rate(slots, NOON).share == 0.5
     assert rate(slots, NOON + HOUR) == Rate(1, 3, 1)

@@ -1,0 +1,263 @@
+"""When a post is wanted: intervals, times of the day, days of the week, and both changes of the clock."""
+
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+
+from src.domain.schedule import (
+    EVERY_DAY,
+    Schedule,
+    contradictions,
+    days_text,
+    parse_days,
+    parse_time,
+    require_times,
+    schedule_of,
+    spread,
+)
+
+HOUR, MINUTE, DAY = timedelta(hours=1), timedelta(minutes=1), timedelta(days=1)
+SUNDAY = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
+WORK = (0, 1, 2, 3, 4)
+BERLIN = "Europe/Berlin"
+
+
+def at(text):
+    """A moment of UTC."""
+    return datetime.fromisoformat(text + "+00:00")
+
+
+def times(*texts, days=EVERY_DAY, zone="UTC", quiet=""):
+    return Schedule(0, tuple(map(parse_time, texts)), days, quiet, zone)
+
+
+def names(schedule, begin, end):
+    return [f"{slot.start:%d %H:%M}" for slot in schedule.between(at(begin), at(end))]
+
+
+# ---- intervals -------------------------------------------------------------------------------------------------
+
+
+def test_an_interval_is_open_while_it_lasts():
+    """Each moment lies in one slot, which begins at a multiple of the interval since the Unix epoch."""
+    (slot,) = Schedule().open_at(SUNDAY)
+    assert (slot.name, slot.end) == ("2026-11-22T14:00Z", at("2026-11-22 15:00"))
+    assert Schedule().slot_of(SUNDAY) == slot.name
+    assert [s.name for s in Schedule(480).open_at(SUNDAY)] == ["2026-11-22T08:00Z"]
+    assert Schedule().next_after(SUNDAY) == at("2026-11-22 15:00")
+    assert Schedule().next_after(at("2026-11-22 15:00")) == at("2026-11-22 16:00")
+
+
+def test_quiet_hours_leave_slots_of_an_interval_out():
+    """A slot that is quiet from end to end is not wanted; one with a waking part opens with it."""
+    schedule = Schedule(480, quiet="22:00-07:00")
+    assert names(schedule, "2026-11-22 00:00", "2026-11-23 00:00") == ["22 00:00", "22 08:00", "22 16:00"]
+    assert schedule.open_at(at("2026-11-22 06:59")) == ()
+    assert schedule.open_at(at("2026-11-22 07:00"))[0].name == "2026-11-22T00:00Z"
+    assert schedule.opens_after(at("2026-11-22 03:00")) == at("2026-11-22 07:00")
+    assert schedule.next_after(at("2026-11-22 16:00")) == at("2026-11-23 07:00")
+    hourly = Schedule(quiet="22:00-07:00", zone_name=BERLIN)
+    assert len(names(hourly, "2026-11-22 00:00", "2026-11-23 00:00")) == 15
+    assert hourly.next_after(at("2026-11-22 20:30")) == at("2026-11-23 06:00")
+    assert hourly.posts_per_day == 15
+
+
+def test_days_leave_slots_of_an_interval_out():
+    """Only the days of the week that are wanted count, by the clock of the zone."""
+    schedule = Schedule(days=WORK, zone_name=BERLIN)
+    assert schedule.open_at(SUNDAY) == ()
+    assert schedule.next_after(SUNDAY) == at("2026-11-22 23:00")  # Monday, 00:00 in Berlin
+    assert schedule.posts_per_day == pytest.approx(24 * 5 / 7)
+
+
+# ---- times of the day ------------------------------------------------------------------------------------------
+
+
+def test_a_wanted_time_is_open_for_ninety_minutes():
+    """From its minute on, and not before; then it is over."""
+    schedule = times("09:00", "13:00")
+    assert schedule.open_at(at("2026-11-22 08:59:59")) == ()
+    assert [s.name for s in schedule.open_at(at("2026-11-22 09:00"))] == ["2026-11-22T09:00Z"]
+    assert len(schedule.open_at(at("2026-11-22 10:29:59"))) == 1
+    assert schedule.open_at(at("2026-11-22 10:30")) == ()
+    assert schedule.slot_of(at("2026-11-22 10:29")) == "2026-11-22T09:00Z"
+    assert schedule.slot_of(at("2026-11-22 10:30")) is None
+
+
+def test_the_oldest_open_time_comes_first():
+    """Several times may be open at once; a tweet on record is taken for that of the newest."""
+    schedule = times("09:00", "09:30", "10:00")
+    assert [s.name[11:16] for s in schedule.open_at(at("2026-11-22 10:05"))] == ["09:00", "09:30", "10:00"]
+    assert schedule.slot_of(at("2026-11-22 10:05")) == "2026-11-22T10:00Z"
+
+
+def test_times_on_weekdays():
+    """Over a weekend the next time is that of Monday."""
+    schedule = times("09:00", "13:00", "18:00", days=WORK, zone=BERLIN)
+    assert schedule.next_after(at("2026-11-20 17:00")) == at("2026-11-23 08:00")
+    assert schedule.opens_after(SUNDAY) == at("2026-11-23 08:00")
+    assert names(schedule, "2026-11-20 00:00", "2026-11-24 00:00") == [
+        "20 08:00", "20 12:00", "20 17:00", "23 08:00", "23 12:00", "23 17:00"
+    ]  # fmt: skip
+    assert schedule.posts_per_day == pytest.approx(15 / 7)
+    assert (schedule.shortest, schedule.longest, schedule.gap) == (4 * HOUR, 63 * HOUR, 2 * HOUR)
+
+
+@pytest.mark.parametrize(
+    "zone", [BERLIN, "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Asia/Beirut"]
+)
+@pytest.mark.parametrize("day_times", [("02:30",), ("00:15", "01:15", "02:15", "02:45", "03:15", "03:45")])
+def test_each_time_comes_once_a_day_whatever_the_clock_does(zone, day_times):
+    """Over a year with both changes of the clock each day has each of its times, none twice, in order."""
+    schedule = times(*day_times, zone=zone)
+    slots = list(schedule.between(at("2025-12-31 12:00"), at("2027-01-01 12:00")))
+    assert len({slot.name for slot in slots}) == len(slots)
+    assert [slot.start for slot in slots] == sorted(slot.start for slot in slots)
+    a_day = {}
+    for slot in slots:
+        local = slot.start.astimezone(schedule.zone)
+        a_day.setdefault(local.date(), []).append(local)
+    whole = list(a_day.values())[1:-1]
+    assert len(whole) >= 364
+    assert {len(day) for day in whole} == {len(day_times)}
+
+
+def test_a_skipped_hour_follows_in_the_next():
+    """02:30 does not exist on 29 March 2026 in Berlin: it is 03:30, and the time after it waits its turn."""
+    schedule = times("02:30", "03:30", zone=BERLIN)
+    assert names(schedule, "2026-03-29 00:00", "2026-03-30 00:00") == ["29 01:30", "29 01:31"]
+    assert names(schedule, "2026-10-25 00:00", "2026-10-26 00:00") == ["25 00:30", "25 02:30"]
+
+
+@pytest.mark.parametrize(
+    ("slot", "before"),
+    [
+        ("2026-11-22 08:00", "2026-11-21 08:00"),
+        ("2026-03-29 07:00", "2026-03-28 08:00"),  # 23 hours before
+        ("2026-10-25 08:00", "2026-10-24 08:00"),  # the same time was 25 hours ago
+    ],
+)
+def test_the_slot_of_a_day_before(slot, before):
+    """The same time of the day before, at most 24 hours ago."""
+    assert times("09:00", zone=BERLIN).day_before(at(slot)) == at(before)
+
+
+# ---- spread ----------------------------------------------------------------------------------------------------
+
+
+def test_posts_are_spread_over_the_waking_hours():
+    """Even distances, half a distance from the ends of the waking hours."""
+    assert spread(3, "") == (time(4), time(12), time(20))
+    assert spread(3, "22:00-07:00") == (time(9, 30), time(14, 30), time(19, 30))
+    assert spread(5, "23:00-08:00") == (time(9, 30), time(12, 30), time(15, 30), time(18, 30), time(21, 30))
+    assert spread(2, "02:00-10:00") == (time(14), time(22))
+    with pytest.raises(ValueError, match="13 posts do not fit into 60 minutes a day"):
+        spread(13, "01:00-00:00")
+
+
+def test_more_slots_than_the_cap_are_spread():
+    """MAX_POSTS_PER_DAY=3 with an hourly interval is three posts a day at even distances, not three in a row."""
+    assert schedule_of(60, (), 0, "", "", "UTC", 3).times == spread(3, "")
+    assert schedule_of(60, (), 0, "", "", "UTC", 24) == Schedule()
+    assert schedule_of(5, (), 0, "mon-fri", "", "UTC", 24) == Schedule(0, spread(24, ""), WORK)
+    assert schedule_of(30, (), 0, "", "22:00-07:00", "UTC", 30) == Schedule(30, quiet="22:00-07:00")
+
+
+# ---- what an owner writes --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("", EVERY_DAY),
+        ("mon-fri", WORK),
+        ("Mon - Fri", WORK),
+        ("sat,sun", (5, 6)),
+        ("fri-mon", (0, 4, 5, 6)),
+        ("tuesday, thu-fri", (1, 3, 4)),
+        ("wed", (2,)),
+    ],
+)
+def test_days_as_an_owner_writes_them(text, days):
+    """Names, lists and ranges, also over the end of the week."""
+    assert parse_days(text) == days
+
+
+@pytest.mark.parametrize("text", ["mo", "weekdays", "mon-", "1-5", "mon;fri", "fridays"])
+def test_no_days(text):
+    """Anything else is refused with the word."""
+    with pytest.raises(ValueError, match="is not a day of the week; write mon-fri, or sat,sun"):
+        parse_days(text)
+
+
+def test_days_in_words():
+    """Three days in a row are a range."""
+    assert days_text(WORK) == "mon-fri"
+    assert days_text((0, 1, 4, 5, 6)) == "mon,tue,fri-sun"
+
+
+@pytest.mark.parametrize("text", ["9", "24:00", "09:60", "9.30", "09:5", "noon", "١٢:٠٠", "-9:00"])
+def test_no_time(text):
+    """A time of the day has an hour, a colon and two digits."""
+    with pytest.raises(ValueError, match="is not a time of the day; write 09:00 or 18:30"):
+        require_times((text,))
+
+
+def test_times_are_ordered_and_apart():
+    """Times may come in any order; two within five minutes are refused."""
+    assert require_times(("18:00", "9:00")) == ("09:00", "18:00")
+    assert require_times(("09:00", "09:05")) == ("09:00", "09:05")
+    with pytest.raises(ValueError, match="09:00 and 09:04 are less than 5 minutes apart"):
+        require_times(("09:04", "09:00"))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((("09:00",), 3, False, "", 24), "POST_TIMES and POSTS_PER_DAY each say when to post: set only one"),
+        ((("09:00",), 0, True, "", 24), "POST_TIMES and POST_INTERVAL_MINUTES each say"),
+        (((), 3, True, "", 24), "POSTS_PER_DAY and POST_INTERVAL_MINUTES each say"),
+        ((("09:00",), 3, True, "", 24), "POST_TIMES, POSTS_PER_DAY and POST_INTERVAL_MINUTES each say"),
+        (
+            (("09:00", "18:00"), 0, False, "", 1),
+            "POST_TIMES asks for 2 posts a day, MAX_POSTS_PER_DAY allows 1",
+        ),
+        (((), 30, False, "", 24), "POSTS_PER_DAY asks for 30 posts a day, MAX_POSTS_PER_DAY allows 24"),
+        ((("09:00", "23:00"), 0, False, "22:00-07:00", 24), "POST_TIMES: 23:00 lies in the QUIET_HOURS"),
+        (((), 20, False, "01:00-00:00", 24), "POSTS_PER_DAY: 20 posts do not fit"),
+    ],
+)
+def test_contradictions(given, message):
+    """Two ways of saying when, a cap below what is wanted, and a time in the quiet hours are refused."""
+    (problem,) = contradictions(*given)
+    assert problem.startswith(message)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ((), 0, False, "", 24),
+        ((), 0, True, "22:00-07:00", 1),
+        (("09:00",), 0, False, "22:00-07:00", 1),
+        ((), 24, False, "", 24),
+    ],
+)
+def test_no_contradiction(given):
+    """One way of saying when is enough."""
+    assert list(contradictions(*given)) == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "words"),
+    [
+        (Schedule(), "every hour (UTC)"),
+        (Schedule(480, quiet="22:00-07:00"), "every 480 minutes, not from 22:00 to 07:00 (UTC)"),
+        (times("09:00", "13:00", "18:00", days=WORK, zone=BERLIN),
+         "at 09:00, 13:00 and 18:00 on mon-fri (Europe/Berlin)"),
+        (times(*(f"{hour:02}:00" for hour in range(13))), "13 times a day (UTC)"),
+    ],
+)  # fmt: skip
+def test_words_and_data(schedule, words):
+    """A schedule has one sentence for people, and plain data of which the same schedule is made again."""
+    assert schedule.describe() == words
+    assert Schedule.from_data(schedule.as_data()) == schedule
