@@ -134,8 +134,8 @@ crash-lives: $(VENV)/.installed twitter-text ## share: 10,000 hours, a thousand 
 	$(LONG) tests/crash/test_soak.py tests/crash/test_histories.py tests/crash/test_lies.py tests/crash/test_fuzz.py \
 		tests/crash/test_x_oracle.py
 
-crash-years: $(VENV)/.installed ## share: two years of the shipped library, and small libraries to their end
-	$(LONG) tests/crash/test_supply.py
+crash-years: $(VENV)/.installed ## share: two years of the shipped library, small libraries to their end, quarters at wanted times
+	$(LONG) tests/crash/test_supply.py tests/crash/test_quarter.py
 
 crash-upkeep: model ## share: backup and restore killed at every system call, real models made, tried and tuned
 	$(LONG) tests/crash/test_maintenance.py tests/crash/test_model_update.py

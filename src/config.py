@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import hashlib
 import os
 from collections.abc import Mapping
 from datetime import datetime
@@ -260,6 +261,16 @@ class Settings(BaseModel):
         token = self.twitter_access_token.get_secret_value() if self.twitter_access_token else ""
         number, dash, _ = token.partition("-")
         return number if dash and number.isascii() and number.isdigit() else ""
+
+    @property
+    def keys_mark(self) -> str:
+        """Return a mark of the keys in use, by which a change of them is seen; it tells nothing of them."""
+        if isinstance(self._login, RenewableLogin):  # whose tokens change with each renewal
+            keys = [self.twitter_client_id, self._login.user_id]
+        else:
+            secrets = (getattr(self, name.lower()) for name in SECRETS)
+            keys = [secret.get_secret_value() if secret else "" for secret in secrets]
+        return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]
 
     @property
     def library_paths(self) -> tuple[Path, ...]:

@@ -65,6 +65,7 @@ def tick(run: Run) -> TickResult:
     reconcile(run)
     audit(run)
     run.phase("due")
+    ending.forget_refusals_of_other_keys(run)
     if not run.preview and (wait := ending.wait(run)):
         return wait.as_result()
     reach("tick.due")

@@ -19,6 +19,7 @@ from src.domain import money
 from src.domain.answers import Outcome
 from src.domain.errors import (
     AccountError,
+    BusyError,
     ConfigError,
     ModelError,
     ProgramError,
@@ -189,7 +190,18 @@ def _check_online(settings: Settings, clock: Clock) -> str:
     if level and "write" not in level:
         message = f"the access token may only {level}"
         raise AccountError(message, FIX_WRITE)
-    return f"X accepts the keys; access level {level or 'not told'}{_cost_of_history(settings)}"
+    ended = _end_refusals(settings, clock)
+    return f"X accepts the keys; access level {level or 'not told'}{ended}{_cost_of_history(settings)}"
+
+
+def _end_refusals(settings: Settings, clock: Clock) -> str:
+    """End the wait after refusals, since X accepts the keys; return what to say of it."""
+    if not settings.database.exists():
+        return ""
+    with contextlib.suppress(BusyError), db_manager.locked_database(settings.database, clock.now()) as db:
+        if hold := db.notes.end_refusals():
+            return f"; the wait after {numbered(hold.count, 'refusal')} is over"
+    return ""
 
 
 def _cost_of_history(settings: Settings) -> str:

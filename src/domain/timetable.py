@@ -102,6 +102,10 @@ class Timetable:
         opens = self.current.opens_after(moment)
         return self.opens_after(opens) if self.pause_at(opens) else opens
 
+    def posts_from(self, moment: datetime) -> datetime | None:
+        """Return from when on a post may go out: at once, or when the next slot opens."""
+        return moment if self.open_at(moment) else self.opens_after(moment)
+
     def closed_after(self, moment: datetime) -> datetime | None:
         """Return when the slots that are open at `moment` are over, or else when the next one opens."""
         ends = [slot.end for slot in self.current.open_at(moment)]

@@ -11,6 +11,7 @@ from src.domain.runs import Exit, Hold, RunOutcome, TickResult
 from src.posting import due
 from src.posting.breaker import next_hold
 from src.posting.run import Run
+from src.system.log import logger
 
 # One refusal is about a text; of several different ones it is the account, the app or the plan.
 FIX_TEXTS = Fix(
@@ -109,7 +110,15 @@ def _hold(run: Run, result: SendResult) -> Hold:
     """Keep and return the hold that follows from X's answer."""
     hold = next_hold(run.db.notes.current_hold(), result, run.clock.now(), run.timetable)
     run.db.notes.put_hold(hold)
+    run.db.notes.put(hold_keys=run.settings.keys_mark)
     return hold
+
+
+def forget_refusals_of_other_keys(run: Run) -> None:
+    """End the hold after refusals if the owner has changed the keys since."""
+    before = run.db.notes.get("hold_keys")
+    if before and before != run.settings.keys_mark and run.db.notes.end_refusals():
+        logger.info("hold.ended", extra={"reason": "the keys were changed"})
 
 
 def no_content(run: Run) -> TickResult:

@@ -72,6 +72,14 @@ class Notes:
         except (ValueError, KeyError, TypeError, OverflowError, OSError):
             return None
 
+    def end_refusals(self) -> Hold | None:
+        """End the hold that refusals of X left, because their cause is put right; return it as it was."""
+        hold = self.current_hold()
+        if hold is None or hold.kind != "blocked":
+            return None
+        self.clear_hold()
+        return hold
+
     def clear_hold(self) -> None:
         """Delete the hold: X answers normally again."""
         if self.get("hold") is not None:

@@ -187,15 +187,15 @@ def as_data(overview: Overview | None, findings: Sequence[Finding], settings: Se
         "last_post": _last_post_data(overview.last_tweet),
         "next_post": {
             "due": wait is None,
-            "not_before": _iso(wait.until) if wait else None,
+            "not_before": iso(wait.until) if wait else None,
             "says": next_post_text(wait, settings),
         },
         "schedule": settings.schedule.as_data() | {"says": settings.schedule.describe()},
-        "paused": _pause_data(overview.pause),
+        "paused": pause_data(overview.pause),
         "last_run": _last_run_data(overview.last_run),
         "breaker": _breaker_text(overview, settings),
         "rate_limits": [
-            {"name": w.name, "limit": w.limit, "remaining": w.remaining, "reset": _iso(w.reset)}
+            {"name": w.name, "limit": w.limit, "remaining": w.remaining, "reset": iso(w.reset)}
             for w in overview.limits
         ],
         "spend_usd": _spend_data(overview.spend, settings),
@@ -208,9 +208,9 @@ def as_data(overview: Overview | None, findings: Sequence[Finding], settings: Se
             "fresh": overview.library.fresh,
             "texts": overview.library.texts,
             "days": overview.library.days,
-            "until": _iso(overview.library.until),
+            "until": iso(overview.library.until),
         },
-        "last_backup": _iso(overview.maintained),
+        "last_backup": iso(overview.maintained),
     }
 
 
@@ -220,7 +220,7 @@ def _finding_data(finding: Finding, settings: Settings) -> dict[str, Any]:
         "message": finding.message,
         "fix": fix_text(finding.fix, settings.profile),
         "exit_code": int(finding.exit_code),
-        "since": _iso(finding.since),
+        "since": iso(finding.since),
     }
 
 
@@ -228,21 +228,22 @@ def _last_post_data(tweet: Post | None) -> dict[str, Any] | None:
     if tweet is None:
         return None
     return {
-        "at": _iso(tweet.sent_at),
+        "at": iso(tweet.sent_at),
         "tweet_id": str(tweet.tweet_id or ""),
         "url": tweet_url(tweet.tweet_id),
     }
 
 
-def _pause_data(pause: Pause | None) -> dict[str, Any] | None:
-    return {"since": _iso(pause.since), "until": _iso(pause.until)} if pause else None
+def pause_data(pause: Pause | None) -> dict[str, Any] | None:
+    """Return a pause for programs."""
+    return {"since": iso(pause.since), "until": iso(pause.until)} if pause else None
 
 
 def _last_run_data(run: RunRecord | None) -> dict[str, Any] | None:
     if run is None:
         return None
     return {
-        "at": _iso(run.started),
+        "at": iso(run.started),
         "outcome": run.outcome or "",
         "reason": run.reason,
         "exit_code": run.exit_code,
@@ -260,5 +261,6 @@ def _spend_data(spend: Spend, settings: Settings) -> dict[str, float]:
     }
 
 
-def _iso(moment: datetime | None) -> str | None:
+def iso(moment: datetime | None) -> str | None:
+    """Return a time for programs, in UTC."""
     return moment.isoformat(timespec="seconds") if moment else None
