@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from src.domain.answers import NOT_BILLED, Outcome, SendResult, Tweet, snowflake_time
@@ -50,10 +50,11 @@ class Database:
         """Close the file."""
         self.connection.close()
 
-    def keep_repeat_window(self, days: int) -> None:
-        """Keep the days after which a text may be sent again (0: never), which the triggers read."""
-        if self.notes.get("repeat_after_days") != str(days):
-            self.notes.put(repeat_after_days=str(days))
+    def keep_repeat_window(self, days: int, slot: timedelta = timedelta(days=1)) -> None:
+        """Keep what the triggers read: after how many days a text may return (0: never), a slot's length."""
+        kept = {"repeat_after_days": str(days), "slot_minutes": str(slot // timedelta(minutes=1))}
+        if any(self.notes.get(name) != value for name, value in kept.items()):
+            self.notes.put(**kept)
 
     def recover(self, slot: str) -> list[Post]:
         """Adopt what dead runs left and return the posts that became `unknown`. Call with the lock held.
@@ -86,9 +87,8 @@ class Database:
         try:
             with self.connection.transaction("claim") as db:
                 cursor = db.execute(
-                    "INSERT INTO posts(content, status, slot, fingerprint, origin, source_id, topic,"
-                    " opening, created_at)"
-                    " VALUES (?, 'pending', ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO posts(content, status, slot, fingerprint, origin, source_id, topic, opening,"
+                    " created_at) VALUES (?, 'pending', ?, ?, ?, ?, ?, ?, ?)",
                     (
                         draft.content,
                         slot,
@@ -237,11 +237,17 @@ class Database:
                     "UPDATE posts SET status = 'posted', tweet_id = ?, posted_at = ?, sent_at = ?,"
                     " error_message = NULL,"
                     " resolved_by = ?, verified_at = ?, slot = coalesce(slot, (SELECT a.slot FROM attempts a"
-                    " WHERE a.post_id = posts.id"
-                    " AND NOT EXISTS (SELECT 1 FROM posts p WHERE p.slot = a.slot) ORDER BY a.id DESC LIMIT"
-                    " 1))"
+                    " WHERE a.post_id = posts.id AND NOT EXISTS (SELECT 1 FROM posts p WHERE p.slot = a.slot)"
+                    " ORDER BY a.id DESC LIMIT 1))"
                     " WHERE id = ? AND status IN ('unknown', 'unconfirmed', 'failed', 'pending', 'expired')",
-                    (tweet.id, iso(tweet.at), tweet.at.timestamp(), resolved_by, now.timestamp(), post.id),
+                    (
+                        tweet.first_id,
+                        iso(tweet.at),
+                        tweet.at.timestamp(),
+                        resolved_by,
+                        now.timestamp(),
+                        post.id,
+                    ),
                 ).rowcount
                 if changed == 1 and unbilled:
                     spend(db, now, "post", 1, usd)
@@ -249,13 +255,13 @@ class Database:
             return False
         return changed == 1
 
-    def record_absence(self, post: Post, now: datetime) -> Post:
-        """Count a healthy read that did not show the tweet, and keep the time of the first one."""
+    def record_absence(self, post: Post, now: datetime, *, counts: bool = True) -> Post:
+        """Keep the time of the first healthy read without the tweet; count this one if it `counts`."""
         with self.connection.transaction() as db:
             db.execute(
-                "UPDATE posts SET absent = absent + 1, absent_at = coalesce(absent_at, ?) WHERE id = ? AND"
-                " status = 'unknown'",
-                (now.timestamp(), post.id),
+                "UPDATE posts SET absent = absent + ?, absent_at = coalesce(absent_at, ?)"
+                " WHERE id = ? AND status = 'unknown'",
+                (int(counts), now.timestamp(), post.id),
             )
         return self.post(post.id)
 
@@ -274,8 +280,8 @@ class Database:
         """Let a text wait for the next slot: X refused the account and not the text, and it is not on X."""
         with self.connection.transaction() as db:
             db.execute(
-                "UPDATE posts SET status = 'approved', slot = NULL, sent_at = NULL WHERE id = ? AND status ="
-                " 'unknown'",
+                "UPDATE posts SET status = 'approved', slot = NULL, sent_at = NULL"
+                " WHERE id = ? AND status = 'unknown'",
                 (post.id,),
             )
 
@@ -292,9 +298,8 @@ class Database:
     def give_up(self, post: Post) -> None:
         """Record that it was not found or proven absent in time: `unconfirmed`, which counts as posted."""
         with self.connection.transaction() as db:
-            db.execute(
-                "UPDATE posts SET status = 'unconfirmed' WHERE id = ? AND status = 'unknown'", (post.id,)
-            )
+            sql = "UPDATE posts SET status = 'unconfirmed' WHERE id = ? AND status = 'unknown'"
+            db.execute(sql, (post.id,))
 
     # ---- drafts, which a person decides on -----------------------------------------------------------------
 
@@ -303,8 +308,7 @@ class Database:
         with self.connection.transaction() as db:
             cursor = db.execute(
                 "INSERT INTO posts(content, status, fingerprint, origin, source_id, topic, opening,"
-                " created_at)"
-                " VALUES (?, 'draft', ?, ?, ?, ?, ?, ?)",
+                " created_at) VALUES (?, 'draft', ?, ?, ?, ?, ?, ?)",
                 (
                     draft.content,
                     fingerprint(draft.content),

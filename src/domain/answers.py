@@ -63,23 +63,40 @@ class SendResult:
 
 @dataclass(frozen=True, slots=True)
 class Tweet:
-    """A tweet as the timeline shows it: `text` is X's rendering (`&amp;`, t.co links)."""
+    """A tweet as the timeline shows it: `text` is X's rendering (`&amp;`, t.co links).
+
+    Each edit gives a tweet a new id. `earlier` holds the ids before the edits, of which the first is the one
+    that X named when the tweet was made.
+    """
 
     id: int
     text: str
+    earlier: tuple[int, ...] = ()
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The ids of all versions."""
+        return (*self.earlier, self.id)
+
+    @property
+    def first_id(self) -> int:
+        """The id under which X made it."""
+        return min(self.ids)
 
     @property
     def at(self) -> datetime:
-        """The time at which X made it, from its id (UTC)."""
-        return snowflake_time(self.id)
+        """The time at which X made it, from its first id (UTC)."""
+        return snowflake_time(self.first_id)
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineRead:
-    """One owned read, newest tweets first. Absence is evidence only in a `healthy` and `complete` one.
+    """One owned read, of a page or of several.
 
-    `odd` counts the items that could not be understood: each may be any tweet, so none is absent. `oldest_id`
-    is the lowest id of the page, 0 where it has none; `more` says that X has older tweets to show.
+    Absence is evidence only in one that is `healthy`, without odd items, and `complete`: X has no older tweet
+    to show in the range that was asked for. `odd` counts the items that could not be understood: each may be
+    any tweet, so none is absent. `oldest_id` is the lowest id shown, 0 where there is none. `more`: X says
+    that it has older tweets to show.
     """
 
     tweets: tuple[Tweet, ...] = ()

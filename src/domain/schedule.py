@@ -68,6 +68,11 @@ class Schedule:
         """Return the quiet hours, None if there are none."""
         return quiet_hours.parse(self.quiet, self.zone_name)
 
+    @property
+    def length(self) -> timedelta:
+        """Return how long a slot is open."""
+        return MAKE_UP if self.times else timedelta(minutes=self.interval)
+
     # ---- which slot ------------------------------------------------------------------------------------
 
     def between(self, begin: datetime, end: datetime) -> Iterator[Window]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import html
 import re
@@ -18,6 +19,7 @@ from src.domain.reasons import sentence
 SHORT_LINK = "https://t.co/"
 _SHORT_LINKS = re.compile(re.escape(SHORT_LINK) + r"[0-9A-Za-z]+")
 _HASHTAGS = re.compile(r"(?: #\w+)+$")
+ALIKE = 0.75  # of a ratio between 0 and 1; two tweets on different things have less than 0.6
 _ANY_LINK = r"[^\s.]\S*?\.\S*?[^\s.]"
 
 
@@ -80,11 +82,15 @@ class Draft:
 
 
 class Origin(NamedTuple):
-    """Where a text on X comes from: the statement of the library, its topic, and the opening before it."""
+    """Where a text on X comes from: the statement of the library, its topic, and the opening before it.
+
+    `text` is what was sent, where X shows something else: t.co in the place of a link.
+    """
 
     source_id: str
     topic: str
     opening: str
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +152,20 @@ def same_text(shown: str, sent: str) -> bool:
         return left == right
     parts = (re.escape(part) for part in _SHORT_LINKS.split(left))
     return re.fullmatch(_ANY_LINK.join(parts), right) is not None
+
+
+def could_be(shown: str, texts: Iterable[str]) -> str | None:
+    """Return the first of these texts that a shown text with links of t.co may be, None for none."""
+    text = html.unescape(shown)
+    start, _, rest = text.partition(SHORT_LINK)
+    end = _SHORT_LINKS.split(SHORT_LINK + rest)[-1]
+    return next((t for t in texts if t.startswith(start) and t.endswith(end) and same_text(shown, t)), None)
+
+
+def alike(shown: str, sent: str) -> bool:
+    """Return whether an edited tweet may still be the text we sent: most of it is the same."""
+    left, right = _normal(html.unescape(shown)), _normal(sent)
+    return difflib.SequenceMatcher(None, left, right, autojunk=False).ratio() >= ALIKE
 
 
 def without_hashtags(tweet: str) -> str:

@@ -13,6 +13,7 @@ from src.posting.due import price_of
 from src.posting.reconcile import made_since, read_timeline, sent_time
 from src.posting.run import Run
 
+EDITED_WITHIN = 7_200_000 << 22  # two hours, as ids count: later X takes no edit
 FIX_ID = Fix("copy the id from the tweet's address at x.com, all of its digits")
 
 
@@ -28,7 +29,7 @@ def settle_by_hand(run: Run, post_id: int, tweet_id: int | None) -> Post:
         return run.db.post(post.id)
     now, tweet = run.clock.now(), Tweet(tweet_id, post.content)
     _require_plausible(run, post, tweet, now)
-    _require_seen(run, tweet)
+    tweet = _require_seen(run, tweet)
     if not run.db.confirm_posted(post, tweet, "operator", now, price_of(post.content, run.settings)):
         message = f"tweet {tweet_id} belongs to another post already"
         raise UsageError(message, FIX_ID)
@@ -46,20 +47,25 @@ def _require_plausible(run: Run, post: Post, tweet: Tweet, now: datetime) -> Non
     raise UsageError(message, FIX_ID)
 
 
-def _require_seen(run: Run, tweet: Tweet) -> None:
-    """Raise `UsageError` if the timeline can be read and does not show this tweet with the post's text."""
+def _require_seen(run: Run, tweet: Tweet) -> Tweet:
+    """Return the tweet as the timeline shows it, if that can be read.
+
+    Raise `UsageError` if it does not show it, or with another text than the post's. An edited tweet has a new
+    id and other words: the owner knows.
+    """
     if run.settings.missing_credentials:
-        return
-    read = read_timeline(run, tweet.id - 1, until_id=tweet.id + 1)
+        return tweet
+    read = read_timeline(run, tweet.id - 1, until_id=tweet.id + EDITED_WITHIN)
     if not read.healthy:
-        return
-    shown = next((item for item in read.tweets if item.id == tweet.id), None)
+        return tweet
+    shown = next((item for item in read.tweets if tweet.id in item.ids), None)
     if shown is None:
         message = f"tweet {tweet.id} is not on the timeline of this account"
         raise UsageError(message, FIX_ID)
-    if not same_text(shown.text, tweet.text):
+    if not shown.earlier and not same_text(shown.text, tweet.text):
         message = f"tweet {tweet.id} has another text than this post"
         raise UsageError(message, FIX_ID)
+    return shown
 
 
 def take_back(run: Run, post_id: int) -> Post:

@@ -22,7 +22,7 @@ CLAIM_TRIES = 10  # statements tried in one run when the database knows their te
 def next_post(run: Run) -> Post | None:
     """Return the claimed text for this slot, None if there is none or another process took the slot."""
     run.phase("compose")
-    run.db.keep_repeat_window(run.settings.repeat_after_days)
+    run.db.keep_repeat_window(run.settings.repeat_after_days, run.settings.schedule.length)
     if run.preview:
         run.slot = first_free_slot(run)
     waiting = run.db.pending(run.slot) or _approved(run)

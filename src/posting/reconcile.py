@@ -1,15 +1,16 @@
 """Settle what is open by reading our own timeline. A match is proof; absence is proof only under conditions.
 
-Absence counts only in a healthy read (200, well-formed, whole) that shows a tweet on record: the canary. X
-has answered 404 for eight hours, and stale or empty lists, while tweets existed. So a post is proven absent
-only after two such reads, at least 15 minutes after the send. Where the proof frees a slot or a text, for X
-had refused it, it takes 30 minutes: X has made tweets that it refused, and its timeline has been 20 minutes
-behind. After 48 hours a person decides (`unconfirmed`).
+Absence counts only in a healthy read (200, well-formed, all pages) that shows a tweet on record, the canary.
+X has answered 404 for eight hours, and stale or empty lists, while tweets existed. So a post is proven absent
+only by two such reads, both at least 15 minutes after the send: one alone may leave an item out. Where the
+proof frees a slot or a text, for X had refused it, it takes 45 minutes: X has made tweets that it refused,
+some of them minutes later, and its timeline has been 20 minutes behind. After 48 hours a person decides
+(`unconfirmed`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from src.db_manager import Database
@@ -22,7 +23,7 @@ from src.domain.answers import (
 )
 from src.domain.posts import Post, Status
 from src.domain.runs import Metric
-from src.domain.texts import same_text
+from src.domain.texts import alike, same_text
 from src.posting.due import price_of
 from src.posting.run import Run
 from src.system.failpoints import reach
@@ -30,12 +31,16 @@ from src.system.log import logger
 
 ABSENT_READS = 2
 ABSENT_AFTER = timedelta(minutes=15)
-FREE_AFTER = timedelta(minutes=30)
+FREE_AFTER = timedelta(minutes=45)
+MADE_WITHIN = timedelta(hours=1)  # after a send, as far as an edited tweet is concerned
 GIVE_UP_AFTER = timedelta(hours=48)
 AUDIT_EVERY = timedelta(hours=24)
 AUDIT_OVERLAP = timedelta(hours=1)
-LONGEST_AUDIT = timedelta(days=4)  # a timeline read shows at most 100 tweets
+LONGEST_AUDIT = timedelta(days=14)
 CANARIES = 5
+LOOK_TWEETS = 500  # that one look reads at most: X bills each
+LOOK_PAGES = 20  # X gives what it likes of a page of 100
+SECONDS_A_PAGE = 40.0  # of the run's time that must be left for one more
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +88,31 @@ def _look(run: Run, since_id: int) -> Look:
     starts = dict.fromkeys([known[0] - 1, known[-1] - 1] if known else [0])
     look = Look(TimelineRead(), canary=False)
     for start in starts:
-        read = read_timeline(run, start)
-        look = Look(read, bool(read.healthy and run.db.tweets.known_among(t.id for t in read.tweets)))
-        if look.canary or not read.healthy:
+        look = look_at(run, _read_pages(run, start))
+        if look.canary or not look.read.healthy:
             break
     return look
+
+
+def look_at(run: Run, read: TimelineRead) -> Look:
+    """Return a read with what it is worth: whether it shows a tweet on record."""
+    known = run.db.tweets.known_among(i for tweet in read.tweets for i in tweet.ids)
+    return Look(read, canary=bool(read.healthy and known))
+
+
+def _read_pages(run: Run, since_id: int) -> TimelineRead:
+    """Read all pages as one read, newest first, which is healthy only if each page is."""
+    page = read_timeline(run, since_id)
+    tweets, odd, until = page.tweets, page.odd, page.oldest_id
+    for _ in range(1, LOOK_PAGES):
+        if page.complete or not page.healthy or not until or len(tweets) >= LOOK_TWEETS:
+            break
+        if run.seconds_left() < SECONDS_A_PAGE:
+            break
+        page = read_timeline(run, since_id, until_id=until)
+        tweets, odd = tweets + page.tweets, odd + page.odd
+        until = page.oldest_id if page.oldest_id < until else 0
+    return replace(page, tweets=tweets, odd=odd)
 
 
 def read_timeline(run: Run, since_id: int, until_id: int = 0, head: str = "read") -> TimelineRead:
@@ -116,15 +141,21 @@ def read_timeline(run: Run, since_id: int, until_id: int = 0, head: str = "read"
 def find_tweet(db: Database, post: Post, read: TimelineRead, now: datetime) -> Tweet | None:
     """Return the oldest tweet that is this post: sent since, same text, not another post's.
 
-    The same words of a person within the tolerance of the clock before the send count as the post.
+    The same words of a person within the tolerance of the clock before the send count as the post. Of an
+    edited tweet, made soon after the send, most of the words must be the same.
     """
-    recorded = db.tweets.known_among(t.id for t in read.tweets)
-    for tweet in sorted(read.tweets, key=lambda t: t.id):
-        if tweet.id in recorded or not same_text(tweet.text, post.content):
-            continue
-        if made_since(db, post, tweet, now):
-            return tweet
-    return None
+    strangers = sorted(db.tweets.unrecorded(read.tweets), key=lambda t: t.first_id)
+    since = [tweet for tweet in strangers if made_since(db, post, tweet, now)]
+    same = (tweet for tweet in since if same_text(tweet.text, post.content))
+    edited = (t for t in since if _edited_since(db, post, t, now) and alike(t.text, post.content))
+    return next(same, None) or next(edited, None)
+
+
+def _edited_since(db: Database, post: Post, tweet: Tweet, now: datetime) -> bool:
+    """Return whether a tweet, made when this post was sent, was edited: nobody knows its first words."""
+    sent = sent_time(db, post)
+    soon = sent is None or sent > now or tweet.at <= sent + MADE_WITHIN
+    return bool(tweet.earlier) and soon and made_since(db, post, tweet, now)
 
 
 def sent_time(db: Database, post: Post) -> datetime | None:
@@ -137,7 +168,7 @@ def made_since(db: Database, post: Post, tweet: Tweet, now: datetime) -> bool:
 
     A send that lies in the future was recorded under a clock that was wrong, and says nothing of the time.
     """
-    if tweet.id <= post.since_id:
+    if tweet.first_id <= post.since_id:
         return False
     sent = sent_time(db, post)
     return sent is None or sent > now or tweet.at >= sent - CLOCK_TOLERANCE
@@ -156,15 +187,18 @@ def _settle(run: Run, post: Post, look: Look) -> None:
         return
     sent = post.sent_at or now
     refused = run.db.journal.last_answer(post) in REFUSALS
-    if look.canary and look.read.complete:
-        post = run.db.record_absence(post, now)
+    strangers = run.db.tweets.unrecorded(look.read.tweets)
+    edited = any(_edited_since(run.db, post, tweet, now) for tweet in strangers)
+    shows_all = look.read.complete and not look.read.odd and not edited
+    if look.canary and shows_all:
         waited = now - min(sent, post.absent_at or now)
+        post = run.db.record_absence(post, now, counts=waited >= ABSENT_AFTER)
         if post.absent >= ABSENT_READS and waited >= (FREE_AFTER if refused else ABSENT_AFTER):
             _prove_absent(run, post)
             return
-    # A refused text waits for its proof while the account is locked or empty. More than a page of tweets
-    # since then hides it for good.
-    hidden = look.canary and not look.read.complete
+    # A refused text waits for its proof while the account is locked or empty. More tweets since then than a
+    # look reads, or what cannot be understood, hides it for good.
+    hidden = look.canary and not shows_all
     if abs(now - sent) > GIVE_UP_AFTER and (hidden or not refused):
         run.db.give_up(post)
         logger.error("post.unconfirmed", extra={"post_id": post.id})
@@ -188,19 +222,24 @@ def absorb(run: Run, look: Look, *, ours: bool = False) -> None:
     read, now = look.read, run.clock.now()
     if not read.healthy or not read.tweets:
         return
-    shown = {t.id for t in read.tweets}
-    strangers = [t for t in read.tweets if t.id not in run.db.tweets.known_among(shown)]
+    shown = {i for tweet in read.tweets for i in tweet.ids}
+    strangers = run.db.tweets.unrecorded(read.tweets)
     for tweet in strangers:
         lost = run.db.tweets.lost_post(tweet.text)
         if lost and made_since(run.db, lost, tweet, now) and _confirm(run, lost, tweet, "audit"):
             logger.warning("post.found_late", extra={"post_id": lost.id, "tweet_id": tweet.id})
     waiting = run.db.with_status(Status.UNKNOWN)
-    new = [t for t in strangers if not any(same_text(t.text, p.content) for p in waiting)]
+    new = [t for t in strangers if not any(_may_be(run.db, post, t, now) for post in waiting)]
     slot_of, usd = (run.settings.schedule.slot_of, run.settings.price_post_usd) if ours else (None, 0.0)
     if imported := run.db.tweets.import_tweets(new, now, run.recognise, slot_of=slot_of, usd=usd):
         logger.warning("timeline.unrecorded", extra={"tweets": imported})
     gone = [i for i in run.db.tweets.known_tweet_ids(200) if min(shown) < i <= max(shown) and i not in shown]
     run.db.tweets.stamp_seen(shown, gone if look.canary and not read.odd else [], now)
+
+
+def _may_be(db: Database, post: Post, tweet: Tweet, now: datetime) -> bool:
+    """Return whether an unrecorded tweet is left for this open post."""
+    return same_text(tweet.text, post.content) or _edited_since(db, post, tweet, now)
 
 
 def settle_now(run: Run, post: Post) -> Post:

@@ -145,6 +145,9 @@ def prepare_restored(source: Path, target: Path, now: datetime) -> dict[str, int
                 "UPDATE posts SET status = 'draft', approved_at = NULL WHERE status = 'approved'"
             ).rowcount
             put_note(changes, "cold_start", "restored")
+            put_note(changes, "restore_until", None)  # kept if the backup was made after another restore
+            put_note(changes, "restore_tweets", None)
+            put_note(changes, "restore_tries", None)
             put_note(changes, "restored_at", str(now.timestamp()))
         check_whole(connection)
     sync_file(target)

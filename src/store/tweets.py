@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
@@ -25,6 +26,10 @@ class Tweets:
     def known_among(self, tweet_ids: Iterable[int]) -> set[int]:
         """Return those of these tweet ids that are on record."""
         return {i for i in tweet_ids if self._db.value("SELECT 1 FROM posts WHERE tweet_id = ?", i)}
+
+    def unrecorded(self, tweets: Iterable[Tweet]) -> list[Tweet]:
+        """Return those of these tweets that are not on record, under none of their ids."""
+        return [tweet for tweet in tweets if not self.known_among(tweet.ids)]
 
     def known_tweet_ids(self, count: int, newest: int | None = None) -> list[int]:
         """Return the ids of the newest tweets that are not known to be missing on X, newest first."""
@@ -56,6 +61,11 @@ class Tweets:
             )
             or 0
         )
+
+    def has_texts_of_the_library(self) -> bool:
+        """Return whether a tweet that was read from the timeline is a text of the library."""
+        imported = "SELECT 1 FROM posts WHERE origin = 'import' AND source_id IS NOT NULL LIMIT 1"
+        return bool(self._db.value(imported))
 
     def lost_post(self, text: str) -> Post | None:
         """Return the newest post with this text that was sent and given up, None if there is none."""
@@ -89,42 +99,38 @@ class Tweets:
         """
         added = 0
         with self._db.transaction() as db:
-            for tweet in sorted(tweets, key=lambda t: t.id):
-                if db.execute("SELECT 1 FROM posts WHERE tweet_id = ?", (tweet.id,)).fetchone():
+            for tweet in sorted(tweets, key=lambda t: t.first_id):
+                if self.known_among(tweet.ids):
                     continue
                 added += 1
                 if usd:
                     spend(db, tweet.at, "post", 1, usd)
-                mark = fingerprint(html.unescape(tweet.text))
+                source = (recognise and recognise(tweet.text)) or Origin("", "", "")
+                content = source.text or html.unescape(tweet.text)
+                mark = fingerprint(content)
                 times = (iso(tweet.at), tweet.at.timestamp(), now.timestamp())
-                seed = db.execute(
-                    "SELECT id FROM posts WHERE fingerprint = ? AND origin = 'seed' AND tweet_id IS NULL"
-                    " AND status IN ('posted', 'unconfirmed') LIMIT 1",
-                    (mark,),
-                ).fetchone()
-                if seed:
+                if seed := _old_row(db, content, mark):
                     db.execute(
                         "UPDATE posts SET status = 'posted', tweet_id = ?, posted_at = ?, sent_at = ?,"
                         " verified_at = ? WHERE id = ?",
-                        (tweet.id, *times, seed["id"]),
+                        (tweet.first_id, *times, seed),
                     )
                     continue
                 slot = slot_of(tweet.at) if slot_of else None
                 if slot and db.execute("SELECT 1 FROM posts WHERE slot = ?", (slot,)).fetchone():
                     slot = None
-                source = (recognise and recognise(tweet.text)) or Origin("", "", "")
                 db.execute(
                     "INSERT INTO posts(content, status, slot, fingerprint, origin, tweet_id, posted_at,"
                     " sent_at, verified_at, created_at, source_id, topic, opening)"
                     " VALUES (?, 'posted', ?, ?, 'import', ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
-                        html.unescape(tweet.text),
+                        content,
                         slot,
                         mark,
-                        tweet.id,
+                        tweet.first_id,
                         *times,
                         tweet.at.timestamp(),
-                        *(part or None for part in source),
+                        *(part or None for part in source[:3]),
                     ),
                 )
         return added
@@ -150,3 +156,20 @@ class Tweets:
                 "UPDATE posts SET vanished_at = ?, resolved_by = 'undo' WHERE id = ?",
                 (now.timestamp(), post.id),
             )
+
+
+def _old_row(db: sqlite3.Connection, content: str, mark: str) -> int | None:
+    """Return the row of the original program that has this text and no tweet id yet."""
+    open_rows = "origin = 'seed' AND tweet_id IS NULL AND status IN ('posted', 'unconfirmed')"
+    found = db.execute(
+        f"SELECT id FROM posts WHERE fingerprint = ? AND {open_rows} LIMIT 1",  # noqa: S608 (a constant)
+        (mark,),
+    ).fetchone()
+    if found or SHORT_LINK not in content:
+        return found["id"] if found else None
+    start = content.partition(SHORT_LINK)[0]  # what stands before the link that X shows as t.co is the same
+    rows = db.execute(
+        f"SELECT id, content FROM posts WHERE {open_rows} AND substr(content, 1, ?) = ?",  # noqa: S608
+        (len(start), start),
+    )
+    return next((row["id"] for row in rows if same_text(content, row["content"])), None)

@@ -28,7 +28,7 @@ from src.watch.ping import ping
 from src.x.claim import fix_text, title
 
 REMIND_AFTER = timedelta(hours=24)
-PATIENCE = {Code.UNKNOWN: timedelta(hours=1)}  # the next runs may settle it
+PATIENCE = {Code.UNKNOWN: timedelta(hours=2)}  # the next two runs may settle it
 DELIVERY_SECONDS = 10.0
 _EVERY_ADDRESS = ""  # in a file of 0.1.0, which did not tell the addresses apart
 

@@ -199,14 +199,14 @@ def read_timeline(
     listed = items if isinstance(items, list) else None
     latest = (server_time(headers) or now + LONGEST_WAIT) + CLOCK_TOLERANCE
     tweets = [_tweet(item) for item in listed or []]
-    good = tuple(t for t in tweets if t is not None and t.at <= latest)
+    good = tuple(t for t in tweets if t is not None and snowflake_time(t.id) <= latest)
     odd = len(tweets) - len(good)
     healthy = listed is not None and type(shown) is int and shown == len(listed) and not data.get("errors")
     result = SendResult(Outcome.DONE, http_status=status)
     if not healthy:
         result = SendResult(Outcome.UNKNOWN, http_status=status, reason="malformed-timeline")
     more = isinstance(meta, dict) and bool(meta.get("next_token"))
-    complete = healthy and not odd and not more and len(good) < max(5, count)
+    complete = healthy and not more and len(tweets) < max(5, count)
     return TimelineRead(good, healthy, complete, odd, _oldest(meta, good), more, result)
 
 
@@ -298,7 +298,15 @@ def fix_for(result: SendResult, login: Login | None) -> Fix:
 def _tweet(item: object) -> Tweet | None:
     tweet_id = _tweet_id({"data": item})
     text = item.get("text") if isinstance(item, dict) else None
-    return Tweet(tweet_id, text) if tweet_id is not None and isinstance(text, str) else None
+    if tweet_id is None or not isinstance(item, dict) or not isinstance(text, str):
+        return None
+    return Tweet(tweet_id, text, _earlier_ids(tweet_id, item.get("edit_history_tweet_ids")))
+
+
+def _earlier_ids(tweet_id: int, told: object) -> tuple[int, ...]:
+    """Return the ids that a tweet had before its edits, oldest first; what is no older id counts for none."""
+    ids = [_tweet_id({"data": {"id": one}}) for one in told] if isinstance(told, list) else []
+    return tuple(sorted({one for one in ids if one is not None and one < tweet_id}))
 
 
 def rate_limits(headers: Mapping[str, str], now: datetime) -> tuple[RateLimit, ...]:

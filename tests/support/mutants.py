@@ -120,7 +120,7 @@ MUTANTS = (
     Mutant(
         "a refusal frees the slot at once",
         (
-            ("posting/reconcile.py", "FREE_AFTER = timedelta(minutes=30)", "FREE_AFTER = timedelta(0)"),
+            ("posting/reconcile.py", "FREE_AFTER = timedelta(minutes=45)", "FREE_AFTER = timedelta(0)"),
             ("posting/reconcile.py", "ABSENT_READS = 2", "ABSENT_READS = 0"),
             ("store/migrations/0003_proof.sql", "OLD.absent >= 2", "OLD.absent >= 0"),
             ("store/migrations/0003_proof.sql", "OLD.absent < 2", "OLD.absent < 0"),

@@ -32,7 +32,7 @@ def sent(**ago):
     ("facts", "code"),
     [
         (Facts(breaker=BreakerState(True, NOW, 3, "no-credits", Fix("buy credits"), NOW)), "blocked"),
-        (Facts(unknown=(sent(minutes=61),)), "unknown"),
+        (Facts(unknown=(sent(minutes=121),)), "unknown"),
         (Facts(result=GOOD, failures=3), "failures"),
         (Facts(last_posted=NOW - timedelta(hours=7)), "silence"),
         (Facts(watched_since=NOW - timedelta(hours=7)), "silence"),
@@ -94,17 +94,17 @@ def test_once_then_daily_then_recovered():
     assert due({}, told, NOW + timedelta(hours=26), judged) == ([], {})
 
 
-def test_an_open_outcome_disturbs_nobody_for_an_hour(tmp_path, hook):
+def test_an_open_outcome_disturbs_nobody_for_two_hours(tmp_path, hook):
     """The next runs may settle it: `status` says it at once, the alert waits; then it names the command that settles it."""
     settings = config.load(
         {"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/hook", "DATA_DIR": str(tmp_path)}
     )
-    for minutes in (0, 59, 60):
+    for minutes in (0, 119, 120):
         facts = Facts(unknown=(sent(minutes=minutes),))
         assert [f.code for f in health.find(facts, settings, NOW)] == ["unknown"]
         alerts.watch(facts, settings, NOW)
     assert hook.seen == []
-    alerts.watch(Facts(unknown=(sent(minutes=61),)), settings, NOW)
+    alerts.watch(Facts(unknown=(sent(minutes=121),)), settings, NOW)
     (told,) = (json.loads(body) for _, body in hook.seen)
     assert told["title"] == "twitter_manager: unknown"
     assert "`reconcile 7 --posted TWEET_ID`" in told["message"]

@@ -1,5 +1,7 @@
 """The history of the account, read before the first post: pages, breaks, odd items, and what is known then."""
 
+import json
+
 import pytest
 
 from src.posting.history import MOST_TWEETS
@@ -38,6 +40,30 @@ def test_a_statement_is_recognised(world):
     rows = world.rows("SELECT * FROM posts WHERE origin = 'import' ORDER BY id")
     assert [row["source_id"] for row in rows] == [statement.id] * 3 + [None]
     assert [row["opening"] for row in rows] == [None, "An opening by a model.", None, None]
+
+
+def with_a_link(folder, world):
+    """Give the account a library of one statement with what X alone takes for a link, and show t.co there."""
+    texts = ["Use await asyncio.qqq_thread(func) here.", "Call asyncio.qqq_thread(func) and await it."]
+    record = {"id": "to-thread", "topic": "Python", "reference": "asyncio", "statement": texts[0]}
+    (folder / "own.jsonl").write_text(json.dumps({**record, "wordings": texts[1:]}))
+    world.extra |= {"BUILTIN_LIBRARY": "false", "SOURCES": str(folder / "own.jsonl"), "COOLDOWN_DAYS": "1"}
+    world.x.links = True
+    return texts
+
+
+@pytest.mark.parametrize("opening", ["", "An opening.\n\n"])
+def test_a_statement_with_a_link_is_recognised(world, tmp_path, opening):
+    """X shows t.co in the place of a link: the statement is known all the same, and the text that was sent."""
+    texts = with_a_link(tmp_path, world)
+    for text in (*texts, "Use await other.qqq_thread(func) there."):
+        world.x.tweet_by_hand(opening + text)
+        world.move(hours=1)
+    world.tick()
+    rows = world.rows("SELECT * FROM posts WHERE origin = 'import' ORDER BY id")
+    assert [row["source_id"] for row in rows] == ["to-thread"] * 2 + [None]
+    assert [row["content"] for row in rows[:2]] == [opening + text for text in texts]
+    assert "https://t.co/" in rows[2]["content"]
 
 
 def test_3200_tweets(world, capsys):

@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 
+from src.posting import reconcile
 from tests import fake_x
 from tests.support.scenarios import quiet_tick
 from tests.support.world import new_world
@@ -26,6 +27,13 @@ def lose(world, *, made=True, gone=True):
     assert world.tick().exit_code == 76
     world.x.always_get = None
     return world.ours()[-1]["id"]
+
+
+def prove_absent(world):
+    """Two reads that count."""
+    for minutes in (16, 1):
+        world.move(minutes=minutes)
+        world.tick()
 
 
 def row(world, post_id):
@@ -72,15 +80,16 @@ def test_a_read_costs_little(world):
 
 
 def test_absence_needs_two_reads_and_fifteen_minutes(world):
-    """Neither many reads in a short time nor a long time with one read prove that a post is not there."""
+    """Neither many reads in a short time nor one read after a long time prove that a post is not there."""
     post_id = lose(world, made=False)
     for _ in range(5):
         world.move(minutes=2)
         world.tick()
         assert row(world, post_id)["status"] == "unknown"
-    world.move(minutes=6)
-    world.tick()
-    assert row(world, post_id)["status"] == "failed"
+    for minutes, status in ((6, "unknown"), (1, "failed")):
+        world.move(minutes=minutes)
+        world.tick()
+        assert row(world, post_id)["status"] == status
     other = lose_next(world)
     world.move(minutes=40)
     world.tick()
@@ -96,8 +105,9 @@ def lose_next(world):
 
 
 @pytest.mark.parametrize("made", [True, False])
-def test_a_read_cut_off_proves_no_absence(world, made):
-    """A page that is not the last one proves nothing about what is on the next: made or not, nobody knows."""
+def test_a_read_cut_off_proves_no_absence(world, made, monkeypatch):
+    """A look that is not at its end proves nothing about what comes after: made or not, nobody knows."""
+    monkeypatch.setattr(reconcile, "LOOK_TWEETS", 100)
     post_id = lose(world, made=made)
     for i in range(120):
         world.x.tweet_by_hand(f"A busy person's tweet {i}.")
@@ -184,8 +194,7 @@ def test_a_link_found_late(world):
     world.x.on_post(fake_x.server_error(503, accept=False, late=45 * 60))
     world.tick()
     post_id = world.ours()[-1]["id"]
-    world.move(minutes=17)
-    world.tick()
+    prove_absent(world)
     assert row(world, post_id)["status"] == "failed"
     world.move(hours=25)
     world.tick()
@@ -197,9 +206,7 @@ def test_the_canary_was_deleted(world):
     post_id = lose(world, made=False)
     for tweet in [t for t in world.x.accepted if t.via == "api"]:
         world.x.delete_by_hand(tweet.id)
-    for minutes in (1, 17):
-        world.move(minutes=minutes)
-        world.tick()
+    prove_absent(world)
     assert row(world, post_id)["status"] == "failed"
 
 
@@ -227,9 +234,7 @@ def test_a_person_tweets_the_same_words_before(world, minutes, status):
     world.x.tweet_by_hand("The very same words.")
     world.move(minutes=minutes)
     post_id = lose(world, made=False)
-    for later in (1, 17):
-        world.move(minutes=later)
-        world.tick()
+    prove_absent(world)
     assert row(world, post_id)["status"] == status
     assert world.x.posts_seen() == 2
 
@@ -279,8 +284,7 @@ def test_audit_finds_a_post_given_up(world):
     world.x.on_post(fake_x.server_error(503, accept=False, late=45 * 60))
     world.tick()
     post_id = world.ours()[-1]["id"]
-    world.move(minutes=17)
-    world.tick()
+    prove_absent(world)
     assert row(world, post_id)["status"] == "failed"
     world.move(hours=25)
     world.tick()
@@ -335,8 +339,7 @@ def test_audit_after_the_clock_was_wrong(world):
     world.x.on_post(fake_x.server_error(503, accept=False, late=45 * 60))
     world.tick()
     post_id = world.ours()[-1]["id"]
-    world.move(minutes=17)
-    world.tick()
+    prove_absent(world)
     assert row(world, post_id)["status"] == "failed"
     world.next_slot()
     assert world.tick().outcome == "posted"

@@ -80,12 +80,12 @@ def test_refused_text(world):
 
 
 def test_long_slot_after_a_refused_text(world):
-    """A slot that lasts is tried again, with another text, once two reads and 30 minutes prove no tweet."""
+    """A slot that lasts is tried again, with another text, once two reads and 45 minutes prove no tweet."""
     world.extra["POST_INTERVAL_MINUTES"] = "1440"
     world.move(hours=24)
     world.x.on_post(fake_x.bad_text())
     assert world.tick().outcome == "refused"
-    for _ in range(2):
+    for _ in range(3):
         world.move(minutes=14)
         assert world.tick().outcome == "nothing-due:slot-used"
     world.move(minutes=4)

@@ -498,6 +498,8 @@ def test_the_days_before_a_text_may_come_back(db):
     assert db.connection.sqlite.total_changes == written
     db.keep_repeat_window(0)
     assert db.notes.get("repeat_after_days") == "0"
+    db.keep_repeat_window(0, timedelta(hours=1))
+    assert db.notes.get("slot_minutes") == "60"
 
 
 # ---- what a look at X says -------------------------------------------------------------------------------------

@@ -46,13 +46,15 @@ WHEN OLD.tweet_id IS NOT NULL AND NEW.tweet_id IS NOT OLD.tweet_id
 BEGIN SELECT RAISE(ABORT, 'the tweet id of a post never changes'); END;
 
 -- A text comes back after the days that the note repeat_after_days holds (0 or no note: never). `until` is empty
--- where no time frees it. The slot is the time of the claim; a day of grace, because a run may claim it until it ends.
+-- where no time frees it. The slot is the time of the claim; its length is the grace (the note slot_minutes, else a day),
+-- because a run may claim it until it ends.
 DROP INDEX one_send_per_text;
 
 CREATE VIEW texts_taken AS
 SELECT id, fingerprint, CASE
     WHEN status = 'posted' AND (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'repeat_after_days') > 0
-    THEN sent_at + 86400 * ((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'repeat_after_days') - 1)
+    THEN sent_at + 86400 * (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'repeat_after_days')
+        - 60 * coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'slot_minutes'), 1440)
 END AS until
 FROM posts WHERE origin IS NOT 'seed' AND status IN ('pending', 'sending', 'unknown', 'unconfirmed', 'posted');
 

@@ -28,7 +28,7 @@ OLD_ROWS = [
     ("Old success.", "2026-11-01T10:00:00.123456", "success", None),
     ("Old pending.", None, "pending", None),
     ("Old failure.", "2026-11-02 10:00:00", "failed", "500"),
-    ("Odd one.", "garbage", None, None),
+    ("Odd one.is here.", "garbage", None, None),
     ("Of another time.", "2026-11-03 10:00:00", "sending", None),
     ("Posted.", "2026-11-04 10:00:00", "posted", None),
 ]
@@ -80,6 +80,9 @@ def test_the_owners_old_database(tmp_path):
         assert db.claim(Draft("old SUCCESS", "wording"), SLOT, NOW) is not None
         assert db.tweets.import_tweets([Tweet(TWEET, "Old pending.")], NOW) == 1
         assert (db.post(2).status, db.post(2).tweet_id) == (Status.POSTED, TWEET)
+        assert db.tweets.import_tweets([Tweet(TWEET + 1, "Odd https://t.co/a1B2c3D4e5 here.")], NOW) == 1
+        assert db.tweets.import_tweets([Tweet(TWEET + 2, "Odd https://t.co/a1B2c3D4e5 there.")], NOW) == 1
+        assert (db.post(4).tweet_id, db.archive.count_posts()) == (TWEET + 1, 8)
     (copy,) = tmp_path.glob("twitter.db.before-version-*")
     assert copy.name == f"twitter.db.before-version-{NEWEST}-from-0"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600

@@ -306,7 +306,7 @@ def test_whose_text_is_taken(db, mark, origin, taken):
 )
 @pytest.mark.parametrize("approved", [False, True])
 def test_a_text_comes_back_after_its_days(db, days, slot, taken, approved):
-    """It is free for slots that begin a day before the note's days are over; without a slot it never is."""
+    """It is free for slots that begin a slot's length (a day here) before the days are over, never without one."""
     if days is not None:
         db.keep_repeat_window(days)
     sent_at = NOW.replace(minute=0)
@@ -354,20 +354,23 @@ def test_a_taken_text_may_wait(db, status):
 
 @pytest.mark.parametrize("approved", [True, False])
 @pytest.mark.parametrize(
-    ("window", "days", "claimed"),
+    ("window", "minutes", "days", "claimed"),
     [
-        (None, 4000, False),
-        (0, 4000, False),
-        (10, 9, False),
-        (10, 11, True),
-        (365, 363, False),
-        (365, 366, True),
+        (None, 60, 4000, False),
+        (0, 60, 4000, False),
+        (1, 60, 22 / 24, False),
+        (1, 60, 1, True),
+        (1, 1440, 23 / 24, True),  # the slot may be a day long, and the claim may come at its end
+        (10, 60, 9, False),
+        (10, 60, 10, True),
+        (365, 60, 364.9, False),
+        (365, 60, 366, True),
     ],
 )
-def test_a_text_comes_back_after_its_window(db, window, days, claimed, approved):
-    """The database itself refuses a text that was posted within the days that it stores, whoever claims it."""
+def test_a_text_comes_back_after_its_window(db, window, minutes, days, claimed, approved):
+    """The database refuses a text that was posted within the days that it stores, less the length of a slot."""
     if window is not None:
-        db.keep_repeat_window(window)
+        db.keep_repeat_window(window, timedelta(minutes=minutes))
     post, number = sent(db)
     db.settle(post, number, posted(), NOW)
     later = db.post(post.id).sent_at + timedelta(days=days)
