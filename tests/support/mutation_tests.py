@@ -19,6 +19,7 @@ from tests.support.mutation_run import ROOT, Check
 
 FOLDERS = ("tests/unit", "tests/tick")
 MIGRATE = "src/store/migrate.py"
+OF_MIGRATIONS = {"test_triggers", "test_migrate"}
 SLOWEST_S = 3.0
 ARGUMENTS = ("-q", "-s", "-p", "no:cacheprovider", "-m", "not model and not torch")
 
@@ -49,8 +50,9 @@ def nodeid_of(name: str) -> str:
 
 
 def is_for(name: str, file: str) -> bool:
-    """Return whether a test lies in the file of tests for a module."""
-    return Path(name.partition("::")[0]).stem == f"test_{Path(file).stem}"
+    """Return whether a test lies in the file of tests for a module, or in one of those for migrations."""
+    files = OF_MIGRATIONS if file.endswith(".sql") else {f"test_{Path(file).stem}"}
+    return Path(name.partition("::")[0]).stem in files
 
 
 @cache

@@ -150,23 +150,21 @@ def test_what_x_refused_before_version_3(tmp_path, status, outcomes, becomes, se
         for statement in list(statements(0))[:-later]:
             old.execute(statement)
         old.execute("PRAGMA user_version=2")
-        old.execute("DROP TRIGGER known_status_insert") if status not in {"pending", "approved"} else None
-        for n in (1, 2):
-            old.execute(
-                "INSERT INTO posts(id, content, status) VALUES (?, 'x', ?)",
-                (n, status if n == 1 else "draft"),
-            )
+        rule = old.execute("SELECT sql FROM sqlite_master WHERE name = 'known_status_insert'").fetchone()[0]
+        old.execute("DROP TRIGGER known_status_insert")
+        for row in ((1, status), (2, "draft")):
+            old.execute("INSERT INTO posts(id, content, status) VALUES (?, 'x', ?)", row)
         for n, outcome in enumerate(outcomes):
             values = (1, 100.0 * (n + 1), outcome)
             old.execute("INSERT INTO attempts(post_id, started, outcome) VALUES (?, ?, ?)", values)
         old.execute("INSERT INTO attempts(post_id, started, outcome) VALUES (2, 900, 'later')")
-        for statement in list(statements(2)):
-            old.execute(statement)
-        assert tuple(old.execute("SELECT status, sent_at FROM posts WHERE id = 1").fetchone()) == (
-            becomes,
-            sent_at,
-        )
-        assert old.execute("SELECT status FROM posts WHERE id = 2").fetchone()[0] == "draft"
+        old.execute(rule)
+    with contextlib.closing(open_database(path, NOW)) as db:
+        assert db.post(1).status == becomes
+        assert db.connection.value("SELECT sent_at FROM posts WHERE id = 1") == sent_at
+        assert db.post(2).status is Status.DRAFT
+        assert db.notes.get("cold_start") is None
+    assert (tmp_path / f"twitter.db.before-version-{NEWEST}-from-2").exists()
 
 
 # ---- what interrupts one ---------------------------------------------------------------------------------------
