@@ -62,7 +62,7 @@ class Database:
         `sending` becomes `unknown`: its sender is dead. A `pending` text of another slot was provably not
         sent, or is proven absent: one that waited in the queue goes back there, others expire.
         """
-        if not self.connection.value("SELECT 1 FROM posts WHERE status IN ('sending', 'pending') LIMIT 1"):
+        if not self.connection.value("SELECT 1 FROM posts WHERE status IN ('sending', 'pending')"):
             return []
         with self.connection.transaction() as db:
             orphans = [row["id"] for row in db.execute("SELECT id FROM posts WHERE status = 'sending'")]
@@ -238,7 +238,7 @@ class Database:
                     " error_message = NULL,"
                     " resolved_by = ?, verified_at = ?, slot = coalesce(slot, (SELECT a.slot FROM attempts a"
                     " WHERE a.post_id = posts.id AND NOT EXISTS (SELECT 1 FROM posts p WHERE p.slot = a.slot)"
-                    " ORDER BY a.id DESC LIMIT 1))"
+                    " ORDER BY a.id DESC))"
                     " WHERE id = ? AND status IN ('unknown', 'unconfirmed', 'failed', 'pending', 'expired')",
                     (
                         tweet.first_id,

@@ -17,6 +17,8 @@ from src.store.schema import APPLICATION_ID, MIGRATIONS, check_schema, recognise
 from src.system.failpoints import reach
 from src.system.files import create_private, sync_file
 
+FIRST_WITH_BACKUPS = 2  # version 1 is the table of the original program
+
 
 @dataclass(frozen=True, slots=True)
 class Contents:
@@ -29,7 +31,7 @@ class Contents:
     @property
     def posts(self) -> int:
         """The number of posts."""
-        return self.rows.get("posts", 0)
+        return self.rows["posts"]
 
 
 class Backup:
@@ -86,16 +88,12 @@ def read_contents(path: Path) -> Contents:
         version = recognised_version(connection)
         rebuilt = version > connection.execute("PRAGMA user_version").fetchone()[0]
         ours = rebuilt or connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
-        if not ours or not 0 < version <= len(MIGRATIONS):
-            message = f"{path} is a database of " + (
-                "a newer version of this program" if ours and version else "another program"
-            )
-            raise StorageError(
-                message,
-                Fix("update this program")
-                if ours and version
-                else Fix("name a backup that ", command("maintain"), " made"),
-            )
+        if ours and version > len(MIGRATIONS):
+            message = f"{path} is a database of a newer version of this program"
+            raise StorageError(message, Fix("update this program"))
+        if not ours or version < FIRST_WITH_BACKUPS:
+            message = f"{path} is a database of another program"
+            raise StorageError(message, Fix("name a backup that ", command("maintain"), " made"))
         check_whole(Connection(connection, path))
         check_schema(connection, path, version)
         return _count(connection)

@@ -138,8 +138,7 @@ def settle_journal(path: Path) -> bool:
     """Let SQLite roll back what a dead run left in the journal. Return False if the damage forbids it."""
     try:
         with readable_errors(path), contextlib.closing(connect(path)) as db:
-            db.execute("BEGIN IMMEDIATE")
-            db.execute("ROLLBACK")
+            db.execute("BEGIN IMMEDIATE")  # closing ends it
     except StorageError as error:
         if getattr(error.__cause__, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             raise

@@ -64,7 +64,7 @@ class Journal:
     def failures_in_a_row(self, most: int = 100) -> int:
         """Count the latest consecutive failures among the ticks that failed or posted."""
         rows = self._db.rows(
-            "SELECT exit_code FROM runs WHERE finished IS NOT NULL AND command = 'tick'"
+            "SELECT exit_code FROM runs WHERE command = 'tick'"
             " AND (exit_code <> 0 OR outcome = ?) ORDER BY id DESC LIMIT ?",
             RunOutcome.POSTED,
             most,

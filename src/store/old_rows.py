@@ -6,7 +6,7 @@ import logging
 import sqlite3
 from pathlib import Path
 
-from src.store.schema import expected
+from src.store.schema import MIGRATIONS, expected
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ def prepare_old_rows(connection: sqlite3.Connection, path: Path) -> None:
     """
     if not expected(1).columns <= _columns(connection):
         return
-    for name in sorted((_columns(connection) & expected(2).columns) - expected(1).columns):
+    for name in sorted((_columns(connection) & expected(len(MIGRATIONS)).columns) - expected(1).columns):
         connection.execute(f'ALTER TABLE posts RENAME COLUMN "{name}" TO "original_{name}"')
         logger.warning("column.renamed", extra={"detail": f"posts.{name} is original_{name} in {path}"})
     for column in TEXTS:

@@ -51,8 +51,7 @@ def read_schema(connection: sqlite3.Connection) -> Schema:
     """Return the schema of an open database, SQL with single spaces, without what SQLite made itself."""
     objects = {}
     for kind, name, table, sql in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"):
-        by_sqlite = sql is None or (kind == "table" and name.startswith(("sqlite_stat", "sqlite_sequence")))
-        if not by_sqlite:
+        if sql is not None:
             objects[kind, name] = (table, " ".join(sql.split()))
     return Schema(objects, frozenset(r[1] for r in connection.execute("PRAGMA table_info(posts)")))
 
@@ -76,7 +75,7 @@ def difference(found: Schema, version: int) -> tuple[str, str] | None:
         table, sql = found.objects[kind, name]
         if kind == "table" and (not sql.upper().startswith("CREATE TABLE") or name in _own_names()):
             return f"its table {name} is not this program's", _rename(name)
-        if kind in ("trigger", "view") or (kind == "index" and table in _own_names()):
+        if kind in ("trigger", "view") or table in _own_names():
             return f"it has the {kind} {name}, which is not this program's", f"DROP {kind} {_quoted(name)}"
     missing = sorted(right.objects.keys() - found.objects.keys())
     if missing:
@@ -109,9 +108,9 @@ def _own_names() -> set[str]:
 def recognised_version(connection: sqlite3.Connection) -> int:
     """Return the version of a database; one that `.dump` rebuilt says 0 and is known by its schema."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    found = read_schema(connection)
-    if version or ("table", "attempts") not in found.objects:
+    if version:
         return version
+    found = read_schema(connection)
     later = range(len(MIGRATIONS), 1, -1)
     return next((v for v in later if difference(found, v) is None), 0)
 

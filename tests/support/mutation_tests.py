@@ -51,8 +51,8 @@ def nodeid_of(name: str) -> str:
 
 def is_for(name: str, file: str) -> bool:
     """Return whether a test lies in the file of tests for a module, or in one of those for migrations."""
-    files = OF_MIGRATIONS if file.endswith(".sql") else {f"test_{Path(file).stem}"}
-    return Path(name.partition("::")[0]).stem in files
+    tests, stem = Path(name.partition("::")[0]).stem, Path(file).stem
+    return tests in OF_MIGRATIONS if file.endswith(".sql") else f"{tests}_".startswith(f"test_{stem}_")
 
 
 @cache

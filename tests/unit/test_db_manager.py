@@ -358,11 +358,12 @@ def test_an_answer_without_an_id_is_no_tweet(db):
 
 
 def test_an_answer_without_a_price(db):
-    """Where no price is named none is entered."""
-    post, attempt = sent(db)
-    done = db.settle(post, attempt, SendResult(Outcome.UNKNOWN), NOW)
-    db.confirm_posted(done, Tweet(TWEET, ""), "timeline", NOW)
-    assert spent(db) == [("post", 1, 0.0)]
+    """Where no price is named none is entered, when X answers or when the tweet is found."""
+    for n, outcome in enumerate((Outcome.UNKNOWN, Outcome.REFUSED)):
+        post, attempt = sent(db, n, f"2026-11-22T{n:02}:00Z")
+        done = db.settle(post, attempt, SendResult(outcome), NOW)
+        db.confirm_posted(done, Tweet(TWEET + n, ""), "timeline", NOW)
+    assert spent(db) == [("post", 1, 0.0)] * 2
 
 
 # ---- recovery --------------------------------------------------------------------------------------------------

@@ -152,7 +152,7 @@ def test_a_sound_file_is_whole(db):
 
 
 def test_missing_rows_are_damage(db):
-    """Rows that refer to a missing one are named, the first five."""
+    """Rows that refer to a missing one are named, the first five, in the database and in a backup."""
     db.connection.sqlite.execute("PRAGMA foreign_keys = 0")
     for n in range(6):
         put_attempt(db, 90 + n, "refused")
@@ -160,6 +160,8 @@ def test_missing_rows_are_damage(db):
         check_whole(db.connection)
     lines = str(caught.value).split("; ")
     assert lines == [f"row {n} of attempts refers to a missing row of posts" for n in range(1, 6)]
+    with pytest.raises(DamagedError, match="row 1 of attempts refers"):
+        read_contents(db.connection.path)
 
 
 def test_a_missing_entry_of_an_index_is_damage(db, tmp_path):

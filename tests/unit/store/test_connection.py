@@ -37,6 +37,12 @@ def test_the_version_is_in_the_file(db):
     assert db.connection.value("PRAGMA user_version") == len(MIGRATIONS)
 
 
+def test_a_setting_without_an_answer(tmp_path, monkeypatch):
+    """A setting that this SQLite does not read back, as one built without memory maps, is no error."""
+    monkeypatch.setitem(PRAGMAS, "shrink_memory", 0)
+    connect(tmp_path / "twitter.db").close()
+
+
 def test_a_setting_that_does_not_hold(tmp_path, monkeypatch):
     """A file system that cannot hold the database safely is refused, and nothing stays open."""
     monkeypatch.setitem(PRAGMAS, "journal_mode", "nonsense")
