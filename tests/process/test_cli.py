@@ -302,6 +302,8 @@ def test_help_starts_with_a_verb():
     parser = build_parser()
     verbs = {
         "test",
+        "post",
+        "end",
         "delete",
         "check",
         "show",

@@ -155,7 +155,9 @@ def test_an_approved_text_is_judged_again(world):
     assert "blocklist" in returned["error_message"]
     assert [note.code for note in result.notes] == ["draft-returned"]
     with open_now(world) as db:
-        (finding,) = health.find(health.look(db, datetime.now(UTC)), world.settings, datetime.now(UTC))
+        (finding,) = health.find(
+            health.look(db, world.settings, datetime.now(UTC)), world.settings, datetime.now(UTC)
+        )
     assert finding.code == "returned-draft"
     assert "drafts reject" in finding.fix.render()
 

@@ -4,7 +4,9 @@ import json
 import os
 import re
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -75,13 +77,45 @@ def test_what_only_the_shell_knows(machine):
 def test_every_start_falls_into_a_slot_of_its_own(minutes):
     """Whatever the interval and the profile: each slot gets a start, and systemd's random delay stays inside of it."""
     for name in ("", *(f"profile{number}" for number in range(40))):
-        settings = config.load({"POST_INTERVAL_MINUTES": str(minutes)}).model_copy(update={"profile": name})
+        every = config.load({"POST_INTERVAL_MINUTES": str(minutes)})  # not thinned out by the cap
+        settings = every.model_copy(update={"profile": name, "max_posts_per_day": 288})
         span = min(minutes, 60)
         starts = [int(m) for m in jobs(units.cron(settings))[0].split()[0].split(",")]
         assert [m // span for m in starts] == list(range(60 // span))
         unit = units.units(settings)[f"twitter_manager{'-' + name if name else ''}.timer"]
         delay = int(re.search(r"RandomizedDelaySec=(\d+)", unit)[1])
         assert all(0 < m % span and (m % span) * 60 + delay < span * 60 for m in starts)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("cron_zone", ["UTC", "America/New_York", "Asia/Kathmandu"])
+def test_every_wanted_time_has_its_start(zone, cron_zone, monkeypatch):
+    """Whatever the zones of owner and machine, a run starts in the minute of each time, and an hour later again."""
+    monkeypatch.setattr(units, "local_zone", lambda: ZoneInfo(cron_zone))
+    settings = config.load({"POST_TIMES": "09:00,13:20,18:00", "TIME_ZONE": zone})
+    minutes, hours = jobs(units.cron(settings))[0].split()[:2]
+    assert hours == "*"
+    starts = {int(minute) for minute in minutes.split(",")}
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    for slot in settings.schedule.between(begin, begin + timedelta(days=365)):
+        assert slot.start.astimezone(ZoneInfo(cron_zone)).minute in starts
+    unit = units.units(settings)["twitter_manager.timer"]
+    timed = {int(minute) for minute in re.search(r"\*:([\d,]+):00 UTC", unit)[1].split(",")}
+    assert timed == set(units.start_minutes(settings))
+    assert len(starts) <= 4
+
+
+def test_many_minutes_are_every_fifth():
+    """A line with more than twelve minutes would not be read by anybody: every fifth minute does."""
+    assert len(units.start_minutes(config.load({"POSTS_PER_DAY": "50", "MAX_POSTS_PER_DAY": "50"}))) == 12
+
+
+def test_profiles_at_one_time_are_spread():
+    """Profiles that share their times start within five minutes of them, not all in one."""
+    made = config.load({"POST_TIMES": "09:00"})
+    starts = [units.start_minutes(made.model_copy(update={"profile": f"account-{n}"})) for n in range(20)]
+    assert {minute for (minute,) in starts} == {0, 1, 2, 3, 4}
+    assert units.start_minutes(made) == [0]
 
 
 def test_profiles_are_spread():
