@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import hashlib
 import os
 from collections.abc import Mapping
 from datetime import datetime
@@ -41,7 +40,18 @@ from src.system import profiles
 from src.system.env_file import FILE_SUFFIX
 from src.system.files import absolute, existing_folder
 from src.system.log_rotation import Rules
-from src.system.setting_types import BaseUrl, Days, Hosts, MirrorUrl, Seconds, Sources, Span, Times, Zone
+from src.system.setting_types import (
+    BaseUrl,
+    Days,
+    Hosts,
+    MirrorUrl,
+    Seconds,
+    Sources,
+    Span,
+    Times,
+    Topics,
+    Zone,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS = ("TWITTER_API_KEY", "TWITTER_API_SECRET", "TWITTER_ACCESS_TOKEN", "TWITTER_ACCESS_TOKEN_SECRET")
@@ -90,10 +100,7 @@ class Settings(BaseModel):
 
     post_times: Times = Field((), description="one tweet at each of these times, as 09:00,13:00,18:00")
     posts_per_day: int = Field(
-        0,
-        ge=0,
-        le=100,
-        description="so many tweets a day, spread over the hours that QUIET_HOURS leaves; 0: not set",
+        0, ge=0, le=100, description="so many tweets a day, spread over the waking hours"
     )
     post_interval_minutes: int = Field(
         60, ge=5, le=1440, description="one tweet in each interval, if neither of the two above is set"
@@ -106,7 +113,7 @@ class Settings(BaseModel):
     time_zone: Zone = Field("UTC", description="IANA name of the time zone of all times and days")
     require_approval: bool = Field(False, description="post only drafts that a person approved")
     max_posts_per_day: int = Field(
-        24, ge=1, le=100, description="most tweets in any 24 hours; more intervals than that are thinned out"
+        24, ge=1, le=100, description="most tweets in 24 hours, spread over the day"
     )
     deadline_seconds: int = Field(480, ge=30, le=3000, description="time one run may take, all told")
 
@@ -142,6 +149,15 @@ class Settings(BaseModel):
         365, ge=0, le=3650, description="days before the same text may be sent again; 0: never"
     )
     blocklist_file: Path | None = Field(None, description="words that must never appear, one a line")
+    topics: Topics = Field(
+        (), description="only these topics, as Python,SQL; or all but some, as -Accessibility"
+    )
+    accounts_apart_days: int = Field(
+        30,
+        ge=0,
+        le=365,
+        description="days in which no two profiles of this machine post the same statement; 0: none",
+    )
     hashtags: int = Field(0, ge=0, le=2, description="most hashtags added from the statement's list")
     links: Literal["never", "own"] = Field(
         "never", description="`own`: links may stand in your own texts; each makes a post dearer"
@@ -261,16 +277,6 @@ class Settings(BaseModel):
         token = self.twitter_access_token.get_secret_value() if self.twitter_access_token else ""
         number, dash, _ = token.partition("-")
         return number if dash and number.isascii() and number.isdigit() else ""
-
-    @property
-    def keys_mark(self) -> str:
-        """Return a mark of the keys in use, by which a change of them is seen; it tells nothing of them."""
-        if isinstance(self._login, RenewableLogin):  # whose tokens change with each renewal
-            keys = [self.twitter_client_id, self._login.user_id]
-        else:
-            secrets = (getattr(self, name.lower()) for name in SECRETS)
-            keys = [secret.get_secret_value() if secret else "" for secret in secrets]
-        return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]
 
     @property
     def library_paths(self) -> tuple[Path, ...]:

@@ -16,9 +16,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from src.config import Settings
-from src.content import gates, links, safety
+from src.content import choice, gates, links, safety
 from src.content import library as sources
-from src.content.freshness import EVER, Supply, is_fresh, joined, repeats_after, sendable, supply
+from src.content.freshness import EVER, Supply, joined, may_run, repeats_after, sendable, supply
 from src.content.intake import composed
 from src.content.library import Library, Statement
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
@@ -69,13 +69,14 @@ def _compose_many(
     count: int,
     process: ModelProcess | None,
 ) -> list[Composition]:
-    library = sources.load(settings.library_paths)
+    loaded = sources.load(settings.library_paths)
+    library = replace(loaded, statements=choice.wanted(settings, loaded))
     notes = _note_problems(library)
     picked: list[tuple[Statement, str]] = []
     before = history
-    while len(picked) < count and (choice := choose_statement(settings, blocked, library, before, now)):
-        picked.append(choice)
-        before = before.with_draft(Draft(choice[1], "wording", choice[0].id, choice[0].topic), now)
+    while len(picked) < count and (chosen := choose_statement(settings, blocked, library, before, now)):
+        picked.append(chosen)
+        before = before.with_draft(Draft(chosen[1], "wording", chosen[0].id, chosen[0].topic), now)
     left = supply(settings, library.statements, history, now)
     written, remarks, metrics, model = _write(settings, picked, now, process)
     metrics[Metric.FRESH_STATEMENTS] = float(left.fresh)
@@ -109,6 +110,11 @@ def _why_nothing(settings: Settings, left: Supply) -> Note:
     fix = Fix(f"add statements (SOURCES): {left.needed} fill a year at this pace; or post less often")
     if left.back is None:
         message = f"every text of the {left.total} statements has been sent"
+    elif not left.fresh and left.elsewhere:
+        message = (
+            f"{left.elsewhere} statements that this account could post are another profile's for some days"
+        )
+        fix = Fix("post less often, add statements (SOURCES), or lower ACCOUNTS_APART_DAYS")
     elif not left.fresh:
         message = f"no fresh statement is left until {settings.shown(left.back)}"
     else:
@@ -284,10 +290,11 @@ def choose_statement(
 
     Its cool-down is over, and its topic has waited longest. Statements that never ran come first; of a
     statement, the wording used least, with an opening that never led it. A text too similar to a recent one
-    is skipped. The choice is random, but the same within one hour.
+    is skipped. The choice is random, but the same within one hour for one account.
     """
-    fresh = [s for s in library.statements if is_fresh(settings, history.last_used.get(s.id), now)]
-    order = random.Random(int(now.timestamp()) // 3600)  # noqa: S311 (variety, not secrecy)
+    fresh = [s for s in library.statements if may_run(settings, s, history, now)]
+    hour = int(now.timestamp()) // 3600
+    order = random.Random(f"{settings.account_id}:{hour}" if settings.account_id else hour)  # noqa: S311 (variety)
     order.shuffle(fresh)
     waited = {topic: index for index, topic in reversed(list(enumerate(history.topics)))}
     fresh.sort(

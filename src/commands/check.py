@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from src import db_manager
+from src import config, db_manager
 from src.commands.arguments import Parser
 from src.commands.command import Command, Context
 from src.commands.result import Result
 from src.config import Settings
-from src.content import library, safety
+from src.content import choice, library, safety
 from src.content.freshness import FAR_HORIZON_DAYS, supply
 from src.domain import money
 from src.domain.answers import Outcome
@@ -22,6 +22,7 @@ from src.domain.errors import (
     BusyError,
     ConfigError,
     ModelError,
+    NoContentError,
     ProgramError,
     StorageError,
     TemporaryError,
@@ -32,8 +33,9 @@ from src.domain.plurals import numbered
 from src.domain.posts import Status
 from src.domain.texts import History
 from src.model import choose
+from src.posting import past
 from src.posting.history import MOST_TWEETS
-from src.system import access
+from src.system import access, profiles
 from src.system.clock import Clock
 from src.system.lock import sole_writer
 from src.watch.status import lasts_text
@@ -85,6 +87,8 @@ def _probes(context: Context) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "folders", lambda: check_folders(settings)
     yield "database", lambda: _check_database(settings)
     yield "library", lambda: _check_library(settings, clock.now())
+    if len(sharing := _profiles(settings)) > 1:
+        yield "profiles", lambda: _check_profiles(settings, sharing)
     yield "model", lambda: _check_model(settings)
     if context.options.online:
         yield "account", lambda: _check_online(settings, clock)
@@ -155,10 +159,44 @@ def _check_library(settings: Settings, now: datetime) -> str:
     history = History()
     if db := db_manager.open_for_reading(settings.database):
         with contextlib.closing(db):
-            history = db.archive.content_history(now, settings.cooldown_days)
-    left = supply(settings, loaded.statements, history, now, FAR_HORIZON_DAYS)
-    stock = f"{numbered(len(loaded.statements), 'statement')} in {numbered(len(loaded.topics), 'topic')}"
+            history = past.history_of(db, settings, now)
+    statements = choice.wanted(settings, loaded)
+    left = supply(settings, statements, history, now, FAR_HORIZON_DAYS)
+    topics = numbered(len(loaded.topics), "topic")
+    if settings.topics:
+        topics = f"{len({s.topic for s in statements})} of {topics}"
+    stock = f"{numbered(len(statements), 'statement')} in {topics}"
     return f"{stock}; at {settings.schedule.posts_per_day:.3g} a day {lasts_text(left, settings)}"
+
+
+def _profiles(settings: Settings) -> dict[str, Settings]:
+    """Return the settings of all accounts of this machine that can post, by the name of their profile."""
+    found = {settings.profile: settings}
+    home = settings.data_dir.parent.parent if settings.profile else settings.data_dir
+    for name in ["", *profiles.names(home)]:
+        with contextlib.suppress(ProgramError):  # its own `check` says what is wrong with it
+            other = config.load(profile=name)
+            if name not in found and not credentials.applied(other).missing_credentials:
+                found[name] = other
+    return found
+
+
+def _check_profiles(settings: Settings, sharing: Mapping[str, Settings]) -> str:
+    """Raise where all profiles together post more than the library has statements for."""
+    days = settings.accounts_apart_days
+    if not days:
+        return f"{len(sharing)} accounts; ACCOUNTS_APART_DAYS is 0, so they may post the same statements"
+    stock = len(choice.wanted(settings, library.load(settings.library_paths)))
+    wanted = sum(other.schedule.posts_per_day for other in sharing.values())
+    carried = stock / (days + 1)
+    words = f"{len(sharing)} accounts want {wanted:.3g} posts a day and keep {days} days apart"
+    if wanted > carried:
+        message = f"{words}, but {numbered(stock, 'statement')} carry {carried:.3g} a day"
+        fix = Fix(
+            f"post at most {carried / len(sharing):.2g} a day in each (POSTS_PER_DAY), or add statements"
+        )
+        raise NoContentError(message, fix)
+    return f"{words}; {numbered(stock, 'statement')} carry {carried:.3g} a day"
 
 
 def _check_model(settings: Settings) -> str:

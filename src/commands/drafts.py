@@ -18,6 +18,7 @@ from src.domain.notes import NoteCode
 from src.domain.posts import Post, Status
 from src.domain.runs import Exit
 from src.domain.texts import Verdict
+from src.posting import past
 from src.system.log import sanitise
 from src.x.claim import fix_text, note_text
 
@@ -55,7 +56,7 @@ def _generate(context: Context, db: Database) -> Result:
     settings, now, number = context.settings, context.now, context.options.n
     seconds = settings.generate_seconds + SECONDS_A_DRAFT * number
     patient = settings.model_copy(update={"generate_seconds": seconds})
-    history = db.archive.content_history(now, settings.cooldown_days)
+    history = past.history_of(db, settings, now)
     compositions = content_generator.compose_many(patient, history, now, number, seconds=seconds)
     made = [db.add_draft(c.draft, now) for c in compositions if c.draft]
     remarks = dict.fromkeys(
@@ -108,7 +109,7 @@ def _reject(context: Context, db: Database) -> Result:
 
 def _judged(context: Context, db: Database, text: str, *, own: Post) -> Verdict:
     """Return the verdict of the gates on a text that may be like its own draft, but like no other."""
-    history = db.archive.content_history(context.now, context.settings.cooldown_days)
+    history = past.history_of(db, context.settings, context.now)
     origin = (own.origin or "") if text == own.content else "person"
     return content_generator.judge_by_hand(context.settings, text, history.texts_but(own.content), origin)
 

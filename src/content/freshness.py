@@ -5,11 +5,12 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
 
 from src.config import Settings
+from src.content import choice
 from src.content.library import Statement
 from src.domain.texts import History, without_hashtags
 
@@ -25,6 +26,7 @@ class Supply:
 
     `until` (UTC), in `days`, is when a slot first stays empty; None where that lies beyond the horizon.
     `back` (UTC) is when the next statement may run, None without any. `needed` is how many fill a year.
+    `elsewhere` are those that only another profile holds back.
     """
 
     total: int
@@ -34,11 +36,19 @@ class Supply:
     until: datetime | None = None
     back: datetime | None = None
     needed: int = 0
+    elsewhere: int = 0
 
 
-def is_fresh(settings: Settings, used: datetime | None, now: datetime) -> bool:
-    """Return whether the cool-down of a statement that last ran at `used` (None: never) is over."""
-    return used is None or now - used >= timedelta(days=settings.cooldown_days)
+def may_run(settings: Settings, statement: Statement, history: History, now: datetime) -> bool:
+    """Return whether a statement may be posted: by cool-down, owner, dates and other profiles."""
+    used, day = history.last_used.get(statement.id), choice.today(settings, now)
+    return (
+        (used is None or now - used >= timedelta(days=settings.cooldown_days))
+        and statement.id not in history.hidden
+        and not choice.is_early(statement, day)
+        and not choice.is_over(statement, day)
+        and history.elsewhere.get(statement.id, now) <= now
+    )
 
 
 def repeats_after(settings: Settings, now: datetime) -> datetime:
@@ -79,13 +89,15 @@ def _without_hashtags(sent: Mapping[str, datetime]) -> dict[str, datetime]:
 
 def supply(
     settings: Settings,
-    statements: Iterable[Statement],
+    statements: Sequence[Statement],
     history: History,
     now: datetime,
     horizon_days: int = HORIZON_DAYS,
 ) -> Supply:
     """Return how long the vetted texts of these statements last at the pace that the settings allow."""
-    stock = [_item(settings, s, history, now) for s in statements]
+    day = choice.today(settings, now)
+    coming = (s for s in statements if s.id not in history.hidden and not choice.is_over(s, day))
+    stock = [_item(settings, s, history, now) for s in coming]
     waiting = [item for item in stock if item.texts]
     waits = [item.ready for item in waiting]
     texts = sum(wait <= 0 for item in stock for wait in item.texts)
@@ -106,6 +118,19 @@ def supply(
         until=None if days is None else now + days * _DAY,
         back=now + max(min(waits), 0.0) * _DAY if waits else None,
         needed=needed,
+        elsewhere=_held_elsewhere(settings, statements, history, now),
+    )
+
+
+def _held_elsewhere(
+    settings: Settings, statements: Iterable[Statement], history: History, now: datetime
+) -> int:
+    """Count the statements that could be posted if no other profile had taken them."""
+    if not history.elsewhere:
+        return 0
+    alone = replace(history, elsewhere={})
+    return sum(
+        may_run(settings, s, alone, now) and not may_run(settings, s, history, now) for s in statements
     )
 
 
@@ -126,6 +151,11 @@ class Item:
 def _item(settings: Settings, statement: Statement, history: History, now: datetime) -> Item:
     used = history.last_used.get(statement.id)
     rest = (used + timedelta(days=settings.cooldown_days) - now) / _DAY if used else -math.inf
+    if begin := statement.not_before:
+        opens = datetime.combine(begin, time.min, settings.schedule.zone)
+        rest = max(rest, (opens - now) / _DAY)
+    if until := history.elsewhere.get(statement.id):
+        rest = max(rest, (until - now) / _DAY)
     tweets = _without_hashtags(history.sent.get(statement.id, {}))
     window = timedelta(days=settings.repeat_after_days)
     count = len(statement.texts) * (len(statement.openings) + 1)

@@ -8,7 +8,8 @@ the test suite executes it. Owners add files of the same form with `SOURCES`.
      "since": "Git 2.23", "proof": {"run": "bash", "code": "...", "expect": "..."}}
 
 `wordings` say the same thing in other words, `openings` are hand-written leads for when the model has none
-good enough; both, `since` and `proof` are optional.
+good enough; both, `since` and `proof` are optional. So are "not_before" and "not_after", the first and the
+last day on which the record may be posted, as 2026-12-24.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
@@ -42,7 +44,10 @@ MAX_TOPIC = 60
 PROOF_RUNNERS = ("python", "sqlite", "bash", "git", "node")
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9]{1,29}")
-_KEYS = {"id", "topic", "statement", "wordings", "openings", "hashtags", "reference", "since", "proof"}
+_KEYS = {"id", "topic", "statement", "wordings", "openings", "hashtags", "reference", "since", "proof"} | {
+    "not_before",
+    "not_after",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,8 @@ class Statement:
     reference: str = ""
     since: str = ""
     proof: dict[str, str] = field(default_factory=dict)
+    not_before: date | None = None
+    not_after: date | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -161,6 +168,8 @@ def _read(line: str) -> tuple[Statement | None, tuple[str, ...]]:
         reference=composed(data["reference"]),
         since=composed(data.get("since", "")),
         proof=dict(data.get("proof", {})),
+        not_before=_date(data.get("not_before")),
+        not_after=_date(data.get("not_after")),
     )
     return record, tuple(_content_problems(record))
 
@@ -186,6 +195,9 @@ def _shape_problems(data: dict[str, object]) -> Iterator[str]:
             yield f"{key!r} has {len(value):,} characters; at most {MAX_CHARACTERS:,}"
     if not isinstance(data.get("since", ""), str):
         yield "'since' must be a text"
+    for key in ("not_before", "not_after"):
+        if key in data and _date(data[key]) is None:
+            yield f"{key!r} must be a date such as 2026-12-24, not {shortened(str(data[key]))}"
     proof = data.get("proof", {})
     if not isinstance(proof, dict) or not all(isinstance(value, str) for value in proof.values()):
         yield "'proof' must be an object of texts"
@@ -193,7 +205,17 @@ def _shape_problems(data: dict[str, object]) -> Iterator[str]:
         yield f"'proof' needs 'code' and a 'run' out of {', '.join(PROOF_RUNNERS)}"
 
 
+def _date(value: object) -> date | None:
+    """Return the date that a record holds, None without one or for anything else."""
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) and len(value) == 10 else None
+    except ValueError:
+        return None
+
+
 def _content_problems(record: Statement) -> Iterator[str]:
+    if record.not_before and record.not_after and record.not_before > record.not_after:
+        yield f"'not_after' {record.not_after} is before 'not_before' {record.not_before}"
     if not _ID.fullmatch(record.id):
         yield "'id' must be lower-case words joined by hyphens"
     if len(record.wordings) > MAX_WORDINGS:

@@ -14,6 +14,7 @@ Exception
 |-- AccountError         77  X refuses the account, the app or the token
 |-- TemporaryError       75  X could not be reached or made no sense
 |   '-- HubError         75  the model hub could not be reached or made no sense
+|-- NoContentError       69  there are not enough texts for what the settings ask for
 '-- ModelError           69  the model cannot be used
 """
 
@@ -94,6 +95,12 @@ class TemporaryError(ProgramError):
 
 class HubError(TemporaryError):
     """The model hub could not be reached or does not answer as it should. The model in use stays."""
+
+
+class NoContentError(ProgramError):
+    """There are not enough texts for what the settings ask for."""
+
+    exit_code = Exit.NO_CONTENT
 
 
 class ModelError(ProgramError):

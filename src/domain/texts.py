@@ -8,7 +8,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import zip_longest
 from typing import NamedTuple
@@ -99,7 +99,8 @@ class History:
 
     `texts` and `openings` of the cool-down, and `topics`, are newest first. `last_used` is when each
     statement last ran, `sent` the texts of each statement over all of history, with the time of the last
-    send: those that are or may be on X, and those that wait to go there.
+    send: those that are or may be on X, and those that wait to go there. `hidden` are the statements that the
+    owner retired, `elsewhere` is until when others are another profile's.
     """
 
     texts: tuple[str, ...] = ()
@@ -107,6 +108,8 @@ class History:
     topics: tuple[str, ...] = ()
     last_used: dict[str, datetime] = field(default_factory=dict)
     sent: dict[str, dict[str, datetime]] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
+    elsewhere: dict[str, datetime] = field(default_factory=dict)
 
     def with_draft(self, draft: Draft, now: datetime) -> History:
         """Return the history as it will be once this draft is out."""
@@ -115,7 +118,12 @@ class History:
         if draft.source_id:
             sent[draft.source_id] = {**sent.get(draft.source_id, {}), draft.content: now}
             used[draft.source_id] = now
-        return History((draft.content, *self.texts), openings, (draft.topic, *self.topics), used, sent)
+        texts, topics = (draft.content, *self.texts), (draft.topic, *self.topics)
+        return replace(self, texts=texts, openings=openings, topics=topics, last_used=used, sent=sent)
+
+    def without(self, source_id: str) -> History:
+        """Return the history in which this statement cannot be chosen."""
+        return replace(self, hidden=self.hidden | {source_id})
 
     def texts_but(self, text: str) -> tuple[str, ...]:
         """Return the recent texts other than this one, for a text that waits and is itself among them."""

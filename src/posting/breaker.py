@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
+from src.config import SECRETS, Settings
 from src.domain.answers import Outcome, SendResult
 from src.domain.fixes import NO_FIX, Fix
+from src.domain.logins import RenewableLogin
 from src.domain.runs import Hold
 from src.domain.timetable import Timetable
 
@@ -30,6 +33,16 @@ class BreakerState:
 
 
 CLOSED = BreakerState()
+
+
+def keys_mark(settings: Settings) -> str:
+    """Return a mark of the keys in use, by which a change of them is seen; it tells nothing of them."""
+    if isinstance(settings.login, RenewableLogin):  # whose tokens change with each renewal
+        keys = [settings.twitter_client_id, settings.login.user_id]
+    else:
+        secrets = (getattr(settings, name.lower()) for name in SECRETS)
+        keys = [secret.get_secret_value() if secret else "" for secret in secrets]
+    return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]
 
 
 def breaker_state(hold: Hold | None, now: datetime) -> BreakerState:

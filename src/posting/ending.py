@@ -9,7 +9,7 @@ from src.domain.fixes import NO_FIX, Fix, command
 from src.domain.posts import Post, Status
 from src.domain.runs import Exit, Hold, RunOutcome, TickResult
 from src.posting import due
-from src.posting.breaker import next_hold
+from src.posting.breaker import keys_mark, next_hold
 from src.posting.run import Run
 from src.system.log import logger
 
@@ -110,14 +110,14 @@ def _hold(run: Run, result: SendResult) -> Hold:
     """Keep and return the hold that follows from X's answer."""
     hold = next_hold(run.db.notes.current_hold(), result, run.clock.now(), run.timetable)
     run.db.notes.put_hold(hold)
-    run.db.notes.put(hold_keys=run.settings.keys_mark)
+    run.db.notes.put(hold_keys=keys_mark(run.settings))
     return hold
 
 
 def forget_refusals_of_other_keys(run: Run) -> None:
     """End the hold after refusals if the owner has changed the keys since."""
     before = run.db.notes.get("hold_keys")
-    if before and before != run.settings.keys_mark and run.db.notes.end_refusals():
+    if before and before != keys_mark(run.settings) and run.db.notes.end_refusals():
         logger.info("hold.ended", extra={"reason": "the keys were changed"})
 
 

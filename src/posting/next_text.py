@@ -10,6 +10,7 @@ from src.content.freshness import repeats_after
 from src.domain.fixes import Fix, command
 from src.domain.notes import Note, NoteCode
 from src.domain.posts import Post
+from src.posting import apart, past
 from src.posting.due import over_budget, price_of
 from src.posting.run import NETWORK_SECONDS, Run
 from src.system.failpoints import reach
@@ -72,18 +73,26 @@ def _why_not(run: Run, post: Post, now: datetime) -> str:
     """
     if run.settings.require_approval and post.approved_at is None:
         return "nobody has approved it"
-    history = run.db.archive.content_history(now, run.settings.cooldown_days)
+    history = past.history_of(run.db, run.settings, now)
     others = history.texts_but(post.content) if post.approved_at else ()
     blocked = safety.read_words(run.settings.blocklist_file)
     rule = links.rule_for(run.settings, post.origin or "")
     verdict = gates.judge_tweet(post.content, others, blocked, rule)
-    return "" if verdict.passed else f"it is refused now: {'; '.join(verdict.explained)}"
+    if not verdict.passed:
+        return f"it is refused now: {'; '.join(verdict.explained)}"
+    if post.source_id in history.hidden:
+        return f"its statement {post.source_id} was retired"
+    if not run.preview and not apart.reserve(run.settings, post.source_id or "", now):
+        return f"another profile posted its statement {post.source_id}"
+    return ""
 
 
 def _new_post(run: Run) -> Post | None:
     """Compose a text and claim the slot for it; if the database knows the text, try other statements."""
     now = run.clock.now()
-    history = run.db.archive.content_history(now, run.settings.cooldown_days)
+    history = past.history_of(run.db, run.settings, now)
+    if not run.preview:
+        apart.remember(run.settings, history.last_used.items(), now)
     for _ in range(CLAIM_TRIES):
         composition = run.compose(run.settings, history, now, max(run.seconds_left() - NETWORK_SECONDS, 1.0))
         reach("tick.composed")
@@ -93,6 +102,10 @@ def _new_post(run: Run) -> Post | None:
             run.db.journal.add_candidates(run.run_id, composition.candidates, now)
         if composition.draft is None:
             return None
+        if not run.preview and not apart.reserve(run.settings, composition.draft.source_id, now):
+            logger.warning("claim.taken_elsewhere", extra={"source_id": composition.draft.source_id})
+            history = history.without(composition.draft.source_id)
+            continue
         post = run.db.claim(composition.draft, run.slot, now)
         if post or not run.db.archive.is_known_text(
             composition.draft.content, repeats_after(run.settings, now)

@@ -153,6 +153,17 @@ class Notes:
         kept = [[p.since.timestamp(), p.until.timestamp() if p.until else None] for p in pauses]
         self.put(pauses=json.dumps(kept))
 
+    def hidden(self) -> frozenset[str]:
+        """Return the statements that the owner retired."""
+        try:
+            return frozenset(map(str, json.loads(self.get("hidden") or "[]")))
+        except (ValueError, TypeError):
+            return frozenset()
+
+    def hide(self, statements: Iterable[str]) -> None:
+        """Retire these statements, and no others."""
+        self.put(hidden=json.dumps(sorted(set(statements))))
+
     def made_at(self) -> datetime | None:
         """Return when this database was made or taken over from the original program."""
         return self.get_time("made_at")

@@ -20,6 +20,7 @@ NAMES = (
     "reconcile.settled",
     "tick.due",
     "tick.composed",
+    "statement.reserved",
     "claim.before_commit",
     "claim.committed",
     "intent.before_commit",

@@ -37,5 +37,6 @@ Span = Annotated[str, AfterValidator(quiet_hours.require_span)]
 Zone = Annotated[str, AfterValidator(quiet_hours.require_zone)]
 Times = Annotated[CommaList, AfterValidator(schedule.require_times)]
 Days = Annotated[str, AfterValidator(schedule.require_days)]
+Topics = CommaList  # held against the library where that is read
 Hosts = Annotated[CommaList, AfterValidator(_hosts)]
 Seconds = Annotated[tuple[Annotated[float, Field(ge=0, le=300)], ...], BeforeValidator(_split)]

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from src import db_manager
 from src.config import Settings
-from src.content import library
+from src.content import choice, library
 from src.content.freshness import FAR_HORIZON_DAYS, Supply, supply
 from src.db_manager import Database
 from src.domain.answers import RateLimit
@@ -18,7 +18,7 @@ from src.domain.posts import Post
 from src.domain.runs import RunRecord
 from src.domain.slots import Usage, slot_start
 from src.domain.timetable import Pause, Timetable
-from src.posting import due
+from src.posting import due, past
 from src.posting.due import Wait
 from src.watch import health
 from src.watch.health import Facts, Finding, Outside, Stock
@@ -112,8 +112,8 @@ def read_overview(db: Database, settings: Settings, slots: Sequence[Slot], now: 
 
 
 def _library(db: Database, settings: Settings, now: datetime) -> Supply:
-    statements = library.load(settings.library_paths).statements
-    history = db.archive.content_history(now, settings.cooldown_days)
+    statements = choice.wanted(settings, library.load(settings.library_paths))
+    history = past.history_of(db, settings, now)
     return supply(settings, statements, history, now, FAR_HORIZON_DAYS)
 
 

@@ -9,8 +9,16 @@ from src import config
 from src.content.freshness import FAR_HORIZON_DAYS, supply
 from src.content.library import Library, Statement
 from src.domain.texts import History
-from tests.support.library import shipped
-from tests.support.supply import NOW, hold_to_the_promise, live, neighbours
+from tests.support.library import library_read_once, shipped
+from tests.support.supply import (
+    NOW,
+    hold_to_the_promise,
+    live,
+    live_together,
+    neighbours,
+    profiles_of_one_machine,
+    shared_within,
+)
 
 YEAR = 365 * 24
 
@@ -112,3 +120,22 @@ def test_a_library_that_grows_and_shrinks(tmp_path):
     life = live(settings, library, 60 * 24)
     hold_to_the_promise(life, settings)
     assert (len(life.posted), life.silent) == (60 * 24, [])
+
+
+def test_four_profiles_for_a_quarter(tmp_path, capsys):
+    """At six a day each: every slot has its post, and no statement is shared within thirty days."""
+    extra = {
+        "POSTS_PER_DAY": "6",
+        "CANDIDATES": "0",
+        "DAILY_BUDGET_USD": "100",
+        "MONTHLY_BUDGET_USD": "1000",
+    }
+    with library_read_once():
+        posted = live_together(profiles_of_one_machine(tmp_path, 4, **extra), 91)
+    shared = shared_within(posted, 30)
+    with capsys.disabled():
+        print(
+            f"\nfour profiles: {[len(posts) for posts in posted]} posts, {len(shared)} shared within 30 days"
+        )
+    assert shared == []
+    assert [len(posts) for posts in posted] == [546] * 4

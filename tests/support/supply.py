@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from src import content_generator
+from src import config, content_generator
 from src.config import Settings
 from src.content import library as sources
 from src.content.library import Library
@@ -136,3 +137,52 @@ def neighbours(life: Life) -> int:
     """Count the posts that have the topic of the post before."""
     topics = [topic for _, _, topic, _ in life.posted]
     return sum(one == two for one, two in zip(topics, topics[1:], strict=False))
+
+
+def live_together(accounts: list[Settings], days: int) -> list[list[tuple[datetime, str, str, str]]]:
+    """Let accounts of one machine post side by side, in turns, at their own times; return the posts of each."""
+    clock = SetClock(NOW)
+    databases = [empty_database(NOW) for _ in accounts]
+    networks = [HonestAccount(clock) for _ in accounts]
+    posted: list[list[tuple[datetime, str, str, str]]] = [[] for _ in accounts]
+
+    def compose(given: Settings, history: History, now: datetime, seconds: float) -> Composition:
+        return content_generator.compose(given, history, now, seconds=seconds, use_model=False)
+
+    with contextlib.ExitStack() as stack:
+        for db in databases:
+            stack.enter_context(contextlib.closing(db))
+        for hour in range(days * 24):
+            clock.at = NOW + timedelta(hours=hour)
+            for number, settings in enumerate(accounts):
+                db, account = databases[number], networks[number]
+                result = tick(Run(settings, db, account, compose, f"r{number}-{hour}", clock))
+                if result.outcome is RunOutcome.POSTED:
+                    posted[number].append(_latest(db, clock.now()))
+    return posted
+
+
+def profiles_of_one_machine(folder: Path, count: int, **extra: str) -> list[Settings]:
+    """Return the settings of so many profiles, each with an account of its own."""
+    made = []
+    for number in range(count):
+        token = {"TWITTER_ACCESS_TOKEN": f"{1000 + number}-token"}
+        given = config.load({"DATA_DIR": str(folder), **extra, **token})
+        home = folder / "profiles" / f"account-{number}"
+        home.mkdir(parents=True)
+        made.append(given.model_copy(update={"data_dir": home, "profile": home.name}))
+    return made
+
+
+def shared_within(posted: list[list[tuple[datetime, str, str, str]]], days: int) -> list[str]:
+    """Return the statements that two accounts posted within so many days."""
+    by_statement: dict[str, list[tuple[datetime, int]]] = {}
+    for number, posts in enumerate(posted):
+        for at, statement, *_ in posts:
+            by_statement.setdefault(statement, []).append((at, number))
+    return [
+        statement
+        for statement, uses in by_statement.items()
+        for one, two in itertools.combinations(uses, 2)
+        if one[1] != two[1] and abs(one[0] - two[0]) < timedelta(days=days)
+    ]

@@ -16,6 +16,7 @@ from src.domain.errors import StorageError
 from src.domain.runs import Exit
 from src.system.log import sanitise
 from src.watch.report import measures as report
+from src.watch.report.prometheus import as_prometheus
 from tests import fake_x
 from tests.support.library import library_read_once, small_library
 from tests.support.report import ATTACKS, HOURS, make, samples
@@ -204,6 +205,16 @@ def test_a_file_is_whole_or_as_it_was(tmp_path):
         report_command._write(folder, "x")
     assert trouble.value.exit_code is Exit.IO
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "other", "page"]
+
+
+def test_numbers_carry_the_profile(world):
+    """Several accounts of one machine are told apart by a label; without a profile there is none."""
+    world.warm()
+    settings = world.settings.model_copy(update={"profile": "anna"})
+    made = report.read(settings, datetime.now(UTC), 7)
+    found = samples(as_prometheus(made, settings))
+    assert {dict(labels)["profile"] for _, labels in found} == {"anna"}
+    assert found["twitter_manager_slots_due", (("profile", "anna"), ("window", "24h"))] == 1
 
 
 def test_before_the_first_run(world):

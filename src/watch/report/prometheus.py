@@ -24,10 +24,12 @@ def as_prometheus(report: PostingReport, settings: Settings) -> str:
     registry = CollectorRegistry()
 
     def add(name: str, help_text: str, values: Values, labels: tuple[str, ...]) -> None:
-        family = Gauge(f"{PREFIX}_{name}", help_text, labels, registry=registry)
+        whose = {"profile": settings.profile} if settings.profile else {}
+        family = Gauge(f"{PREFIX}_{name}", help_text, (*whose, *labels), registry=registry)
         for key, value in values.items():
             if value is not None:
-                (family.labels(*key) if labels else family).set(value)
+                marks = (*whose.values(), *key)
+                (family.labels(*marks) if marks else family).set(value)
 
     _add_health(add, report)
     _add_times(add, report)
