@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -36,14 +35,14 @@ from src.domain.schedule import Schedule
 from src.domain.slots import require_interval
 from src.domain.urls import addresses_in, masked
 from src.system import env_file as env_file_reader
-from src.system import profiles
+from src.system import feed_settings, profiles
 from src.system.env_file import FILE_SUFFIX
+from src.system.feed_settings import FeedSettings
 from src.system.files import absolute, existing_folder
 from src.system.log_rotation import Rules
 from src.system.setting_types import (
     BaseUrl,
     Days,
-    Hosts,
     MirrorUrl,
     Seconds,
     Sources,
@@ -58,7 +57,7 @@ SECRETS = ("TWITTER_API_KEY", "TWITTER_API_SECRET", "TWITTER_ACCESS_TOKEN", "TWI
 FILE_SECRETS = (*SECRETS, "TWITTER_CLIENT_SECRET")
 
 
-class Settings(BaseModel):
+class Settings(FeedSettings):
     """Everything an owner can set. Field names are the variable names in lower case."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
@@ -159,10 +158,6 @@ class Settings(BaseModel):
         description="days in which no two profiles of this machine post the same statement; 0: none",
     )
     hashtags: int = Field(0, ge=0, le=2, description="most hashtags added from the statement's list")
-    links: Literal["never", "own"] = Field(
-        "never", description="`own`: links may stand in your own texts; each makes a post dearer"
-    )
-    link_hosts: Hosts = Field((), description="with LINKS=own, hosts that any text may link, as example.org")
 
     connect_timeout_seconds: float = Field(5, gt=0, le=60, description="time to reach X")
     read_timeout_seconds: float = Field(30, gt=0, le=120, description="time to wait for X's answer")
@@ -178,7 +173,6 @@ class Settings(BaseModel):
         20.0, ge=0, description="most to spend on the X API in a calendar month (UTC)"
     )
     price_post_usd: float = Field(0.015, ge=0, description="what X bills for a post")
-    price_link_post_usd: float = Field(0.2, ge=0, description="what X bills for a post with a link")
     price_read_usd: float = Field(0.001, ge=0, description="what X bills for one of your own posts read")
 
     alert_urls: SecretStr | None = Field(
@@ -337,6 +331,7 @@ def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Setting
             settings.quiet_hours,
             settings.max_posts_per_day,
         )
+        problems += feed_settings.contradictions(settings)
     if problems or settings is None:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         message = f"{count} with the settings:\n" + "\n".join(f"  {p}" for p in problems)

@@ -16,12 +16,14 @@ from pathlib import Path
 
 from src.domain.answers import NOT_BILLED, Outcome, SendResult, Tweet, snowflake_time
 from src.domain.errors import DamagedError, StorageError
+from src.domain.feeds import ORIGIN
 from src.domain.fixes import Fix, command
 from src.domain.posts import Post, Status
 from src.domain.texts import Draft, fingerprint
 from src.store import damage
 from src.store.archive import Archive
 from src.store.connection import Connection, connect, connect_memory, read_only, readable_errors
+from src.store.feeds import Feeds
 from src.store.journal import Journal, spend
 from src.store.migrate import check_version, migrate
 from src.store.notes import Notes
@@ -36,7 +38,7 @@ SMALL_DATABASE_BYTES = 8 * 1024 * 1024  # up to here a full check at every start
 class Database:
     """One open database: the life of a post. Each method that writes is one transaction.
 
-    `journal`, `notes`, `tweets` and `archive` work on the same connection. Use `open_database` to get one.
+    `journal`, `notes`, `tweets`, `archive` and `feeds` share the connection. `open_database` makes one.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -45,6 +47,7 @@ class Database:
         self.notes = Notes(connection)
         self.tweets = Tweets(connection)
         self.archive = Archive(connection)
+        self.feeds = Feeds(connection)
 
     def close(self) -> None:
         """Close the file."""
@@ -107,13 +110,13 @@ class Database:
     def next_approved(self, since: datetime) -> Post | None:
         """Return the first approved text that waits, was not posted after `since` and is not taken.
 
-        Those of an account that X refused come first, then those approved longest ago.
+        Those of an account that X refused come first, then those approved longest ago, then items of feeds.
         """
         rows = self.connection.rows(
             f"SELECT * FROM posts AS mine WHERE status = 'approved' AND NOT EXISTS (SELECT 1"  # noqa: S608
             " FROM posts WHERE fingerprint = mine.fingerprint"
             f" AND (status = 'pending' OR status IN {ON_X}) AND (status <> 'posted' OR sent_at > ?))"
-            " ORDER BY approved_at, id LIMIT 1",
+            f" ORDER BY origin IS '{ORIGIN}', approved_at, id LIMIT 1",
             since.timestamp(),
         )
         return to_post(rows[0]) if rows else None

@@ -123,7 +123,21 @@ def _locked_tick(
         db.journal.begin_run(run_id, "tick", run.slot, __version__, run.started)
         ping(settings, "/start")
         result = _recorded(run)
+        _read_feeds(run)
         return result, _facts(run, result)
+
+
+def _read_feeds(run: Run) -> None:
+    """Read the feeds that are due, once everything about this run's post is on record. Never raises."""
+    if not run.settings.feeds:
+        return
+    from src.posting import feeding  # noqa: PLC0415 (a run without FEEDS never loads it)
+
+    try:
+        with machine.refusals():
+            feeding.read_due(run)
+    except ProgramError as trouble:
+        logger.error("feeds.trouble", extra={"message_text": str(trouble), "fix": trouble.fix.render()})
 
 
 def _bug(error: Exception) -> ProgramError:

@@ -12,6 +12,7 @@ from src.commands.result import Result
 from src.content.intake import composed, read_stream
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
 from src.db_manager import Database
+from src.domain import feeds
 from src.domain.errors import UsageError
 from src.domain.fixes import Fix, command
 from src.domain.notes import NoteCode
@@ -111,7 +112,8 @@ def _judged(context: Context, db: Database, text: str, *, own: Post) -> Verdict:
     """Return the verdict of the gates on a text that may be like its own draft, but like no other."""
     history = past.history_of(db, context.settings, context.now)
     origin = (own.origin or "") if text == own.content else "person"
-    return content_generator.judge_by_hand(context.settings, text, history.texts_but(own.content), origin)
+    others = () if origin == feeds.ORIGIN else history.texts_but(own.content)
+    return content_generator.judge_by_hand(context.settings, text, others, origin)
 
 
 def _refuse_bad(context: Context, db: Database, text: str, *, own: Post) -> None:

@@ -1,25 +1,32 @@
-"""`sources`: check the library, list its topics, and retire statements."""
+"""`sources`: the library and its topics, retired statements, own statements, and feeds."""
 
 from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Callable
+from argparse import Namespace
+from collections.abc import Callable, Iterator
 
 from src import db_manager
-from src.commands.arguments import Parser, add_actions
+from src.commands.arguments import Parser, add_actions, count
 from src.commands.command import Command, Context
 from src.commands.result import Result
 from src.content import choice, library, safety
 from src.content.freshness import FAR_HORIZON_DAYS, supply
 from src.content.library import Library
+from src.db_manager import Database
 from src.domain.errors import UsageError
-from src.domain.fixes import Fix, command
+from src.domain.feeds import Decision, FeedRecord, ItemState
+from src.domain.fixes import Fix, command, env_file
 from src.domain.plurals import numbered
 from src.domain.runs import Exit
 from src.domain.texts import History
 from src.posting import past
+from src.system.log import sanitise
+from src.upkeep import own_statements
 from src.x.claim import fix_text
+
+_SKIPPED_SHOWN = 5
 
 
 def configure(parser: Parser) -> None:
@@ -32,6 +39,15 @@ def configure(parser: Parser) -> None:
     for parser_of_ids in (hide, unhide):
         parser_of_ids.add_argument("id", nargs="+", metavar="ID", help="which statement, as `git-reflog`")
     action("hidden", "list the retired statements")
+    add = action("add", "add a statement of your own to your file, checked")
+    add.add_argument("statement", metavar="STATEMENT", help="what is true, in at most 200 characters")
+    add.add_argument("--topic", required=True, metavar="TOPIC", help="what it is about, as Git or SQL")
+    add.add_argument("--reference", required=True, metavar="SOURCE", help="what proves it: a page, a command")
+    add.add_argument("--opening", action="append", default=[], metavar="TEXT", help="a line above it")
+    action("feeds", "show each feed: its last answer, what waits, what was skipped and why")
+    backfill = action("backfill", "queue items that a feed had when it was first read, the oldest first")
+    backfill.add_argument("feed", metavar="FEED", help="its address, or a part that only it has")
+    backfill.add_argument("-n", type=count, default=5, metavar="N", help="how many of the newest (default 5)")
 
 
 def run(context: Context) -> Result:
@@ -143,14 +159,117 @@ def _require_known(loaded: Library, ids: list[str]) -> None:
             raise UsageError(message, Fix(command("history --json"), " shows the source_id of each post"))
 
 
+def _add(context: Context) -> Result:
+    """Append a checked record to the owner's file, and show the text that it makes."""
+    from src import content_generator  # noqa: PLC0415 (the other actions need no composer)
+
+    options: Namespace = context.options
+    path = own_statements.file_of(context.settings)
+    loaded = library.load(context.settings.library_paths)
+    line, record = own_statements.make_record(
+        loaded, options.statement, options.topic, options.reference, options.opening
+    )
+    own_statements.append(path, line)
+    tweet = content_generator.assemble(record.openings[0] if record.openings else "", record.statement)
+    data = {"file": str(path), "id": record.id, "content": tweet}
+    return Result(data, f"added to {path} as {record.id}. It can go out as:\n\n{tweet}")
+
+
+# ---- feeds -------------------------------------------------------------------------------------------------
+
+
+def _feeds(context: Context) -> Result:
+    """Show each feed of FEEDS as the database knows it."""
+    settings = context.settings
+    db = db_manager.open_for_reading(settings.database) or db_manager.empty_database(context.now)
+    with contextlib.closing(db):
+        rows = [_feed_data(db, address) for address in settings.feeds]
+    text = "\n".join(line for row in rows for line in _feed_lines(row))
+    return Result({"feeds": rows}, text or "no feeds: FEEDS is empty (docs/howto.md has an example)")
+
+
+def _feed_data(db: Database, address: str) -> dict[str, object]:
+    record = db.feeds.records().get(address) or FeedRecord.unread(address)
+    counts = db.feeds.counts(address)
+    skipped = db.feeds.items(address, ItemState.SKIPPED, _SKIPPED_SHOWN)
+    return {
+        "address": address,
+        "answer": record.answer,
+        "detail": record.detail,
+        "read_at": record.read_at,
+        "next_at": None if record.ended else record.next_at,
+        "failures": record.failures,
+        "ended": record.ended,
+        "items": sum(counts.values()),
+        "waiting": db.feeds.waiting(address),
+        "skipped": counts.get(ItemState.SKIPPED, 0),
+        "skipped_latest": [{"title": kept.item.title, "reason": kept.reason} for kept in skipped],
+    }
+
+
+def _feed_lines(row: dict[str, object]) -> Iterator[str]:
+    yield str(row["address"])
+    if row["answer"] is None:
+        yield "  not read yet: the next run reads it"
+        return
+    read = f"{row['read_at']:%F %R} UTC" if row["read_at"] else "never"
+    following = f"{row['next_at']:%F %R} UTC" if row["next_at"] else "never again: it has ended"
+    yield f"  last good read {read}, next {following}"
+    if row["detail"]:
+        yield sanitise(f"  {row['detail']}")
+    items = numbered(int(str(row["items"])), "item")
+    yield f"  {items} on record, {row['waiting']} waiting, {row['skipped']} skipped"
+    for kept in row["skipped_latest"]:  # type: ignore[attr-defined]
+        yield sanitise(f"  skipped: {kept['title']} ({kept['reason']})")
+
+
+def _backfill(context: Context) -> Result:
+    """Queue the newest items that were there at the first read, the oldest of them first."""
+    from src.posting import feeding  # noqa: PLC0415 (the other actions need no feeds)
+
+    options, now = context.options, context.now
+    address = _one_feed(context.settings.feeds, options.feed)
+    with context.locked_database() as db:
+        chosen = db.feeds.items(address, ItemState.SEEN, options.n)[::-1]
+        decisions: list[Decision] = []
+        for kept in chosen:
+            decision = feeding.decide(context.settings, kept.item)
+            db.feeds.settle_item(kept, decision, now)
+            decisions.append(decision)
+    queued = [decision for decision in decisions if decision.text]
+    skipped = [decision for decision in decisions if not decision.text]
+    where = "approved" if queued and queued[0].approved else "as drafts"
+    lines = [
+        f"{numbered(len(queued), 'item')} queued {where}" if chosen else "no item of the first read is left"
+    ]
+    lines += [sanitise(f"skipped: {decision.item.title} ({decision.note})") for decision in skipped]
+    data = {
+        "feed": address,
+        "queued": [decision.text for decision in queued],
+        "skipped": [{"title": d.item.title, "reason": d.note} for d in skipped],
+    }
+    return Result(data, "\n".join(lines), Exit.OK if queued else Exit.NO_CONTENT)
+
+
+def _one_feed(feeds: tuple[str, ...], typed: str) -> str:
+    """Return the feed that is meant. Raise `UsageError` for none or several."""
+    found = [address for address in feeds if typed == address] or [a for a in feeds if typed in a]
+    if len(found) == 1:
+        return found[0]
+    message = f"{typed!r} is part of {numbered(len(found), 'feed')} of FEEDS"
+    fix = Fix(command("sources feeds"), " lists them") if feeds else Fix("name it in FEEDS in ", env_file())
+    raise UsageError(message, fix)
+
+
 _ACTIONS: dict[str, Callable[[Context], Result]] = {
     "check": _check,
     "topics": _topics,
     "hide": _hide,
     "unhide": _unhide,
     "hidden": _hidden,
+    "add": _add,
+    "feeds": _feeds,
+    "backfill": _backfill,
 }
 
-COMMAND = Command(
-    "sources", "look after the library: topics, broken records, retired statements", run, configure
-)
+COMMAND = Command("sources", "look after the library, your own statements and feeds", run, configure)

@@ -174,6 +174,12 @@ def _read(line: str) -> tuple[Statement | None, tuple[str, ...]]:
     return record, tuple(_content_problems(record))
 
 
+def read_record(line: str) -> tuple[Statement | None, tuple[str, ...]]:
+    """Return the record that a line of an owner's file would be, and everything that is wrong with it."""
+    record, problems = _read(line)
+    return record, (*problems, *(_gate_problems(record) if record else ()))
+
+
 def _shape_problems(data: dict[str, object]) -> Iterator[str]:
     for key in sorted(set(data) - _KEYS):
         yield f"unknown key {shortened(key)}; the keys are {', '.join(sorted(_KEYS))}"

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from src.config import Settings
 from src.content.x_entities import from_utf16, link_spans, to_utf16
+from src.domain import feeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,17 @@ class LinkRule:
 
 
 def rule_for(settings: Settings, origin: str) -> LinkRule:
-    """Return which links a text of this origin may have: a person's own any, others to LINK_HOSTS."""
+    """Return which links a text of this origin may have.
+
+    A person's own may have any, an item of a feed those to the hosts of FEEDS and LINK_HOSTS, others those to
+    LINK_HOSTS.
+    """
     if settings.links == "never":
         return NO_LINKS
-    return ANY_LINK if origin == "person" else LinkRule.to(settings.link_hosts)
+    if origin == "person":
+        return ANY_LINK
+    of_feeds = (urlsplit(address).hostname or "" for address in settings.feeds if origin == feeds.ORIGIN)
+    return LinkRule.to((*settings.link_hosts, *of_feeds))
 
 
 NO_LINKS = LinkRule()

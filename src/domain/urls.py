@@ -35,6 +35,20 @@ def _is_secure(url: str, *, path_allowed: bool) -> bool:
     return bool(secure and host and plain and (path_allowed or not parts.path.strip("/")))
 
 
+def require_feed(address: str) -> str:
+    """Return the address of a feed. Raises `ValueError` unless it is http(s), without a password in it."""
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    plain = address.isprintable() and not set(address) & set(" @#")
+    if not (host and plain and address.startswith(("https://", "http://"))):
+        message = "must be addresses such as https://example.org/feed.xml, without name and password"
+        raise ValueError(message)
+    return address
+
+
 def require_host(host: str) -> str:
     """Return a host as it was given. Raises `ValueError` unless it is a name such as example.org."""
     if len(host) > _LONGEST_HOST or not _HOST.fullmatch(host):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from src.content import gates, links, safety
 from src.content.freshness import repeats_after
+from src.domain import feeds
 from src.domain.fixes import Fix, command
 from src.domain.notes import Note, NoteCode
 from src.domain.posts import Post
@@ -68,13 +69,14 @@ def _too_dear(run: Run, post: Post, now: datetime) -> bool:
 def _why_not(run: Run, post: Post, now: datetime) -> str:
     """Return why an approved text may not go out, an empty text if it may.
 
-    A word of it may be on the blocklist since, or a text like it on X. A text of an account that X refused
+    A word of it may be on the blocklist since, or a text like it on X; an item of a feed is new by what it is
+    known by ("1.4.3 is out" is near "1.4.2 is out"). A text of an account that X refused
     has no person's approval, which may be asked for since.
     """
     if run.settings.require_approval and post.approved_at is None:
         return "nobody has approved it"
     history = past.history_of(run.db, run.settings, now)
-    others = history.texts_but(post.content) if post.approved_at else ()
+    others = history.texts_but(post.content) if post.approved_at and post.origin != feeds.ORIGIN else ()
     blocked = safety.read_words(run.settings.blocklist_file)
     rule = links.rule_for(run.settings, post.origin or "")
     verdict = gates.judge_tweet(post.content, others, blocked, rule)

@@ -128,8 +128,9 @@ def prepare_restored(source: Path, target: Path, now: datetime) -> dict[str, int
     """Copy a checked backup to a new file that the next run can use. Raises `StorageError`.
 
     The source is not changed. What waited when the backup was made may have gone out since: a frozen
-    text expires, an approved draft must be approved again; how many of each is returned. `cold_start` makes
-    the next run read the account's tweets first.
+    text expires, an approved draft must be approved again; how many of each is returned. The next read of a
+    feed counts as its first, since items may be out that are not here. `cold_start` makes the next run read
+    the account's tweets first.
     """
     create_private(target)
     with readable_errors(target), contextlib.closing(connect(target)) as copy:
@@ -142,6 +143,7 @@ def prepare_restored(source: Path, target: Path, now: datetime) -> dict[str, int
             again = changes.execute(
                 "UPDATE posts SET status = 'draft', approved_at = NULL WHERE status = 'approved'"
             ).rowcount
+            changes.execute("UPDATE feeds SET read_at = NULL, next_at = NULL, etag = '', last_modified = ''")
             put_note(changes, "cold_start", "restored")
             put_note(changes, "restore_until", None)  # kept if the backup was made after another restore
             put_note(changes, "restore_tweets", None)

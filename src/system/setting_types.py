@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from src.domain import quiet_hours, schedule
-from src.domain.urls import require_host, require_secure
+from src.domain.feeds import FIELDS
+from src.domain.urls import require_feed, require_host, require_secure
 from src.system.files import absolute
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +31,28 @@ def _hosts(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(require_host(name.lower()) for name in names)
 
 
+def _feeds(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    for address in addresses:
+        require_feed(address)
+    return tuple(dict.fromkeys(addresses))
+
+
+def _template(text: str) -> str:
+    unknown = sorted(set(re.findall(r"\{(.*?)\}", text)) - set(FIELDS))
+    if unknown:
+        message = f"unknown field {{{unknown[0]}}}; the fields are {', '.join(f'{{{n}}}' for n in FIELDS)}"
+        raise ValueError(message)
+    return text
+
+
+def without_link(template: str) -> str:
+    """Return a template of feeds as it would be written without its link."""
+    return template.replace("{link}", "").rstrip("\\n ")
+
+
 CommaList = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Feeds = Annotated[CommaList, AfterValidator(_feeds)]
+Template = Annotated[str, AfterValidator(_template)]
 Sources = Annotated[CommaList, AfterValidator(_known_homes)]
 BaseUrl = Annotated[str, AfterValidator(partial(require_secure, path_allowed=False))]
 MirrorUrl = Annotated[str, AfterValidator(partial(require_secure, path_allowed=True))]

@@ -15,6 +15,7 @@ from enum import StrEnum
 from src.config import Settings
 from src.db_manager import Database
 from src.domain.errors import DamagedError, ProgramError
+from src.domain.feeds import FeedRecord
 from src.domain.fixes import NO_FIX, Fix, command, env_file, line
 from src.domain.posts import Post
 from src.domain.runs import Exit, RunOutcome, RunRecord, TickResult
@@ -22,6 +23,7 @@ from src.domain.schedule import MAKE_UP
 from src.domain.timetable import Timetable
 from src.posting.breaker import BREAKER_AFTER, BreakerState, breaker_state
 
+FEED_FAILURES = 3  # reads in a row before the owner is told
 LOG_FIX = Fix("the details are in error.log in the folder of the logs")
 _FIXES = {  # the table of runs stores no fix
     RunOutcome.NOT_SENT: Fix("check the network and the name server of this machine"),
@@ -52,6 +54,7 @@ class Code(StrEnum):
     DAMAGE = "damage"
     BACKUP = "backup"
     RETURNED = "returned-draft"
+    FEED = "feed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ class Facts:
     login: Login | None = None
     outside: Outside | None = None
     maintenance: Maintenance | None = None
+    feeds: tuple[FeedRecord, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,7 @@ def look(db: Database, settings: Settings, now: datetime) -> Facts:
         last_posted=db.archive.last_posted(now),
         watched_since=db.notes.made_at(),
         timetable=db.notes.timetable(settings.schedule, now),
+        feeds=tuple(db.feeds.records().values()),
     )
 
 
@@ -343,6 +348,21 @@ def _backup(facts: Facts, _settings: Settings, _now: datetime) -> Finding | None
     return Finding(Code.BACKUP, f"maintenance could not finish: {error}", error.fix, error.exit_code)
 
 
+def _feed(facts: Facts, settings: Settings, _now: datetime) -> Finding | None:
+    bad = [
+        record
+        for record in facts.feeds or ()
+        if record.address in settings.feeds and (record.ended or record.failures >= FEED_FAILURES)
+    ]
+    if not bad:
+        return None
+    record = bad[0]
+    more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    words = "has ended" if record.ended else f"failed {record.failures} times in a row: {record.detail}"
+    fix = Fix("take it out of FEEDS, or put its new address there; ", command("sources feeds"), " shows all")
+    return Finding(Code.FEED, f"the feed {record.address} {words}{more}", fix)
+
+
 def _maintenance_that_checked(facts: Facts) -> Maintenance | None:
     """Return the end of `maintain` if it got past the check; before that it says nothing of either."""
     return facts.maintenance if facts.maintenance and facts.maintenance.checked else None
@@ -391,4 +411,5 @@ _RULES = (
     _Rule(Code.DAMAGE, _maintenance_that_checked, _damage),
     _Rule(Code.BACKUP, _maintenance_that_checked, _backup),
     _Rule(Code.RETURNED, lambda facts: facts.returned, _returned),
+    _Rule(Code.FEED, lambda facts: facts.feeds, _feed),
 )

@@ -1,0 +1,1 @@
+"""Feeds as sources of tweets: fetched bounded, parsed, told apart, and made into texts."""

@@ -1,0 +1,189 @@
+"""Read the feeds that are due, after this run's post: new items become drafts, or posts without approval.
+
+Nothing that a feed does ends a run or costs a slot. A read is recorded whole, with the posts that its items
+became, so that a kill at any step uses no item twice and loses none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from src.config import Settings
+from src.content import gates, links, safety
+from src.domain.errors import DeadlineError, ProgramError
+from src.domain.feeds import ORIGIN, Answer, Decision, FeedRecord, Item, ItemState, Validators
+from src.feeds import fetch
+from src.feeds.parse import Document, NoFeedError, only_its_guid, parse
+from src.feeds.text import render
+from src.posting.run import Run
+from src.system.failpoints import reach
+from src.system.interrupts import hard_limit
+from src.system.log import logger
+
+ALL_SECONDS = 20.0  # for all feeds of one run
+EARLY = timedelta(minutes=5)  # cron starts no run to the second
+LONGEST_PAUSE = timedelta(days=1)
+FLOOD = 10  # new items in one read that a person should look at first
+_NUMBERS = re.compile(r"\d+")
+NEARLY_THE_SAME = 92.0  # likeness of two titles, 0 to 100
+
+
+def read_due(run: Run) -> None:
+    """Read the feeds whose time has come, those that waited longest first, within 20 seconds in all."""
+    now = run.clock.now()
+    records = run.db.feeds.records()
+    due = [address for address in run.settings.feeds if _is_due(records.get(address), now)]
+    if not due:
+        return
+    run.db.feeds.expire(now - timedelta(days=run.settings.feed_max_age_days))
+    due.sort(key=lambda address: _waited_since(records.get(address)))
+    end = run.clock.monotonic() + min(ALL_SECONDS, run.seconds_left())
+    for address in due:
+        left = end - run.clock.monotonic()
+        if left < 1:
+            logger.info("feeds.later", extra={"detail": f"{address} is read by the next run"})
+            return
+        _read_safely(run, address, records.get(address), left)
+
+
+def _is_due(record: FeedRecord | None, now: datetime) -> bool:
+    if record is None or record.next_at is None:
+        return True
+    return not record.ended and record.next_at <= now + EARLY
+
+
+def _waited_since(record: FeedRecord | None) -> float:
+    return record.next_at.timestamp() if record and record.next_at else 0.0
+
+
+def _read_safely(run: Run, address: str, record: FeedRecord | None, seconds: float) -> None:
+    """Read one feed. What the machine refuses ends the reading; a bug is logged and counts as failed."""
+    try:
+        _read(run, address, record, seconds)
+    except ProgramError:
+        raise
+    except Exception as error:  # noqa: BLE001 (nothing that a feed does may end a run)
+        logger.error("feed.bug", exc_info=error, extra={"detail": address})
+        detail = f"a bug: {type(error).__name__}"
+        _note(run, address, record, fetch.Fetched(Answer.FAILED, detail=detail))
+
+
+def _read(run: Run, address: str, record: FeedRecord | None, seconds: float) -> None:
+    started = run.clock.monotonic()
+    known = record.validators if record else Validators()
+    hosts = frozenset(run.settings.feed_private_hosts)
+    fetched = fetch.fetch(address, known, hosts, seconds=seconds, now=run.clock.now())
+    reach("feed.fetched")
+    if fetched.answer is not Answer.NEW:
+        _note(run, address, record, fetched)
+        return
+    try:
+        left = max(seconds - (run.clock.monotonic() - started), 0.5)
+        with hard_limit(left):
+            document = parse(fetched.body, fetched.content_type, address)
+    except NoFeedError as error:
+        _note(run, address, record, fetch.Fetched(Answer.FAILED, detail=str(error)))
+        return
+    except DeadlineError:
+        detail = f"reading it took longer than {left:.0f} s"
+        _note(run, address, record, fetch.Fetched(Answer.FAILED, detail=detail))
+        return
+    now = run.clock.now()
+    first = record is None or record.read_at is None
+    decisions, also_known = _decide(run, address, document, first=first)
+    moved = f"moved to {fetched.moved_to}: put that into FEEDS" if fetched.moved_to else ""
+    next_at = now + timedelta(minutes=run.settings.feed_minutes)
+    run.db.feeds.record_read(address, decisions, also_known, fetched.validators, now, next_at, moved)
+    queued = sum(decision.state is ItemState.QUEUED for decision in decisions)
+    logger.info("feed.read", extra={"detail": address, "items": len(document.items), "queued": queued})
+
+
+def _note(run: Run, address: str, record: FeedRecord | None, fetched: fetch.Fetched) -> None:
+    """Record an answer without a document; a feed that fails is asked less and less often, at least daily."""
+    now = run.clock.now()
+    pause = timedelta(minutes=run.settings.feed_minutes)
+    if fetched.answer is Answer.FAILED:
+        pause = min(pause * 2 ** min(record.failures if record else 0, 10), max(LONGEST_PAUSE, pause))
+    pause = max(pause, timedelta(seconds=fetched.wait_seconds))
+    detail = fetched.detail
+    if fetched.fix:
+        detail = f"{detail}; {fetched.fix.render()}"
+    run.db.feeds.record_answer(address, fetched.answer, detail, now, now + pause)
+    if fetched.answer is not Answer.SAME:
+        logger.warning("feed.failed", extra={"detail": f"{address}: {detail}"})
+
+
+# ---- what becomes of an item -------------------------------------------------------------------------------
+
+
+def _decide(
+    run: Run, feed: str, document: Document, *, first: bool
+) -> tuple[list[Decision], list[tuple[str, int]]]:
+    """Return what becomes of each new item, and the new keys of items that are on record."""
+    known = _known(run, feed, document.items)
+    fresh: list[tuple[Item, str]] = []
+    also: list[tuple[str, int]] = []
+    for item in document.items:
+        hits = {key: known[key] for key in item.keys if key in known}
+        if not hits:
+            fresh.append((item, ""))
+        elif only_its_guid(item, hits):
+            fresh.append((item, "the feed gave the id of an older item to this one"))
+        else:
+            also += [(key, min(hits.values())) for key in item.keys if key not in known]
+    if first:
+        return [Decision(item, ItemState.SEEN) for item, _ in fresh], also
+    flood = f"one of {len(fresh)} new items in one read" if len(fresh) > FLOOD else ""
+    titles = run.db.feeds.latest_titles(feed)
+    return [
+        decide(run.settings, item, note or flood or _nearly_known(item, titles)) for item, note in fresh
+    ], also
+
+
+def _known(run: Run, feed: str, items: Iterable[Item]) -> dict[str, int]:
+    """Return the keys that are known, asked in portions that SQLite takes."""
+    keys = [key for item in items for key in item.keys]
+    known: dict[str, int] = {}
+    for start in range(0, len(keys), 500):
+        known |= run.db.feeds.known(feed, keys[start : start + 500])
+    return known
+
+
+def _nearly_known(item: Item, titles: list[str]) -> str:
+    """Return a note for an item whose title is nearly one of before: it may be that one, renamed.
+
+    Another number makes another item, as of a weekly letter or a version.
+    """
+    numbers = _NUMBERS.findall(item.title)
+    normal = [gates.normal_words(title) for title in titles if _NUMBERS.findall(title) == numbers]
+    found = gates.nearest(gates.normal_words(item.title), normal, NEARLY_THE_SAME) if normal else None
+    return "its title is nearly that of an older item" if found else ""
+
+
+def decide(settings: Settings, item: Item, note: str = "", *, approved: bool | None = None) -> Decision:
+    """Return the text of a new item and whether it may go out without a person, or why it has no text.
+
+    With a `note`, which says what is odd about it, a person decides.
+    """
+    if item.prerelease:
+        return Decision(item, ItemState.SKIPPED, note="it is a prerelease")
+    automatic = settings.feed_auto and not settings.require_approval and not note
+    refused = ""
+    for text in _texts(settings, item):
+        blocked = safety.read_words(settings.blocklist_file)
+        verdict = gates.judge_tweet(text, (), blocked, links.rule_for(settings, ORIGIN))
+        if verdict.passed:
+            go = automatic if approved is None else approved
+            return Decision(item, ItemState.QUEUED, text, go, note)
+        refused = refused or "; ".join(verdict.explained)
+    return Decision(item, ItemState.SKIPPED, note=refused or "nothing can be said of it in 280 characters")
+
+
+def _texts(settings: Settings, item: Item) -> Iterator[str]:
+    """Yield the texts to try: by the template, then without the summary, which has the most to refuse."""
+    template = settings.release_template if item.version else settings.feed_template
+    yield render(item, template, settings.hashtags)
+    if item.summary:
+        yield render(item, template.replace("{summary}", ""), settings.hashtags)
