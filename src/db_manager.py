@@ -25,14 +25,12 @@ from src.store.archive import Archive
 from src.store.connection import Connection, connect, connect_memory, read_only, readable_errors
 from src.store.feeds import Feeds
 from src.store.journal import Journal, spend
-from src.store.migrate import check_version, migrate
+from src.store.migrate import check_file, migrate
 from src.store.notes import Notes
 from src.store.rows import ON_X, iso, new_id, to_post
 from src.store.tweets import Tweets
 from src.system.files import create_private
 from src.system.lock import WAIT_FOR_IT, sole_writer
-
-SMALL_DATABASE_BYTES = 8 * 1024 * 1024  # up to here a full check at every start costs milliseconds
 
 
 class Database:
@@ -401,7 +399,7 @@ def _open(path: Path, now: datetime) -> Connection:
         with readable_errors(path):
             sqlite = connect(path)
             undo.callback(sqlite.close)
-            _check(sqlite, path)
+            check_file(sqlite, path)
             migrate(sqlite, path, now)
         damage.mark_in_use(path)
         undo.pop_all()
@@ -426,7 +424,7 @@ def open_for_reading(path: Path) -> Database | None:
     try:
         with readable_errors(path), contextlib.closing(read_only(path)) as source:
             source.backup(memory)
-            _check(memory, path)
+            check_file(memory, path)
             migrate(memory, path, datetime.now(UTC), backup=False)
     except DamagedError as error:
         message = f"the database {path} is damaged: {error}"
@@ -441,13 +439,3 @@ def empty_database(now: datetime) -> Database:
     memory = connect_memory()
     migrate(memory, Path(":memory:"), now)
     return Database(Connection(memory, None))
-
-
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Check the version, and a small file whole; `maintain` checks larger ones. Raises `StorageError`."""
-    check_version(connection, path)
-    if path.stat().st_size > SMALL_DATABASE_BYTES:
-        return
-    found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
-    if found != "ok":
-        raise DamagedError(found)

@@ -7,7 +7,7 @@ import sqlite3
 from datetime import datetime
 from pathlib import Path
 
-from src.domain.errors import StorageError
+from src.domain.errors import DamagedError, StorageError
 from src.domain.fixes import Fix
 from src.store.damage import was_in_use, way_back
 from src.store.notes import put_note
@@ -22,6 +22,7 @@ from src.store.schema import (
 from src.system.failpoints import reach
 from src.system.files import create_private
 
+SMALL_DATABASE_BYTES = 8 * 1024 * 1024  # up to here a full check at every start costs milliseconds
 _IN_THE_WAY = ("SQLITE_ERROR", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH")  # of the data, not of the disk
 
 
@@ -31,6 +32,16 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
     if version > len(MIGRATIONS):
         message = f"the database {path} is of version {version}, this program knows {len(MIGRATIONS)}"
         raise StorageError(message, Fix("it was written by a newer program: update this one"))
+
+
+def check_file(connection: sqlite3.Connection, path: Path) -> None:
+    """Check the version, and a small file whole; `maintain` checks larger ones. Raises `StorageError`."""
+    check_version(connection, path)
+    if path.stat().st_size > SMALL_DATABASE_BYTES:
+        return
+    found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if found != "ok":
+        raise DamagedError(found)
 
 
 def migrate(connection: sqlite3.Connection, path: Path, now: datetime, *, backup: bool = True) -> None:

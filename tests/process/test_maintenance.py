@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from src import db_manager
 from src.config import ROOT
 from src.content.freshness import EVER
 from src.domain.answers import Outcome, SendResult
@@ -26,7 +25,7 @@ from src.domain.slots import slot_name
 from src.domain.texts import Candidate, Draft, Verdict
 from src.model import choose, files, versions
 from src.posting.breaker import CLOSED
-from src.store import connection
+from src.store import connection, migrate
 from src.system import failpoints
 from src.system.lock import writer_lock
 from src.upkeep import maintenance
@@ -254,7 +253,7 @@ def test_no_database_yet(world):
 @pytest.mark.parametrize("harm", ["page", "index", "reference", "header", "empty"])
 def test_damage_is_told_with_what_to_type(world, harm, monkeypatch):
     """A damaged database, of any size, is left as it is; exit 74 and the line that mends it, which works. Backups stay."""
-    monkeypatch.setattr(db_manager, "SMALL_DATABASE_BYTES", 0)
+    monkeypatch.setattr(migrate, "SMALL_DATABASE_BYTES", 0)
     post(world, 3)
     maintain(world)
     (good,) = backups(world)
