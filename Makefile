@@ -22,7 +22,7 @@ CORE_TESTS := tests/unit/store tests/unit/test_db_manager.py tests/unit/test_db_
 	$(patsubst %,tests/process/test_%.py,accounts alerts cli drafts fault_matrix login maintenance reconcile report)
 
 .PHONY: help supported dry-run quick test check format lock locked wheels coverage mutants crash-test crash-kills crash-calls crash-lives \
-	crash-years crash-upkeep crash-cron image-test bench screenshot settings-page model twitter-text clean
+	crash-worlds crash-years crash-upkeep crash-cron image-test bench screenshot settings-page model twitter-text clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -121,8 +121,9 @@ SHARE ?= 1/1
 mutants: $(VENV)/.installed ## change one thing at a time in the posting core; a test must fail (MODULE=posting/due, SHARE=1/8)
 	$(RUN) -m tests.support.mutation --module "$(MODULE)" --share $(SHARE)
 
-crash-test: $(VENV)/.installed ## kill the program at every step and system call (long; in six shares, two at a time)
-	$(MAKE) --jobs=2 --keep-going --output-sync=line crash-kills crash-calls crash-lives crash-years crash-upkeep crash-cron
+crash-test: $(VENV)/.installed ## kill the program at every step and system call (long; in seven shares, two at a time)
+	$(MAKE) --jobs=2 --keep-going --output-sync=line crash-kills crash-calls crash-lives crash-worlds crash-years crash-upkeep \
+		crash-cron
 
 crash-kills: $(VENV)/.installed ## share: killed at every step, overtaken, overlapped, out of disk
 	$(LONG) tests/crash/test_kills.py
@@ -133,6 +134,9 @@ crash-calls: $(VENV)/.installed ## share: killed or failed at every system call,
 crash-lives: $(VENV)/.installed twitter-text ## share: 10,000 hours, a thousand random histories, hurt databases, all random inputs and proofs
 	$(LONG) tests/crash/test_soak.py tests/crash/test_histories.py tests/crash/test_lies.py tests/crash/test_fuzz.py \
 		tests/crash/test_x_oracle.py
+
+crash-worlds: $(VENV)/.installed ## share: thousands of random worlds with an X that lies, and the bugs that they find
+	$(LONG) tests/crash/test_worlds.py
 
 crash-years: $(VENV)/.installed ## share: two years of the shipped library, small libraries to their end, quarters at wanted times
 	$(LONG) tests/crash/test_supply.py tests/crash/test_quarter.py

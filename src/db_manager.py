@@ -256,13 +256,13 @@ class Database:
             return False
         return changed == 1
 
-    def record_absence(self, post: Post, now: datetime, *, counts: bool = True) -> Post:
-        """Keep the time of the first healthy read without the tweet; count this one if it `counts`."""
+    def record_look(self, post: Post, now: datetime, *, absent: bool) -> Post:
+        """Keep the earliest time of a healthy look, and count this one if it is evidence of absence."""
         with self.connection.transaction() as db:
             db.execute(
-                "UPDATE posts SET absent = absent + ?, absent_at = coalesce(absent_at, ?)"
-                " WHERE id = ? AND status = 'unknown'",
-                (int(counts), now.timestamp(), post.id),
+                "UPDATE posts SET absent = absent + ?1, absent_at = min(coalesce(absent_at, ?2), ?2)"
+                " WHERE id = ?3 AND status = 'unknown'",
+                (int(absent), now.timestamp(), post.id),
             )
         return self.post(post.id)
 

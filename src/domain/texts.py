@@ -172,8 +172,13 @@ def could_be(shown: str, texts: Iterable[str]) -> str | None:
 
 def alike(shown: str, sent: str) -> bool:
     """Return whether an edited tweet may still be the text we sent: most of it is the same."""
+    return likeness(shown, sent) >= ALIKE
+
+
+def likeness(shown: str, sent: str) -> float:
+    """Return how much of a shown text and a sent one is the same, from 0 to 1."""
     left, right = _normal(html.unescape(shown)), _normal(sent)
-    return difflib.SequenceMatcher(None, left, right, autojunk=False).ratio() >= ALIKE
+    return difflib.SequenceMatcher(None, left, right, autojunk=False).ratio()
 
 
 def without_hashtags(tweet: str) -> str:

@@ -190,16 +190,22 @@ def _settle(run: Run, post: Post, look: Look) -> None:
     strangers = run.db.tweets.unrecorded(look.read.tweets)
     edited = any(_edited_since(run.db, post, tweet, now) for tweet in strangers)
     shows_all = look.read.complete and not look.read.odd and not edited
-    if look.canary and shows_all:
-        waited = now - min(sent, post.absent_at or now)
-        post = run.db.record_absence(post, now, counts=waited >= ABSENT_AFTER)
-        if post.absent >= ABSENT_READS and waited >= (FREE_AFTER if refused else ABSENT_AFTER):
+    # Where the send lies in the future, the clock was ahead: the time begins with the first healthy look.
+    since = min(sent, post.absent_at or now, now)
+    if look.read.healthy:
+        counts = look.canary and shows_all and now - since >= ABSENT_AFTER
+        post = run.db.record_look(post, now, absent=counts)
+        if (
+            counts
+            and post.absent >= ABSENT_READS
+            and now - since >= (FREE_AFTER if refused else ABSENT_AFTER)
+        ):
             _prove_absent(run, post)
             return
     # A refused text waits for its proof while the account is locked or empty. More tweets since then than a
     # look reads, or what cannot be understood, hides it for good.
     hidden = look.canary and not shows_all
-    if abs(now - sent) > GIVE_UP_AFTER and (hidden or not refused):
+    if now - since > GIVE_UP_AFTER and (hidden or not refused):
         run.db.give_up(post)
         logger.error("post.unconfirmed", extra={"post_id": post.id})
 

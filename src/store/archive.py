@@ -30,12 +30,14 @@ class Archive:
         the number of posts.
         """
         # `+status` keeps the planner on the index of sent_at: by status it would read every row ever posted.
-        # A send without X's answer carries our own clock's time: more than a day ahead, that clock was wrong.
+        # A send without X's answer carries our own clock's time. More than a day ahead, that clock was wrong;
+        # and so it was where a healthy look, for which it must agree with X's, came before the send.
         last, in_slot = (
             self._db.value(
                 f"SELECT sent_at FROM posts WHERE sent_at IS NOT NULL AND +status IN"  # noqa: S608 (a constant)
                 f" {ON_X}"
-                f" AND (tweet_id IS NOT NULL OR sent_at <= ?){only} ORDER BY sent_at DESC LIMIT 1",
+                " AND (tweet_id IS NOT NULL OR (sent_at <= ? AND coalesce(sent_at <= absent_at + 300, 1)))"
+                f"{only} ORDER BY sent_at DESC LIMIT 1",
                 now.timestamp() + 86400,
             )
             for only in ("", " AND slot IS NOT NULL")

@@ -83,7 +83,7 @@ class Tweets:
         self,
         tweets: Iterable[Tweet],
         now: datetime,
-        recognise: Callable[[str], Origin | None] | None = None,
+        recognise: Callable[[Tweet], Origin | None] | None = None,
         *,
         slot_of: Callable[[datetime], str | None] | None = None,
         usd: float = 0.0,
@@ -105,7 +105,7 @@ class Tweets:
                 added += 1
                 if usd:
                     spend(db, tweet.at, "post", 1, usd)
-                source = (recognise and recognise(tweet.text)) or Origin("", "", "")
+                source = (recognise and recognise(tweet)) or Origin("", "", "")
                 content = source.text or html.unescape(tweet.text)
                 mark = fingerprint(content)
                 times = (iso(tweet.at), tweet.at.timestamp(), now.timestamp())

@@ -187,7 +187,7 @@ def read_delete(
 def read_timeline(
     status: int, headers: Mapping[str, str], body: str, now: datetime, count: int
 ) -> TimelineRead:
-    """Return what a timeline shows. Healthy: 200, as many items as it says, no `errors`.
+    """Return what a timeline shows. Healthy: 200, as many items as it says, no `errors`, and a right clock.
 
     An item without a numeric id or a text, or of a time that is still to come, is `odd` and left out.
     """
@@ -205,6 +205,9 @@ def read_timeline(
     result = SendResult(Outcome.DONE, http_status=status)
     if not healthy:
         result = SendResult(Outcome.UNKNOWN, http_status=status, reason="malformed-timeline")
+    elif clock_is_off(headers, now):  # evidence of absence goes by the clock
+        healthy = False
+        result = SendResult(Outcome.UNKNOWN, http_status=status, reason="clock", fix=FIX_CLOCK)
     more = isinstance(meta, dict) and bool(meta.get("next_token"))
     complete = healthy and not more and len(tweets) < max(5, count)
     return TimelineRead(good, healthy, complete, odd, _oldest(meta, good), more, result)

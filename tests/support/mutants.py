@@ -162,11 +162,7 @@ def plant(mutant: Mutant, folder: Path) -> None:
         text = file.read_text(encoding="utf-8")
         assert old in text, f"{mutant.name}: {name} has no {old!r} any more"
         file.write_text(text.replace(old, new), encoding="utf-8")
-    for name in [
-        n
-        for n in sys.modules
-        if n == "src" or n.startswith("src.") or n in {"tests.support.world", "tests.support.scenarios"}
-    ]:
+    for name in [n for n in sys.modules if n == "src" or n.startswith(("src.", "tests.support."))]:
         del sys.modules[name]
     sys.path.insert(0, str(folder))
 

@@ -42,6 +42,23 @@ def test_a_statement_is_recognised(world):
     assert [row["opening"] for row in rows] == [None, "An opening by a model.", None, None]
 
 
+def test_an_edited_statement_is_recognised(world):
+    """X shows its newest words only: it is the statement that it is most like, and its text counts as sent."""
+    statement, other = shipped().statements[:2]
+    for text, edited in (
+        (statement.statement, statement.statement.replace(".", " here.")),
+        (f"An opening.\n\n{other.statement}", f"An opening!\n\nSo: {other.statement}"),
+        (other.statement, "Nothing of it was true, forget what I wrote about that!"),
+    ):
+        world.x.edit_by_hand(world.x.tweet_by_hand(text), edited)
+        world.move(hours=1)
+    world.x.tweet_by_hand(statement.statement.replace(".", " there."))
+    world.tick()
+    rows = world.rows("SELECT * FROM posts WHERE origin = 'import' ORDER BY id")
+    assert [row["source_id"] for row in rows] == [statement.id, other.id, None, None]
+    assert [row["content"] for row in rows[:2]] == [statement.statement, f"An opening!\n\n{other.statement}"]
+
+
 def with_a_link(folder, world):
     """Give the account a library of one statement with what X alone takes for a link, and show t.co there."""
     texts = ["Use await asyncio.qqq_thread(func) here.", "Call asyncio.qqq_thread(func) and await it."]

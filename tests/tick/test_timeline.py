@@ -1,11 +1,14 @@
 """What X shows on bad days: pages of any size, items left out or edited, replies between, tweets made late."""
 
+import contextlib
 import random
+import sqlite3
+from collections import Counter
 
 import pytest
 
 from tests import fake_x
-from tests.support.scenarios import quiet_tick
+from tests.support.scenarios import killer, quiet_tick
 from tests.support.upkeep import open_now
 from tests.support.world import new_world
 
@@ -196,6 +199,42 @@ def test_replies_and_quotes_are_no_posts(world, words):
     later(world, 16, 1)
     assert row(world, post_id)["status"] == "failed"
     world.check_promise()
+
+
+# ---- clocks ----------------------------------------------------------------------------------------------------
+
+
+def test_killed_under_a_clock_that_is_days_ahead(world):
+    """The send lies in the future: it is neither given up at the first look nor does it hold the next posts back."""
+    world.jump(days=3)
+    assert world.forked(first=killer("send.before")) == -9
+    world.jump(days=-3)
+    later(world, 1)
+    post = world.ours()[-2]
+    assert (post["status"], world.ours()[-1]["status"]) == ("unknown", "posted")
+    later(world, 16, 1)
+    assert row(world, post["id"])["status"] == "failed"
+    outcomes = Counter()
+    for _ in range(80):
+        world.next_slot()
+        outcomes[str(world.tick().outcome)] += 1
+    assert outcomes == {"posted": 79, "nothing-due:slot-used": 1}  # the slot for which it was sent
+
+
+def test_an_open_post_of_the_future_holds_nothing_back(world):
+    """It stays open, for a tweet of that time was rewritten: looks under a right clock know that its time is wrong."""
+    world.jump(minutes=3)
+    assert world.forked(first=killer("send.after")) == -9
+    made = world.x.accepted[-1]
+    world.x.edit_by_hand(made.id, "Wholly other words, and not a single one of them is left.")
+    with contextlib.closing(sqlite3.connect(world.database)) as db:
+        db.execute("UPDATE posts SET sent_at = sent_at + 80000 WHERE status = 'sending'")
+        db.commit()
+    world.jump(minutes=-3)
+    later(world, 1)
+    for _ in range(3):
+        world.next_slot()
+        assert world.tick().outcome == "posted"
 
 
 # ---- late ------------------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ STEPS = {
         {Status.UNKNOWN, Status.UNCONFIRMED, Status.FAILED, Status.PENDING, Status.EXPIRED},
     ),
     "take_back": (lambda db, post: db.take_back(post), {Status.POSTED}),
-    "record_absence": (lambda db, post: db.record_absence(post, NOW), {Status.UNKNOWN}),
+    "record_look": (lambda db, post: db.record_look(post, NOW, absent=True), {Status.UNKNOWN}),
     "prove_absent": (
         lambda db, post: db.prove_absent(post, "absent", free_slot=False),
         {Status.UNKNOWN, Status.UNCONFIRMED},
@@ -219,8 +219,8 @@ def test_settling_by_looking(db):
     assert db.confirm_posted(first, Tweet(99 << 22, first.content), "timeline", NOW)
     assert not db.confirm_posted(second, Tweet(99 << 22, second.content), "timeline", NOW)
     assert not db.confirm_posted(first, Tweet(100 << 22, first.content), "timeline", NOW)
-    assert db.record_absence(second, NOW).absent == 1
-    assert db.record_absence(second, NOW + timedelta(minutes=9)).absent_at == NOW
+    assert db.record_look(second, NOW, absent=True).absent == 1
+    assert db.record_look(second, NOW + timedelta(minutes=9), absent=True).absent_at == NOW
     db.give_up(second)
     assert db.post(second.id).status is Status.UNCONFIRMED
     assert [p.sent_at for p in db.archive.unsettled()] == [NOW]
@@ -557,11 +557,11 @@ def test_a_found_tweet_is_billed_once(db, outcome, ledger):
 
 
 def test_reads_that_do_not_show_it_are_counted(db):
-    """Each counts one, under the time of the first."""
+    """Each that is evidence counts one; the earliest time of any is kept, by whatever clock."""
     post = db.post(put(db, "unknown"))
-    for n in (1, 2):
-        now = db.record_absence(post, NOW + n * HOUR)
-        assert (now.absent, now.absent_at) == (n, NOW + HOUR)
+    for hours, absent, count, first in ((2, False, 0, 2), (1, True, 1, 1), (3, True, 2, 1)):
+        now = db.record_look(post, NOW + hours * HOUR, absent=absent)
+        assert (now.absent, now.absent_at) == (count, NOW + first * HOUR)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -273,6 +274,16 @@ def test_timeline(status, text, healthy, complete, count):
     assert (read.healthy, read.complete, len(read.tweets)) == (healthy, complete, count)
     assert healthy == (read.result.outcome is Outcome.DONE)
     assert read.result.outcome is not Outcome.POSTED
+
+
+@pytest.mark.parametrize(("minutes", "healthy"), [(-6, False), (-4, True), (4, True), (6, False)])
+def test_a_read_under_a_wrong_clock(minutes, healthy):
+    """A read whose time is more than five minutes from X's shows tweets, and is no evidence of absence."""
+    headers = {"Date": format_datetime(NOW + timedelta(minutes=minutes))}
+    text = body(data=[{"id": "5", "text": "a"}], meta={"result_count": 1})
+    read = read_timeline(200, headers, text, NOW, 100)
+    assert (read.healthy, len(read.tweets)) == (healthy, 1)
+    assert read.result.reason == ("" if healthy else "clock")
 
 
 @pytest.mark.parametrize(

@@ -396,8 +396,8 @@ def test_refused_for_the_account(db, outcome):
             db.queue_again(post)
         with pytest.raises(sqlite3.IntegrityError, match="proven that no tweet was made"):
             db.prove_absent(post, "absent", free_slot=True)
-        db.record_absence(post, NOW)
-        db.record_absence(post, NOW)
+        db.record_look(post, NOW, absent=True)
+        db.record_look(post, NOW, absent=True)
         db.queue_again(post)
         assert (db.post(post.id).status, db.post(post.id).slot) == (Status.APPROVED, None)
         assert db.claim_approved(db.next_approved(EVER), SLOT).id == post.id
@@ -408,8 +408,8 @@ def test_refused_for_the_account(db, outcome):
         assert number  # what was not sent needs no new proof
         db.connection.sqlite.execute("UPDATE posts SET attempts = ?", (count + 1,))
     db.settle(post, number, SendResult(Outcome.UNKNOWN), NOW)
-    db.record_absence(post, NOW)
-    db.record_absence(post, NOW)
+    db.record_look(post, NOW, absent=True)
+    db.record_look(post, NOW, absent=True)
     db.queue_again(post)
     assert db.claim_approved(db.next_approved(EVER), SLOT).id == post.id
     with pytest.raises(sqlite3.IntegrityError, match="never sent again"):

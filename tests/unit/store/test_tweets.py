@@ -177,7 +177,7 @@ def test_a_slot_that_a_post_has(db):
 )
 def test_a_text_of_the_library_is_recognised(db, origin, stored):
     """A tweet that is a text of the library is recorded with its statement."""
-    db.tweets.import_tweets([Tweet(TWEET, "a")], NOW, lambda text: origin if text == "a" else None)
+    db.tweets.import_tweets([Tweet(TWEET, "a")], NOW, lambda tweet: origin if tweet.text == "a" else None)
     (post,) = db.archive.history(9)
     assert (post.source_id, post.topic, post.opening) == stored
 
