@@ -113,6 +113,19 @@ class XClient:
         response = self._session.last
         return read.result, (response.headers.get("x-access-level", "") if response is not None else "")
 
+    def tweet_count(self) -> int | None:
+        """Return how many tweets X counts for this account, None if it does not say. X bills a user read."""
+        count: int | None = None
+
+        def judge(status: int, _headers: Mapping[str, str], body: str, _now: datetime) -> SendResult:
+            nonlocal count
+            count = responses.read_tweet_count(status, body)
+            return SendResult(Outcome.DONE, http_status=status)
+
+        fields = ["public_metrics"]
+        self._exchange(lambda: self._client.get_me(user_fields=fields, user_auth=self._signed), judge)
+        return count
+
     def _exchange(self, call: Callable[[], object], judge: Judge) -> SendResult:
         """Make one request and return what its answer means, without secrets."""
         self._session.last, self._session.trace.sent = None, False

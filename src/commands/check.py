@@ -215,7 +215,8 @@ def _check_online(settings: Settings, clock: Clock) -> str:
     with contextlib.ExitStack() as stack:
         if isinstance(settings.login, RenewableLogin):  # which another run may be renewing
             stack.enter_context(sole_writer(settings.database))
-        result, level = XClient(settings, clock.now).access_level()
+        account = XClient(settings, clock.now)
+        result, level = account.access_level()
     if result.outcome is Outcome.NOT_SENT:
         message = f"X could not be reached: {result.detail or result.reason}"
         raise TemporaryError(message, result.fix)
@@ -229,7 +230,8 @@ def _check_online(settings: Settings, clock: Clock) -> str:
         message = f"the access token may only {level}"
         raise AccountError(message, FIX_WRITE)
     ended = _end_refusals(settings, clock)
-    return f"X accepts the keys; access level {level or 'not told'}{ended}{_cost_of_history(settings)}"
+    cost = _cost_of_history(settings, account.tweet_count) if _has_history_to_read(settings) else ""
+    return f"X accepts the keys; access level {level or 'not told'}{ended}{cost}"
 
 
 def _end_refusals(settings: Settings, clock: Clock) -> str:
@@ -242,15 +244,22 @@ def _end_refusals(settings: Settings, clock: Clock) -> str:
     return ""
 
 
-def _cost_of_history(settings: Settings) -> str:
-    """Return what reading the account's history into a new database will cost, if that is still to come."""
+def _has_history_to_read(settings: Settings) -> bool:
+    """Return whether the account's history is still to be read into a new database."""
     db = db_manager.open_for_reading(settings.database)
-    if db:
-        with contextlib.closing(db):
-            if db.notes.get("cold_start") is None:
-                return ""
-    most = money.total(MOST_TWEETS * settings.price_read_usd)
-    return f"; the first run reads the account's last {MOST_TWEETS:,} tweets at most, for {most}"
+    if db is None:
+        return True
+    with contextlib.closing(db):
+        return db.notes.get("cold_start") is not None
+
+
+def _cost_of_history(settings: Settings, count: Callable[[], int | None]) -> str:
+    """Return what reading the account's history will cost at most, by X's own count if it tells it."""
+    counted = count()
+    tweets = MOST_TWEETS if counted is None else min(counted, MOST_TWEETS)
+    price = money.total(tweets * settings.price_read_usd)
+    has = "" if counted is None else f"; the account has {counted:,} tweets"
+    return f"{has}; the first run reads the newest {tweets:,} of its tweets at most, for {price}"
 
 
 COMMAND = Command("check", "check settings, database, model and library; say what to fix", run, configure)

@@ -24,7 +24,9 @@ _DAY = timedelta(days=1)
 class Supply:
     """The rest of the library: statements, those that may run now, texts that may be sent, and their days.
 
-    `until` (UTC), in `days`, is when a slot first stays empty; None where that lies beyond the horizon.
+    `until` (UTC), in `days`, is when a slot first stays empty; None where that lies beyond the horizon. It
+    counts cool-downs and repeats, and no likeness: that a text waits which is too much like a recent one can
+    only bring the day forward.
     `back` (UTC) is when the next statement may run, None without any. `needed` is how many fill a year.
     `elsewhere` are those that only another profile holds back.
     """

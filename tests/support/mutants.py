@@ -157,6 +157,7 @@ MUTANTS = (
 def plant(mutant: Mutant, folder: Path) -> None:
     """In this process: use a copy of `src` with the bug in it. Every module is loaded anew."""
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "data").symlink_to(ROOT / "data")  # the lists that the gates read
     for name, old, new in mutant.edits:
         file = folder / "src" / name
         text = file.read_text(encoding="utf-8")

@@ -289,11 +289,12 @@ class Play:
         ids = {i for t in self.x.accepted if t.via == "api" for i in t.ids}
         origins = {t.id: [posted[i] for i in t.ids if i in posted] for t in live}
         strange = (t for t in mine if "import" in origins[t.id] and t.id not in self.rewritten)
+        texts = [t.text for t in mine if t.id not in self.rewritten]  # a rewritten one is on X no more
         slots = Counter(t.slot for t in mine if t.slot)
         return Finding(
             accepted=sum(t.via == "api" and bool(t.slot) for t in self.x.accepted),
             doubled=sum(n - 1 for n in slots.values()),
-            repeated=sum(n - 1 for n in Counter(t.text for t in mine).values()),
+            repeated=sum(n - 1 for n in Counter(texts).values()),
             forgotten=sum(not found for found in origins.values()),
             strange=0 if self.loses_database else sum(1 for _ in strange),
             adopted=sum(

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from src.commands.check import _check_online
 from src.posting.history import MOST_TWEETS
+from src.system.clock import Clock
 from tests import fake_x
 from tests.support.library import shipped
 from tests.support.lived import damage, live, lose_the_database, new_lived_world
@@ -97,6 +99,34 @@ def test_3200_tweets(world, capsys):
         ("post", 1, 0.015),
     ]
     assert len(world.rows("SELECT 1 FROM posts WHERE origin = 'import'")) == 3200
+
+
+@pytest.mark.parametrize(
+    ("tweets", "told", "words"),
+    [
+        (
+            140,
+            True,
+            "the account has 140 tweets; the first run reads the newest 140 of its tweets at most, for $0.14",
+        ),
+        (
+            3300,
+            True,
+            "the account has 3,300 tweets; the first run reads the newest 3,200 of its tweets at most",
+        ),
+        (140, False, "read-write; the first run reads the newest 3,200 of its tweets at most, for $3.20"),
+    ],
+)
+def test_what_the_history_costs(world, tweets, told, words):
+    """`check --online` names it for this account, where X shows how many tweets it has, while it is to be read."""
+    by_hand(world, tweets, minutes=1)
+    world.x.on_me(*([] if told else [fake_x.server_error(503, accept=False)]))
+    assert words in _check_online(world.settings, Clock())
+    while world.tick().outcome == "cold-start":
+        world.move(minutes=1)
+    me = len([r for r in world.x.requests if r.path == "/2/users/me"])
+    assert "tweets" not in _check_online(world.settings, Clock())
+    assert len([r for r in world.x.requests if r.path == "/2/users/me"]) == me  # X bills it
 
 
 def test_as_far_as_it_matters(world):

@@ -15,6 +15,7 @@ from src.x.responses import (
     read_delete,
     read_send,
     read_timeline,
+    read_tweet_count,
     retry_after,
 )
 from tests.support import fuzz
@@ -274,6 +275,31 @@ def test_timeline(status, text, healthy, complete, count):
     assert (read.healthy, read.complete, len(read.tweets)) == (healthy, complete, count)
     assert healthy == (read.result.outcome is Outcome.DONE)
     assert read.result.outcome is not Outcome.POSTED
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "count"),
+    [
+        (200, body(data={"public_metrics": {"tweet_count": 145}}), 145),
+        (200, body(data={"public_metrics": {"tweet_count": 0}}), 0),
+        (503, body(data={"public_metrics": {"tweet_count": 145}}), None),
+        *(
+            (200, text, None)
+            for text in (
+                "null",
+                body(data=None),
+                body(data={"id": "1"}),
+                body(data={"public_metrics": [1]}),
+                body(data={"public_metrics": {"tweet_count": "145"}}),
+                body(data={"public_metrics": {"tweet_count": -1}}),
+                body(data={"public_metrics": {"tweet_count": True}}),
+            )
+        ),
+    ],
+)
+def test_how_many_tweets_x_counts(status, text, count):
+    """Only a number of X's profile of the account counts."""
+    assert read_tweet_count(status, text) == count
 
 
 @pytest.mark.parametrize(("minutes", "healthy"), [(-6, False), (-4, True), (4, True), (6, False)])
