@@ -240,7 +240,7 @@ class Database:
                     " resolved_by = ?, verified_at = ?, slot = coalesce(slot, (SELECT a.slot FROM attempts a"
                     " WHERE a.post_id = posts.id AND NOT EXISTS (SELECT 1 FROM posts p WHERE p.slot = a.slot)"
                     " ORDER BY a.id DESC))"
-                    " WHERE id = ? AND status IN ('unknown', 'unconfirmed', 'failed', 'pending', 'expired')",
+                    " WHERE id = ? AND status NOT IN ('draft', 'rejected', 'sending', 'posted')",
                     (
                         tweet.first_id,
                         iso(tweet.at),

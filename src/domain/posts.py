@@ -14,8 +14,8 @@ Life of a post (the database refuses every other move):
                                                                           decides
 
 X has answered errors for requests that it carried out. So a refusal proves nothing, and a tweet that is found
-later still counts: `pending`, `expired` and `failed` may become `posted`. A person's wrong word about a tweet
-id is taken back: `posted` becomes `unconfirmed`.
+later still counts: `pending`, `approved`, `expired` and `failed` may become `posted`. A person's wrong word
+about a tweet id is taken back: `posted` becomes `unconfirmed`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Status(StrEnum):
 
 LEGAL_MOVES: dict[Status, frozenset[Status]] = {
     Status.DRAFT: frozenset({Status.APPROVED, Status.REJECTED}),
-    Status.APPROVED: frozenset({Status.PENDING, Status.REJECTED, Status.DRAFT}),
+    Status.APPROVED: frozenset({Status.PENDING, Status.REJECTED, Status.DRAFT, Status.POSTED}),
     Status.REJECTED: frozenset({Status.DRAFT}),
     Status.PENDING: frozenset({Status.SENDING, Status.EXPIRED, Status.APPROVED, Status.POSTED}),
     Status.SENDING: frozenset({Status.PENDING, Status.POSTED, Status.UNKNOWN}),

@@ -69,7 +69,7 @@ class Tweets:
 
     def lost_post(self, text: str) -> Post | None:
         """Return the newest post with this text that was sent and given up, None if there is none."""
-        lost = "status IN ('failed', 'expired', 'unconfirmed') AND attempts > 0"
+        lost = "status IN ('failed', 'expired', 'unconfirmed', 'approved') AND attempts > 0"
         rows = self._db.rows(
             f"SELECT * FROM posts WHERE fingerprint = ? AND {lost} ORDER BY id DESC LIMIT 1",  # noqa: S608
             fingerprint(html.unescape(text)),

@@ -13,11 +13,11 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from src.content.freshness import is_fresh, repeats_after
+from src.content.freshness import repeats_after
 from src.domain.notes import Note, NoteCode
 from src.domain.texts import Composition, Draft
 from tests import fake_x
@@ -64,7 +64,9 @@ class Shelf:
         for number, text in enumerate(self.texts):
             source = f"s-{number}"
             sent = history.sent.get(source, {}).get(text)
-            if is_fresh(settings, history.last_used.get(source), now) and (sent is None or sent <= since):
+            used = history.last_used.get(source)
+            rested = used is None or now - used >= timedelta(days=settings.cooldown_days)
+            if rested and (sent is None or sent <= since):
                 return Composition(Draft(text, "wording", source, "Git"))
         return Composition(None, notes=(Note(NoteCode.NO_TEXT_LEFT, "the shelf is empty"),))
 

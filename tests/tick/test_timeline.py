@@ -254,6 +254,18 @@ def test_refused_made_late_and_shown_late(world, late, lag):
     world.check_promise()
 
 
+def test_a_text_that_waits_again_is_found_late(world):
+    """X refused the account and made the tweet an hour later: the text that waits for its turn has had it."""
+    world.x.on_post(fake_x.replace(fake_x.no_credits(), accept_late=50 * 60.0))
+    later(world, 0, 16, 31)
+    post = world.ours()[-1]
+    assert (post["status"], post["absent"]) == ("approved", 2)
+    later(world, 25 * 60)
+    assert (row(world, post["id"])["status"], row(world, post["id"])["resolved_by"]) == ("posted", "audit")
+    assert world.rows("SELECT count(*) FROM posts WHERE status = 'approved'")[0][0] == 0
+    world.check_promise()
+
+
 # ---- a database that was lost or restored ----------------------------------------------------------------------
 
 

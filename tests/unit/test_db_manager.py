@@ -54,7 +54,7 @@ STEPS = {
     "begin_send": (lambda db, post: db.begin_send(post, "run", NOW), {Status.PENDING}),
     "confirm_posted": (
         lambda db, post: db.confirm_posted(post, Tweet(TWEET + post.id, ""), "timeline", NOW),
-        {Status.UNKNOWN, Status.UNCONFIRMED, Status.FAILED, Status.PENDING, Status.EXPIRED},
+        {Status.UNKNOWN, Status.UNCONFIRMED, Status.FAILED, Status.PENDING, Status.EXPIRED, Status.APPROVED},
     ),
     "take_back": (lambda db, post: db.take_back(post), {Status.POSTED}),
     "record_look": (lambda db, post: db.record_look(post, NOW, absent=True), {Status.UNKNOWN}),

@@ -13,7 +13,7 @@ UPDATE posts SET status = 'failed' WHERE status = 'expired' AND EXISTS (
 CREATE TRIGGER legal_move BEFORE UPDATE OF status ON posts
 WHEN NEW.status IS NOT OLD.status AND (NEW.status IS NULL OR (OLD.status || '>' || NEW.status) NOT IN (
     'draft>approved', 'draft>rejected',
-    'approved>pending', 'approved>rejected', 'approved>draft',
+    'approved>pending', 'approved>rejected', 'approved>draft', 'approved>posted',
     'rejected>draft',
     'pending>sending', 'pending>expired', 'pending>approved', 'pending>posted', 'expired>posted',
     'sending>pending', 'sending>posted', 'sending>unknown',
