@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest import mock
 
 from src import config, content_generator
 from src.config import Settings
@@ -17,6 +18,9 @@ from src.db_manager import Database, empty_database, open_database
 from src.domain.answers import TWITTER_EPOCH_MS, Outcome, SendResult, TimelineRead, Tweet
 from src.domain.runs import RunOutcome, TickResult
 from src.domain.texts import Composition, History
+from src.model.choose import Model
+from src.model.client import Written
+from src.model.decode import Engine
 from src.posting.run import Run
 from src.system.clock import Clock
 from src.twitter_manager import tick
@@ -74,6 +78,8 @@ class Life:
     )  # time, statement, topic, content
     silent: list[tuple[datetime, TickResult]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)  # that composing took
+    account: HonestAccount = field(default_factory=lambda: HonestAccount(SetClock(NOW)))
+    led: int = 0  # posts that an opening by the model leads
 
 
 def live(
@@ -83,11 +89,16 @@ def live(
     *,
     until_silent: bool = False,
     database: Path | None = None,
+    before: Life | None = None,
 ) -> Life:
-    """Tick hourly with the real composer and database; stop at the first empty slot if `until_silent`."""
-    clock = SetClock(NOW)
-    account, life = HonestAccount(clock), Life()
-    db = open_database(database, NOW) if database else empty_database(NOW)
+    """Tick hourly with the real composer and database; stop at the first empty slot if `until_silent`.
+
+    `before` is the life that this one goes on with, on the same database.
+    """
+    life = Life(account=before.account) if before else Life()
+    account, clock = life.account, life.account.clock
+    start = clock.at + timedelta(hours=1) if before else NOW
+    db = open_database(database, start) if database else empty_database(start)
     real = sources.load
 
     def compose(given: Settings, history: History, now: datetime, seconds: float) -> Composition:
@@ -101,10 +112,11 @@ def live(
 
     with contextlib.closing(db):
         for hour in range(hours):
-            clock.at = NOW + timedelta(hours=hour)
-            result = tick(Run(settings, db, account, compose, f"r{hour}", clock))
+            clock.at = start + timedelta(hours=hour)
+            result = tick(Run(settings, db, account, compose, f"{start:%F}-{hour}", clock))
             if result.outcome is RunOutcome.POSTED:
                 life.posted.append(_latest(db, clock.now()))
+                life.led += _is_led(db)
             else:
                 life.silent.append((clock.now(), result))
                 if until_silent:
@@ -116,6 +128,48 @@ def _latest(db: Database, now: datetime) -> tuple[datetime, str, str, str]:
     post = db.archive.last_tweet()
     assert post is not None
     return now, post.source_id or "", post.topic or "", post.content
+
+
+def _is_led(db: Database) -> bool:
+    post = db.archive.last_tweet()
+    return post is not None and post.origin == "model"
+
+
+class _Resident:
+    """In the place of `ModelProcess`: the same engine, kept in this process, where thousands of texts are written."""
+
+    def __init__(self, engine: Callable[[Model], Engine], candidates: int) -> None:
+        self._engine, self._candidates = engine, candidates
+
+    def __enter__(self) -> _Resident:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def write(self, model: Model, items: Sequence[tuple[str, str]], *, seed: int) -> dict[str, Written]:
+        written = {}
+        for number, (name, text) in enumerate(items):
+            openings, tokens = self._engine(model).write(text, self._candidates, seed + number)
+            written[name] = Written(tuple((words, score) for words, score, _ in openings), tokens, 1.0)
+        return written
+
+
+@contextlib.contextmanager
+def resident_model() -> Iterator[None]:
+    """Let the model write in this process and load it once; all else of the composer stays as it is."""
+    engines: dict[str, Engine] = {}
+
+    def engine(model: Model) -> Engine:
+        if model.name not in engines:
+            engines[model.name] = Engine(model.folder, tuned=model.tuned, dtype=model.dtype, mode="hook")
+        return engines[model.name]
+
+    def resident(settings: Settings, _: float) -> _Resident:
+        return _Resident(engine, settings.candidates)
+
+    with mock.patch.object(content_generator, "ModelProcess", resident):
+        yield
 
 
 def hold_to_the_promise(life: Life, settings: Settings) -> None:
