@@ -129,7 +129,7 @@ class Settings(FeedSettings):
     mode: Literal["auto", "hook", "rewrite", "free"] = Field(
         "auto",
         description=(
-            "what the model writes: hook (an opening), rewrite, free (unchecked facts!), or by its size"
+            "what the model writes: hook (an opening), rewrite, free (unchecked facts!); auto is hook"
         ),
     )
     candidates: int = Field(

@@ -32,7 +32,7 @@ from src.domain.logins import RenewableLogin
 from src.domain.plurals import numbered
 from src.domain.posts import Status
 from src.domain.texts import History
-from src.model import choose
+from src.model import choose, client
 from src.posting import past
 from src.posting.history import MOST_TWEETS
 from src.system import access, profiles
@@ -203,7 +203,13 @@ def _check_model(settings: Settings) -> str:
     model = choose.locate(settings)
     if model.note:
         raise ModelError(model.note, model.fix)
-    return f"{model.name} is installed and its files are sound"
+    barriers = client.barriers()
+    if not barriers:
+        message = (
+            f"{model.name} is sound, but its process keeps the network: this kernel refuses every barrier"
+        )
+        raise ModelError(message, Fix("run on Linux with seccomp, or cut the network off outside"))
+    return f"{model.name} is installed, its files are sound, and its process has no network"
 
 
 def _check_online(settings: Settings, clock: Clock) -> str:

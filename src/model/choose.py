@@ -59,7 +59,7 @@ def locate(settings: Settings) -> Model:
     """Return the model to write with, verified. Never downloads. Raises `ModelError`."""
     try:
         return _locate(settings)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         # Files that this user may not read, a disk that fails, or a manifest that was edited.
         message = f"the files of the model cannot be read: {type(error).__name__}: {error}"
         raise ModelError(

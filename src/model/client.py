@@ -6,26 +6,28 @@ A crash, a hang, an out-of-memory kill or malformed output ends in one `ModelErr
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from src.config import Settings
+from src.config import ROOT, Settings
 from src.domain.errors import ModelError
-from src.domain.fixes import NO_FIX, Fix, command
+from src.domain.fixes import Fix, command
 from src.model import child
 from src.model.choose import Model
-from src.model.files import parameters
 from src.system import progress
 from src.system.lock import model_turn
 
+BARRIERS_SECONDS = 20.0
+LOOK = Fix(command("check"), " looks at its files; ", command("model update"), " installs it anew")
 ENTRY = "src.model.worker"  # started by this name, as a process of its own
-REWRITE_FROM_PARAMETERS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,11 @@ class Written:
 
 
 def mode_for(settings: Settings, model: Model) -> str:
-    """Return what to ask the model for; `auto` lets only a large model reword the statement.
+    """Return what to ask the model for. `auto` is the opening: no size makes a rewrite safe.
 
-    MODE is meant for the model that MODEL names: a stand-in is asked for what its own size allows.
+    MODE is meant for the model that MODEL names: one in its place writes openings.
     """
-    if settings.mode != "auto" and not model.stand_in:
-        return settings.mode
-    return "rewrite" if not model.tuned and parameters(model.folder) >= REWRITE_FROM_PARAMETERS else "hook"
+    return "hook" if settings.mode == "auto" or model.stand_in else settings.mode
 
 
 class ModelProcess:
@@ -57,7 +57,7 @@ class ModelProcess:
     def __init__(self, settings: Settings, seconds: float) -> None:
         self._settings, self._seconds = settings, seconds
         self._process: subprocess.Popen[bytes] | None = None
-        self._not_started = ""
+        self._not_started: ModelError | None = None
         self._turn = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -65,8 +65,10 @@ class ModelProcess:
         if self._turn.enter_context(model_turn(self._settings.models_dir, self._seconds / 2)):
             try:
                 self._process = child.start(ENTRY, self._settings.generate_memory_mb)
-            except (OSError, subprocess.SubprocessError) as error:  # no memory for one more process
-                self._not_started = f"its process could not be started: {error}"
+            except (OSError, subprocess.SubprocessError) as error:
+                self._not_started = ModelError(
+                    f"its process could not be started: {error}", _start_fix(error)
+                )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -99,7 +101,7 @@ class ModelProcess:
         One line of output per text is expected.
         """
         if self._not_started:
-            raise ModelError(self._not_started, _child_fix(-signal.SIGKILL))
+            raise self._not_started
         if self._process is None:
             message = f"other accounts kept the model busy for {self._seconds / 2:.0f} s"
             raise ModelError(
@@ -112,6 +114,23 @@ class ModelProcess:
             )
         with progress.bar("writing", texts, "text") as shown:
             return child.collect(self._process, request, self._deadline, shown)
+
+
+def barriers() -> str:
+    """Return what keeps the model's process from the network on this machine, empty for nothing."""
+    try:
+        asked = subprocess.run(
+            [sys.executable, "-m", "src.model.sandbox"],
+            cwd=ROOT,
+            env=child.environment(),
+            capture_output=True,
+            text=True,
+            timeout=BARRIERS_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return asked.stdout.strip() if asked.returncode == 0 else ""
 
 
 def write(
@@ -162,7 +181,19 @@ def _child_story(status: int | None, seconds: float, complaint: bytes) -> str:
     return "its answer was unusable"
 
 
+def _start_fix(error: Exception) -> Fix:
+    """Return what helps against a process that could not be started: not every reason is a want of memory."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.ENOEXEC}:
+        return Fix(f"let this user enter {ROOT} and run {sys.executable}: ls -ld shows their rights")
+    if number in {errno.EMFILE, errno.ENFILE}:
+        return Fix("raise the limit of open files: ulimit -n")
+    if number == errno.EAGAIN:
+        return Fix("this user has too many processes: end some, or raise the limit: ulimit -u")
+    return Fix("free some memory or choose a smaller MODEL") if number == errno.ENOMEM else LOOK
+
+
 def _child_fix(status: int | None) -> Fix:
     if status is None:
         return Fix("raise GENERATE_SECONDS or choose a smaller MODEL")
-    return Fix("free some memory or choose a smaller MODEL") if status == -signal.SIGKILL else NO_FIX
+    return Fix("free some memory or choose a smaller MODEL") if status == -signal.SIGKILL else LOOK

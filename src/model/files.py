@@ -1,13 +1,13 @@
-"""The files of a model: manifest, checksums, what may be loaded, and the headers of the weights.
+"""The files of a model: manifest, checksums, and what may be loaded.
 
 Nothing is loaded that is not safetensors, asks for remote code, or differs from its recorded checksums.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ from src.system.files import write_atomically
 
 MANIFEST = "MANIFEST.json"
 _WEIGHTS = "*.safetensors"
+_FIX_ANEW = Fix("install the model anew: make model, or ", command("model update"), " for one of your own")
+_MOST_PARTS = 1_000_000
+MAX_JSON_BYTES = 50_000_000  # of a file that is read in the process with the keys
 _UNSAFE = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _RECORDED = ("*.safetensors", "*.json", "*.txt", "*.model")
 
@@ -27,9 +30,44 @@ def is_installed(folder: Path) -> bool:
 
 
 def manifest(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the manifest: `source`, `adapter` and `files` (SHA-256 by name). Empty without one."""
+    """Return the manifest: `source`, `adapter` and `files` (SHA-256 by name). Empty without one.
+
+    Raises `ModelError` for one that says anything else.
+    """
     file = folder / MANIFEST
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
+    return _objects(file) if file.exists() else {}
+
+
+def manifest_or_nothing(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the manifest of a folder that is only listed, empty where it cannot be read."""
+    with contextlib.suppress(ModelError, OSError):
+        return manifest(folder)
+    return {}
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    """Return the JSON object in a file of a model. Raises `ModelError` for anything else, `OSError`."""
+    try:
+        if file.stat().st_size > MAX_JSON_BYTES:
+            message = f"{file} has more than {MAX_JSON_BYTES // 1_000_000} MB"
+            raise ModelError(message, _FIX_ANEW)
+        data = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        message = f"{file} cannot be read: it is no JSON"
+        raise ModelError(message, _FIX_ANEW) from error
+    if not isinstance(data, dict):
+        message = f"{file} cannot be read: it is no JSON object"
+        raise ModelError(message, _FIX_ANEW)
+    return data
+
+
+def _objects(file: Path) -> dict[str, dict[str, Any]]:
+    """Return a manifest or a record: JSON objects by name, with the files that were recorded."""
+    data = read_object(file)
+    if not all(isinstance(part, dict) for part in data.values()) or "files" not in data:
+        message = f"{file} cannot be read: it is no manifest"
+        raise ModelError(message, _FIX_ANEW)
+    return data
 
 
 def refuse_unsafe(folder: Path) -> None:
@@ -45,9 +83,23 @@ def refuse_unsafe(folder: Path) -> None:
         raise ModelError(message, Fix("use a revision of the model that ships safetensors"))
     for name in ("config.json", "tokenizer_config.json"):
         file = folder / name
-        if file.exists() and "auto_map" in file.read_text(encoding="utf-8", errors="replace"):
+        if file.exists() and names_code(read_object(file)):
             message = f"{file} wants to run code of its own (auto_map)"
             raise ModelError(message, Fix("choose a model that transformers knows by itself"))
+
+
+def names_code(config: object) -> bool:
+    """Return whether a configuration names code to run, at any depth, however its keys are written."""
+    parts, seen = [config], 0
+    while parts and seen < _MOST_PARTS:
+        part, seen = parts.pop(), seen + 1
+        if isinstance(part, dict):
+            if "auto_map" in part:
+                return True
+            parts += part.values()
+        elif isinstance(part, list):
+            parts += part
+    return bool(parts)  # too large to be looked through: not to be trusted
 
 
 def verify(folder: Path, models_dir: Path) -> None:
@@ -57,12 +109,7 @@ def verify(folder: Path, models_dir: Path) -> None:
         file = folder / name
         if not file.exists() or sha256(file) != digest:
             message = f"{file} is not the file that was recorded (checksum)"
-            raise ModelError(
-                message,
-                Fix(
-                    "install the model anew: make model, or ", command("model update"), " for one of your own"
-                ),
-            )
+            raise ModelError(message, _FIX_ANEW)
     unknown = sorted(p.name for p in folder.glob(_WEIGHTS) if p.name not in recorded["files"])
     if unknown:
         message = f"{folder / unknown[0]} was not there when the model was recorded"
@@ -74,7 +121,7 @@ def _trusted(folder: Path, models_dir: Path) -> dict[str, dict[str, str]]:
     record = _record_of(folder, models_dir)
     if not record.exists():
         return trust(folder, models_dir)
-    return dict(json.loads(record.read_text(encoding="utf-8")))
+    return _objects(record)
 
 
 def trust(folder: Path, models_dir: Path) -> dict[str, dict[str, str]]:
@@ -104,30 +151,6 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file (hex)."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def parameters(folder: Path) -> int:
-    """Return the number of parameters of a model, from the headers of its weights; scales do not count."""
-    from src.model.llama import SCALE  # noqa: PLC0415 (the tuned model, which ships, is never counted)
-
-    shapes = (
-        tensor["shape"]
-        for file in folder.glob(_WEIGHTS)
-        for name, tensor in _header(file).items()
-        if not name.endswith(SCALE)
-    )
-    return sum(map(math.prod, shapes))
-
-
-def _header(weights: Path) -> dict[str, Any]:
-    """Return the description of each tensor of a safetensors file, by name; empty without a header."""
-    with weights.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        try:
-            header = json.loads(file.read(length)) if length < weights.stat().st_size else {}
-        except ValueError:
-            return {}
-    return {name: tensor for name, tensor in header.items() if name != "__metadata__"}
 
 
 def write_json(path: Path, data: dict[str, dict[str, Any]]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -21,6 +20,7 @@ from typing import IO, Any, Self
 from src.config import Settings
 from src.domain.errors import ConfigError, HubError, ModelError, StorageError
 from src.domain.fixes import Fix, line
+from src.model.files import names_code, read_object
 from src.system import failpoints, progress
 from src.system.files import put_in_place
 
@@ -28,7 +28,6 @@ ANSWER_SECONDS = 20
 CHUNK_BYTES = 256 * 1024
 ROOM = 1.1  # of the download's size must be free
 SPARE_BYTES = 200_000_000
-MAX_JSON_BYTES = 50_000_000
 _WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
 _NEEDED = ("config.json", "tokenizer.json")
 _WANTED = (
@@ -145,15 +144,12 @@ def refuse_full_disk(folder: Path, needed: int) -> None:
 
 def refuse_code(file: Path, source: Source) -> None:
     """Raise `ConfigError` for a configuration that names code, is quantized, or is of an unknown kind."""
-    text = file.read_text(encoding="utf-8", errors="replace") if file.stat().st_size <= MAX_JSON_BYTES else ""
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        data = None
-    if not isinstance(data, dict):
+        data = read_object(file)
+    except ModelError as error:
         message = f"{file.name} of {source.name} is not JSON"
-        raise ConfigError(message, Fix("choose another MODEL or MODEL_REVISION"))
-    if "auto_map" in (text if file.name in {"config.json", "tokenizer_config.json"} else data):
+        raise ConfigError(message, Fix("choose another MODEL or MODEL_REVISION")) from error
+    if names_code(data) if file.name in {"config.json", "tokenizer_config.json"} else "auto_map" in data:
         message = f"{source.name} wants to run code of its own ({file.name}: auto_map)"
         raise ConfigError(message, Fix("choose a model that transformers knows by itself"))
     if file.name == "config.json":

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from src.config import Settings
 from src.domain.model_choice import EMBEDDED
-from src.model.files import is_installed, manifest
+from src.model.files import is_installed, manifest_or_nothing
 from src.system.files import write_atomically
 
 ACTIVE = "ACTIVE.json"
@@ -49,7 +49,7 @@ def active(models_dir: Path) -> dict[str, Active]:
     """Return what every MODEL uses, by its name; empty without a switch or if the file cannot be read."""
     try:
         data = json.loads((models_dir / ACTIVE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(data, dict):
         return {}
@@ -58,7 +58,9 @@ def active(models_dir: Path) -> dict[str, Active]:
     entries = {}
     for name, entry in data.items():
         with contextlib.suppress(TypeError):
-            entries[name] = Active(**entry)
+            found = Active(**entry)
+            if all(isinstance(value, str) for value in asdict(found).values()):
+                entries[name] = found
     return entries
 
 
@@ -83,7 +85,7 @@ def installed(settings: Settings, in_use: Path) -> list[Version]:
     for folder in sorted(settings.models_dir.glob("*")) if settings.models_dir.is_dir() else []:
         if folder.name.startswith(".") or not is_installed(folder):
             continue
-        made = manifest(folder)
+        made = manifest_or_nothing(folder)
         source = made.get("source", {})
         use = "in use" if folder == in_use else "previous" if folder.name == entry.previous else ""
         megabytes = sum(f.stat().st_size for f in folder.iterdir() if f.is_file()) / 1e6
@@ -112,7 +114,7 @@ def prune(settings: Settings, keep: Path) -> list[str]:
     for folder in settings.models_dir.glob("*"):
         old_hub = (
             not folder.name.startswith(".")
-            and "hub" in manifest(folder).get("source", {})
+            and "hub" in manifest_or_nothing(folder).get("source", {})
             and folder.name not in used
         )
         if folder.is_dir() and folder != keep and (old_hub or _is_abandoned(folder)):

@@ -142,7 +142,7 @@ def proxy():
     handler = type("Handler", (_Proxy,), {"seen": seen})
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://name:secret@127.0.0.1:{server.server_address[1]}", seen, handler
         server.shutdown()
 
