@@ -1,6 +1,7 @@
 """Composing with the model's process, which may fail in any way."""
 
 import json
+import subprocess
 import time
 from datetime import UTC, datetime
 
@@ -56,6 +57,64 @@ def test_whatever_happens_to_the_model_the_wording_goes_out(monkeypatch, setting
     composition = compose(patient, History(), NOW, seconds=room)
     assert composition.draft.origin == "wording"
     assert words in " ".join(note.render() for note in composition.notes)
+
+
+def safetensors(header):
+    """A file of weights with this header and no data."""
+    return len(header).to_bytes(8, "little") + header
+
+
+HEADERS = [
+    b'{"a": {"dtype": "F32"}}',  # no shape
+    b'{"a": {"dtype": "F32", "shape": ["x"], "data_offsets": [0, 4]}}',
+    b"[1, 2]",
+    b'{"a": ' * 5000,
+]
+
+
+@pytest.mark.parametrize(
+    "weights", [*map(safetensors, HEADERS), (2**62).to_bytes(8, "little"), b"\xff" * 4, b""]
+)
+def test_broken_weights(settings, tmp_path, weights):
+    """Weights that cannot be read, whatever is wrong with their header, cost the opening; the note has a fix."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(weights)
+    config_of_a_llama = {"model_type": "llama", "vocab_size": 8, "hidden_size": 8, "num_attention_heads": 1}
+    (folder / "config.json").write_text(json.dumps(config_of_a_llama))
+    (folder / "tokenizer.json").write_text(
+        '{"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}}'
+    )
+    patient = settings.model_copy(update={"generate_seconds": 90, "model": str(folder)})
+    composition = compose(patient, History(), NOW, seconds=90)
+    assert composition.draft.origin == "wording"
+    (note,) = [note for note in composition.notes if note.code == "model-failed"]
+    assert note.fix
+
+
+@pytest.mark.parametrize(
+    ("error", "fix"),
+    [
+        (PermissionError(13, "Permission denied"), "let this user"),
+        (FileNotFoundError(2, "No such file"), "let this user"),
+        (OSError(12, "Cannot allocate memory"), "free some memory"),
+        (OSError(11, "Resource temporarily unavailable"), "ulimit -u"),
+        (OSError(24, "Too many open files"), "ulimit -n"),
+        (OSError(5, "Input/output error"), "looks at its files"),
+        (subprocess.SubprocessError("Exception occurred in preexec_fn."), "looks at its files"),
+    ],
+)
+def test_why_a_process_cannot_be_started(monkeypatch, settings, error, fix):
+    """What keeps the model's process from starting is told with a fix that fits it, and the tweet goes out."""
+
+    def refuse(*_, **__):
+        raise error
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    composition = compose(settings, History(), NOW, seconds=10)
+    assert composition.draft.origin == "wording"
+    (note,) = [note for note in composition.notes if note.code == "model-failed"]
+    assert fix in note.render()
 
 
 def test_a_hanging_child_leaves_nothing_behind(monkeypatch, settings, tmp_path):

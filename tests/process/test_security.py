@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -264,6 +265,29 @@ for name in os.listdir("/proc/self/fd"):
 print(json.dumps({"env": dict(os.environ), "reached": reached, "fds": fds,
     "barriers": barriers, "core": resource.getrlimit(resource.RLIMIT_CORE), "argv": open("/proc/self/cmdline").read()}))
 """
+
+
+@pytest.mark.model
+def test_files_of_another_user_without_the_right_to_leave(tmp_path, as_root):
+    """Root of a container, without CAP_SYS_ADMIN, reads a model of another user's, whose files are closed to others."""
+    models = tmp_path / "models"
+    copied = shutil.copytree(config.ROOT / "data" / "models", models, symlinks=False)
+    subprocess.run([*as_root, "chown", "-R", "54321", str(copied)], check=True)
+    subprocess.run([*as_root, "chmod", "-R", "go=", str(copied)], check=True)
+    bounded = [*as_root, "setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]
+    env = {
+        "DATA_DIR": str(tmp_path / "data"),
+        "MODELS_DIR": str(models),
+        "LOG_DIR": str(tmp_path / "logs"),
+        "PATH": os.environ["PATH"],
+    }
+    done = subprocess.run(
+        [*bounded, sys.executable, "-m", "src.twitter_manager", "--dry-run", "--json"],
+        cwd=config.ROOT, env=env, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads(done.stdout)["metrics"]
+    assert metrics["tokens"] > 0
 
 
 @pytest.mark.parametrize("refused", [[], ["no-unshare"]], ids=["here", "in a container"])
