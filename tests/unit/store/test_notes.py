@@ -1,12 +1,18 @@
 """Values kept between runs: they come back as they were put, and damaged ones count as none."""
 
+from datetime import timedelta
+
 import pytest
 
 from src.domain.answers import RateLimit
 from src.domain.fixes import Fix
 from src.domain.runs import Hold
+from src.domain.schedule import Schedule
+from src.domain.timetable import ALWAYS, Pause
 from tests.support.stored import NOW
 
+HOUR = timedelta(hours=1)
+HOURLY, HALF_HOURLY, DAILY = (Schedule(interval=minutes) for minutes in (60, 30, 1440))
 JUNK = (
     "{",
     "[]",
@@ -59,5 +65,98 @@ def test_a_time_that_is_not_there(db):
 @pytest.mark.parametrize("junk", JUNK)
 def test_notes_that_cannot_be_read(db, junk):
     """A note that was damaged counts as none: it stops no run."""
-    db.notes.put(hold=junk, limits=junk, made_at=junk)
+    db.notes.put(hold=junk, limits=junk, made_at=junk, schedules=junk, pauses=junk)
     assert (db.notes.current_hold(), db.notes.limits(), db.notes.made_at()) == (None, (), None)
+    assert (db.notes.timetable(HOURLY, NOW).eras, db.notes.pauses()) == (((ALWAYS, HOURLY),), ())
+
+
+# ---- when posts are wanted -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "ended"), [("blocked", True), ("wait", False), (None, False)])
+def test_refusals_are_ended(db, kind, ended):
+    """A hold for which a person has acted ends; one that passes by itself stays."""
+    hold = Hold(kind, "why", None, Fix("buy"), 2, NOW) if kind else None
+    if hold:
+        db.notes.put_hold(hold)
+    assert db.notes.end_refusals() == (hold if ended else None)
+    assert db.notes.current_hold() == (None if ended else hold)
+
+
+def keep(db, *schedules):
+    """Keep schedules, one an hour, and return those on record."""
+    for n, schedule in enumerate(schedules):
+        db.notes.keep_schedule(schedule, NOW + n * HOUR)
+    return db.notes.timetable(schedules[-1], NOW + 99 * HOUR).eras
+
+
+@pytest.mark.parametrize(
+    ("schedules", "eras"),
+    [
+        ([HOURLY], ((ALWAYS, HOURLY),)),
+        ([HOURLY, HOURLY], ((ALWAYS, HOURLY),)),
+        ([HOURLY, HALF_HOURLY], ((ALWAYS, HOURLY), (NOW + HOUR, HALF_HOURLY))),
+        (
+            [HOURLY, HALF_HOURLY, HALF_HOURLY, HOURLY],
+            ((ALWAYS, HOURLY), (NOW + HOUR, HALF_HOURLY), (NOW + 3 * HOUR, HOURLY)),
+        ),
+    ],
+)
+def test_each_schedule_has_its_time(db, schedules, eras):
+    """The first holds from the beginning, each other one from when it was set; the same one is not kept twice."""
+    assert keep(db, *schedules) == eras
+
+
+def test_a_clock_that_went_back(db):
+    """A schedule holds from no earlier time than the one before it."""
+    keep(db, HOURLY, HALF_HOURLY)
+    assert db.notes.timetable(DAILY, NOW - HOUR).eras[-2:] == ((NOW + HOUR, HALF_HOURLY), (NOW + HOUR, DAILY))
+
+
+def test_how_many_schedules_are_kept(db):
+    """The oldest ones are dropped."""
+    eras = keep(db, *([HOURLY, HALF_HOURLY] * 26))
+    assert (len(eras), eras[0], eras[-1][0]) == (50, (NOW + 2 * HOUR, HOURLY), NOW + 51 * HOUR)
+
+
+def test_a_schedule_that_is_the_same_is_not_written(db):
+    """Most runs write nothing here."""
+    keep(db, HOURLY)
+    written = db.connection.sqlite.total_changes
+    keep(db, HOURLY)
+    assert db.connection.sqlite.total_changes == written
+
+
+def test_a_pause_and_its_end(db):
+    """A pause goes on until it is ended, and stays on record as it was."""
+    assert db.notes.resume(NOW) is None
+    assert db.notes.pause(NOW, None) == Pause(NOW, None)
+    assert db.notes.resume(NOW + HOUR) == Pause(NOW, None)
+    assert db.notes.pauses() == (Pause(NOW, NOW + HOUR),)
+    assert db.notes.resume(NOW + HOUR) is None
+    assert db.notes.pauses() == (Pause(NOW, NOW + HOUR),)
+
+
+def test_a_pause_gets_another_end(db):
+    """A second word about a pause that goes on changes its end, not its beginning."""
+    db.notes.pause(NOW, NOW + 9 * HOUR)
+    assert db.notes.pause(NOW + HOUR, NOW + 5 * HOUR) == Pause(NOW, NOW + 5 * HOUR)
+    assert db.notes.pauses() == (Pause(NOW, NOW + 5 * HOUR),)
+
+
+@pytest.mark.parametrize("hours", [5, 6])
+def test_a_pause_after_another(db, hours):
+    """One that is over stays, also in the moment in which it ends; the next one has its own beginning."""
+    first, at = Pause(NOW, NOW + 5 * HOUR), NOW + hours * HOUR
+    db.notes.pause(NOW, first.until)
+    assert db.notes.pause(at, None) == Pause(at, None)
+    assert db.notes.pauses() == (first, Pause(at, None))
+    assert db.notes.timetable(HOURLY, at).pauses == db.notes.pauses()
+
+
+def test_how_many_pauses_are_kept(db):
+    """The oldest of those that are over are dropped."""
+    for n in range(53):
+        db.notes.pause(NOW + n * HOUR, NOW + n * HOUR + HOUR / 2)
+    pauses = db.notes.pauses()
+    assert (len(pauses), pauses[0].since, pauses[-1].since) == (51, NOW + 2 * HOUR, NOW + 52 * HOUR)

@@ -86,23 +86,20 @@ def test_one_post_is_being_sent(db, status, refused):
 # ---- moves -----------------------------------------------------------------------------------------------------
 
 
-def test_only_legal_moves(db):
+@pytest.mark.parametrize("old", Status)
+def test_only_legal_moves(db, old):
     """From every state, SQL may move a post exactly where LEGAL_MOVES allows; the two lists are one."""
-    raw = db.connection.sqlite.execute
-    for old in Status:
-        for new in Status:
-            raw("BEGIN")
-            raw("DROP TRIGGER known_status_insert")
-            raw(
-                "INSERT INTO posts(id, content, status, tweet_id, absent) VALUES (1, 'x', ?, ?, 2)",
-                (old, 5 if old is Status.POSTED else None),
-            )
-            refusal = attempt(
-                db, "UPDATE posts SET status = ?, tweet_id = ?", new, 5 if new is Status.POSTED else None
-            )
-            raw("ROLLBACK")
-            assert "not a legal move" in refusal or old is Status.POSTED or not refusal
-            assert (not refusal) == (new is old or new in LEGAL_MOVES[old]), (old, new)
+    put(db, old, tweet_id=5 if old is Status.POSTED else None, absent=2)
+    allowed = set()
+    for new in Status:
+        db.connection.sqlite.execute("BEGIN")
+        tweet_id = 5 if new is Status.POSTED else None
+        refusal = attempt(db, "UPDATE posts SET status = ?, tweet_id = ?", new, tweet_id)
+        db.connection.sqlite.execute("ROLLBACK")
+        assert "not a legal move" in refusal or old is Status.POSTED or not refusal
+        if not refusal:
+            allowed.add(new)
+    assert allowed == {old, *LEGAL_MOVES[old]}
 
 
 @pytest.mark.parametrize("status", [None, "success"])
@@ -317,6 +314,22 @@ def test_a_text_comes_back_after_its_days(db, days, slot, taken, approved):
     else:
         sql, values = PENDING_SQL, (slot, "f")
     check(db, REPEATED if taken else "", sql, *values)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "slot", "taken"),
+    [
+        (None, "2026-11-23T13:59Z", True),
+        (None, "2026-11-23T14:00Z", False),
+        ("60", "2026-11-24T12:59Z", True),
+        ("60", "2026-11-24T13:00Z", False),
+    ],
+)
+def test_how_much_earlier_a_text_is_free(db, minutes, slot, taken):
+    """By the length of a slot, and by a day where no note says how long slots are."""
+    db.notes.put(repeat_after_days="2", slot_minutes=minutes)
+    put(db, "posted", fingerprint="f", sent_at=NOW.replace(minute=0), tweet_id=5)
+    assert (REPEATED in claims(db, slot)) is taken
 
 
 @pytest.mark.parametrize("status", ["sending", "unknown", "unconfirmed", "pending"])

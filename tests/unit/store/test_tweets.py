@@ -234,6 +234,59 @@ def test_an_old_row_gets_one_tweet_id(db):
     ]
 
 
+LINK = "see https://t.co/1 now"
+
+
+@pytest.mark.parametrize(
+    ("old", "joined"),
+    [
+        ({"content": "see x.org now"}, True),
+        ({"content": "see x.org now", "status": "posted"}, True),
+        ({"content": "see x.org then"}, False),
+        ({"content": "look x.org now"}, False),
+        ({"content": "see x.org now", "status": "failed"}, False),
+        ({"content": "see x.org now", "origin": "wording"}, False),
+        ({"content": "see x.org now", "status": "posted", "tweet_id": 5}, False),
+    ],
+)
+def test_an_old_row_whose_link_x_shows_as_its_own(db, old, joined):
+    """An old row is found by all but its link."""
+    put(db, "unconfirmed", "Another.", origin="seed")
+    mine = put(db, **{"status": "unconfirmed", "origin": "seed", **old})
+    db.tweets.import_tweets([Tweet(TWEET, LINK)], NOW)
+    assert (db.post(mine).tweet_id == TWEET) is joined
+    assert db.archive.count_posts() == 2 + (not joined)
+
+
+def test_an_old_row_with_the_text_itself_comes_first(db):
+    """A row that has the text as X shows it is the tweet, not one that only may be."""
+    put(db, "unconfirmed", "see x.org now", origin="seed")
+    mine = put(db, "unconfirmed", LINK, origin="seed")
+    db.tweets.import_tweets([Tweet(TWEET, LINK)], NOW)
+    assert db.post(mine).tweet_id == TWEET
+
+
+def test_a_text_without_a_link_is_only_looked_up(db):
+    """A row whose text is the same but for the mark of another version is left alone."""
+    mine = put(db, "unconfirmed", "A text", origin="seed", fingerprint="of another version")
+    db.tweets.import_tweets([Tweet(TWEET, "A text")], NOW)
+    assert db.post(mine).tweet_id is None
+
+
+@pytest.mark.parametrize(
+    ("row", "known"),
+    [
+        ({"origin": "import", "source_id": "s"}, True),
+        ({"origin": "import"}, False),
+        ({"origin": "wording", "source_id": "s"}, False),
+    ],
+)
+def test_whether_the_library_was_recognised(db, row, known):
+    """A tweet that was read from the timeline is a text of the library, or none is."""
+    put_tweet(db, 5, **row)
+    assert db.tweets.has_texts_of_the_library() is known
+
+
 # ---- stamps ----------------------------------------------------------------------------------------------------
 
 
