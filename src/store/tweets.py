@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from src.domain.answers import Tweet
+from src.domain.answers import MAX_TWEET_ID, Tweet
 from src.domain.posts import Post
 from src.domain.texts import SHORT_LINK, Origin, fingerprint, same_text
 from src.store.connection import Connection
@@ -34,37 +34,29 @@ class Tweets:
     def known_tweet_ids(self, count: int, newest: int | None = None) -> list[int]:
         """Return the ids of the newest tweets that are not known to be missing on X, newest first."""
         rows = self._db.rows(
-            "SELECT tweet_id FROM posts WHERE tweet_id IS NOT NULL AND tweet_id <= ? AND vanished_at IS NULL"
+            "SELECT tweet_id FROM posts WHERE tweet_id <= ? AND vanished_at IS NULL"
             " ORDER BY tweet_id DESC LIMIT ?",
-            newest if newest is not None else 2**63 - 1,
+            MAX_TWEET_ID if newest is None else newest,
             count,
         )
         return [row["tweet_id"] for row in rows]
 
     def newest_tweet_id(self) -> int:
         """Return the largest tweet id on record, 0 for none."""
-        return int(
-            self._db.value(
-                "SELECT tweet_id FROM posts WHERE tweet_id IS NOT NULL ORDER BY tweet_id DESC LIMIT 1"
-            )
-            or 0
-        )
+        newest = "SELECT max(tweet_id) FROM posts WHERE tweet_id IS NOT NULL"  # by its index
+        return int(self._db.value(f"SELECT coalesce(({newest}), 0)"))
 
     def newest_tweet_before(self, moment: datetime) -> int:
         """Return the newest tweet sent up to `moment` that is not known to be missing on X, 0 for none."""
-        return int(
-            self._db.value(
-                "SELECT tweet_id FROM posts WHERE sent_at <= ? AND tweet_id IS NOT NULL AND vanished_at IS"
-                " NULL"
-                " ORDER BY sent_at DESC LIMIT 1",
-                moment.timestamp(),
-            )
-            or 0
+        newest = (
+            "SELECT tweet_id FROM posts WHERE sent_at <= ? AND tweet_id IS NOT NULL AND vanished_at IS NULL"
+            " ORDER BY sent_at DESC"
         )
+        return int(self._db.value(f"SELECT coalesce(({newest}), 0)", moment.timestamp()))
 
     def has_texts_of_the_library(self) -> bool:
         """Return whether a tweet that was read from the timeline is a text of the library."""
-        imported = "SELECT 1 FROM posts WHERE origin = 'import' AND source_id IS NOT NULL LIMIT 1"
+        imported = "SELECT count(*) FROM posts WHERE origin = 'import' AND source_id IS NOT NULL"
         return bool(self._db.value(imported))
 
     def lost_post(self, text: str) -> Post | None:
@@ -117,7 +109,7 @@ class Tweets:
                     )
                     continue
                 slot = slot_of(tweet.at) if slot_of else None
-                if slot and db.execute("SELECT 1 FROM posts WHERE slot = ?", (slot,)).fetchone():
+                if db.execute("SELECT 1 FROM posts WHERE slot = ?", (slot,)).fetchone():
                     slot = None
                 db.execute(
                     "INSERT INTO posts(content, status, slot, fingerprint, origin, tweet_id, posted_at,"

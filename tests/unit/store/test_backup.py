@@ -18,6 +18,7 @@ from tests.support.stored import NEXT, NOW, SLOT, draft, put, put_attempt, put_r
 
 LATER = NOW + timedelta(days=1)
 NEWEST = len(MIGRATIONS)
+OF_A_RESTORE = ("restore_until", "restore_tweets", "restore_tries")
 
 
 @pytest.fixture
@@ -182,9 +183,10 @@ def test_a_missing_entry_of_an_index_is_damage(db, tmp_path):
 
 
 def test_what_waited_when_the_backup_was_made(db, tmp_path):
-    """A frozen text expires and an approved draft is asked about again; nothing else changes."""
+    """A frozen text expires, an approved draft is asked about again, and an earlier restore is over."""
     put(db, "pending", slot=SLOT)
     approved = put(db, "approved", "Other.", approved_at=NOW)
+    db.notes.put(**dict.fromkeys(OF_A_RESTORE, "1"))
     others = [put(db, status, f"{status}.") for status in ("draft", "unknown", "failed", "sending")]
     assert prepare_restored(tmp_path / "twitter.db", tmp_path / "copy.db", LATER) == {
         "expired": 1,
@@ -195,6 +197,7 @@ def test_what_waited_when_the_backup_was_made(db, tmp_path):
         assert (made.post(approved).status, made.post(approved).approved_at) == (Status.DRAFT, None)
         assert [made.post(i) for i in others] == [db.post(i) for i in others]
         assert (made.notes.get("cold_start"), made.notes.get_time("restored_at")) == ("restored", LATER)
+        assert [made.notes.get(name) for name in OF_A_RESTORE] == [None, None, None]
     assert db.post(1).status is Status.PENDING
 
 
