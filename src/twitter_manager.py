@@ -307,7 +307,8 @@ def _tell(options: argparse.Namespace, profile: str, error: ProgramError, event:
         logger.error(event, extra={"message_text": str(error), **ending})
     log.say(f"{title(profile)}: {error}" + (f"\n  fix: {ending['fix']}" if error.fix else ""))
     if options.json:
-        terminal.write(json.dumps({**error.data, "message": str(error), **ending}, default=str))
+        with contextlib.suppress(OSError):  # standard output may be what failed
+            terminal.write(json.dumps({**error.data, "message": str(error), **ending}, default=str))
     return int(error.exit_code)
 
 

@@ -10,6 +10,9 @@ import unicodedata
 from pathlib import Path
 from typing import TextIO
 
+from src.domain.errors import UsageError
+from src.domain.fixes import Fix
+
 # X takes 280 of weight. The longest such text has 140 emoji of 7 characters; links, which weigh less, never
 # go out.
 MAX_CHARACTERS = 1_000
@@ -39,7 +42,14 @@ def read_file(path: Path) -> str:
 
 
 def read_stream(stream: TextIO | None) -> str:
-    """Return a text of standard input, composed, empty without one. A long one is not read to its end."""
+    """Return a text of standard input, composed, empty without one. A long one is not read to its end.
+
+    Raises `UsageError` for what is no text in the stream's encoding.
+    """
     if stream is None:
         return ""
-    return composed(stream.read(10 * MAX_CHARACTERS).strip())
+    try:
+        return composed(stream.read(10 * MAX_CHARACTERS).strip())
+    except UnicodeDecodeError as error:
+        message = f"standard input is no text in {stream.encoding}"
+        raise UsageError(message, Fix("give it as UTF-8")) from error

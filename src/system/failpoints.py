@@ -10,7 +10,8 @@ import os
 import signal
 import time
 
-from src.domain.errors import InjectedFault
+from src.domain.errors import ConfigError, InjectedFault
+from src.domain.fixes import Fix, env_file
 
 NAMES = (
     "tick.locked",
@@ -61,13 +62,13 @@ _seen: list[str] = []
 
 
 def arm(plan: str) -> None:
-    """Replace the plan: comma-separated `name:action`, empty for none. Unknown names are refused."""
+    """Replace the plan: comma-separated `name:action`, empty for none. Raises `ConfigError`."""
     _plan.clear()
     for part in filter(None, plan.split(",")):
         name, _, action = part.partition(":")
         if name not in NAMES:
-            message = f"unknown failpoint {name!r}"
-            raise ValueError(message)
+            message = f"FAILPOINT: there is no failpoint {name[:60]!r}"
+            raise ConfigError(message, Fix("take FAILPOINT out of ", env_file(), ": it is for tests only"))
         _plan[name] = action
     _seen.clear()
 

@@ -32,9 +32,11 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
     """Open a new file that takes the place of `path` at the end of the block, synced. Raises `OSError`.
 
     Readers see the old file or the new one, whenever they look. A link in the place of the file is
-    replaced, not followed. When the block fails, the new file is removed.
+    replaced, not followed; a device or a pipe is neither (root could replace `/dev/null`). When the block
+    fails, the new file is removed.
     """
     path = absolute(path)
+    refuse_odd_place(path)
     new = unfinished(path)
     try:
         with os.fdopen(os.open(new, _NEW, 0o600), "wb") as file:
@@ -48,6 +50,14 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
             new.unlink(missing_ok=True)
 
 
+def refuse_odd_place(path: Path) -> None:
+    """Raise `OSError` for what is there and no file or link: a device, a pipe, a socket or a folder."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = path.lstat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+
+
 def unfinished(path: Path) -> Path:
     """Return an unguessable name beside `path` for its unfinished version. `maintain` removes old ones."""
     return path.with_name(f".{path.name}.{secrets.randbits(64)}")
@@ -55,6 +65,7 @@ def unfinished(path: Path) -> Path:
 
 def put_in_place(new: Path, path: Path) -> None:
     """Rename a finished file to its name and wait until the name is on the disk. Raises `OSError`."""
+    refuse_odd_place(path)
     new.replace(path)
     sync_folder(path.parent)
 

@@ -11,16 +11,20 @@ def write(text: str) -> None:
     """Write a result and a line break to standard output.
 
     What its encoding lacks is shown as an escape. A reader that has gone, as `head` does, is no failure.
+    Raises `OSError` for anything else, such as a full disk; nothing more is written then.
     """
     if sys.stdout is None:
         return
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
         print(text, flush=True)
-    except BrokenPipeError:
+    except OSError as error:
         # The rest goes nowhere; otherwise Python complains when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 (a descriptor is wanted, not a path)
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise
 
 
 def ask(question: str) -> str:
@@ -29,5 +33,5 @@ def ask(question: str) -> str:
         return ""
     try:
         return input(question).strip()
-    except EOFError:
+    except (EOFError, UnicodeDecodeError):
         return ""

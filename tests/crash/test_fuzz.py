@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support import fuzz
+from tests.support import fuzz, invocations
 from tests.support.library import shipped
 from tests.support.prove import failed_proofs
 
@@ -10,6 +10,24 @@ from tests.support.prove import failed_proofs
 def test_a_hundred_thousand_answers():
     """100,000 random answers: always one of the seven outcomes, never an exception, never posted without a numeric id."""
     fuzz.random_answers(100_000)
+
+
+@pytest.mark.timeout(3600)
+def test_twenty_thousand_invocations(capsys):
+    """20,000 random invocations of `main` (command line, settings, streams, locale, databases): none ends as a bug."""
+    codes = invocations.play_all(range(20_000))
+    with capsys.disabled():
+        print(f"\n20,000 invocations of main, by exit code: {dict(sorted(codes.items()))}")
+    assert set(codes) <= invocations.GOOD
+
+
+@pytest.mark.timeout(3600)
+def test_three_hundred_processes(capsys):
+    """300 random invocations as processes, with closed, full and broken streams and bounded files: none is a bug."""
+    codes = invocations.play_all(range(100_000, 100_300), invocations.spawn)
+    with capsys.disabled():
+        print(f"\n300 processes, by exit code: {dict(sorted(codes.items()))}")
+    assert set(codes) <= invocations.GOOD_OF_A_PROCESS
 
 
 def test_ten_thousand_texts():

@@ -42,6 +42,18 @@ def test_a_link_in_the_place_of_the_file_is_replaced(tmp_path):
     assert (path.read_text(), other.read_text(), path.is_symlink()) == ("ours", "theirs", False)
 
 
+def test_a_pipe_or_device_is_not_replaced(tmp_path):
+    """What is there and is no file, as `/dev/full` that somebody names, stays; nothing is left beside it."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="no regular file"):
+        files.write_atomically(tmp_path / "pipe", "text")
+    (tmp_path / "new").write_text("text")
+    with pytest.raises(OSError, match="no regular file"):
+        files.put_in_place(tmp_path / "new", tmp_path / "pipe")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert {p.name for p in tmp_path.iterdir()} == {"pipe", "new"}
+
+
 def test_a_planted_link_is_not_followed(tmp_path, monkeypatch):
     """Somebody who guessed the temporary name and put a link there gets no file overwritten, and an error is raised."""
     path, other = tmp_path / "numbers", tmp_path / "other"
