@@ -35,7 +35,7 @@ FREE_AFTER = timedelta(minutes=45)
 MADE_WITHIN = timedelta(hours=1)  # after a send, as far as an edited tweet is concerned
 GIVE_UP_AFTER = timedelta(hours=48)
 AUDIT_EVERY = timedelta(hours=24)
-AUDIT_OVERLAP = timedelta(hours=1)
+AUDIT_OVERLAP = timedelta(hours=24)  # each tweet is in two audits, for one may leave it out
 LONGEST_AUDIT = timedelta(days=14)
 CANARIES = 5
 LOOK_TWEETS = 500  # that one look reads at most: X bills each
@@ -57,8 +57,9 @@ def reconcile(run: Run) -> None:
     if not open_posts:
         return
     look = _look(run, min(post.since_id for post in open_posts))
-    for post in open_posts:
-        _settle(run, post, look)
+    _settle_found(run, look)
+    for post in run.db.with_status(Status.UNKNOWN):
+        _judge_absence(run, post, look)
     absorb(run, look)
     reach("reconcile.settled")
 
@@ -76,6 +77,7 @@ def audit(run: Run) -> None:
         longest = now - LONGEST_AUDIT
         since = last if longest < last < now else longest  # later than now: a clock that was wrong wrote it
         look = _look(run, run.db.tweets.newest_tweet_before(since - AUDIT_OVERLAP))
+        _settle_found(run, look)
         if not look.canary:
             return
         absorb(run, look)
@@ -179,12 +181,18 @@ def _confirm(run: Run, post: Post, tweet: Tweet, resolved_by: str) -> bool:
     return run.db.confirm_posted(post, tweet, resolved_by, run.clock.now(), price)
 
 
-def _settle(run: Run, post: Post, look: Look) -> None:
+def _settle_found(run: Run, look: Look) -> None:
+    """Settle every open post whose tweet is shown, whatever the look was made for."""
     now = run.clock.now()
-    if tweet := find_tweet(run.db, post, look.read, now):
-        _confirm(run, post, tweet, "timeline")
-        logger.info("post.found", extra={"post_id": post.id, "tweet_id": tweet.id})
-        return
+    for post in run.db.with_status(Status.UNKNOWN):
+        if tweet := find_tweet(run.db, post, look.read, now):
+            _confirm(run, post, tweet, "timeline")
+            logger.info("post.found", extra={"post_id": post.id, "tweet_id": tweet.first_id})
+
+
+def _judge_absence(run: Run, post: Post, look: Look) -> None:
+    """Settle an open post that a look does not show, if that is proof; give it up after two days."""
+    now = run.clock.now()
     sent = post.sent_at or now
     refused = run.db.journal.last_answer(post) in REFUSALS
     strangers = run.db.tweets.unrecorded(look.read.tweets)
@@ -231,8 +239,9 @@ def absorb(run: Run, look: Look, *, ours: bool = False) -> None:
     shown = {i for tweet in read.tweets for i in tweet.ids}
     strangers = run.db.tweets.unrecorded(read.tweets)
     for tweet in strangers:
-        lost = run.db.tweets.lost_post(tweet.text)
-        if lost and made_since(run.db, lost, tweet, now) and _confirm(run, lost, tweet, "audit"):
+        lost = run.db.tweets.lost_post(tweet.text, edited=bool(tweet.earlier))
+        possible = lost and made_since(run.db, lost, tweet, now) and _may_be(run.db, lost, tweet, now)
+        if lost and possible and _confirm(run, lost, tweet, "audit"):
             logger.warning("post.found_late", extra={"post_id": lost.id, "tweet_id": tweet.id})
     waiting = run.db.with_status(Status.UNKNOWN)
     new = [t for t in strangers if not any(_may_be(run.db, post, t, now) for post in waiting)]
@@ -244,7 +253,7 @@ def absorb(run: Run, look: Look, *, ours: bool = False) -> None:
 
 
 def _may_be(db: Database, post: Post, tweet: Tweet, now: datetime) -> bool:
-    """Return whether an unrecorded tweet is left for this open post."""
+    """Return whether an unrecorded tweet may be this post, by its text or because it was edited."""
     return same_text(tweet.text, post.content) or _edited_since(db, post, tweet, now)
 
 
@@ -255,8 +264,11 @@ def settle_now(run: Run, post: Post) -> Post:
             break
         run.clock.sleep(pause)
         look = _look(run, post.since_id)
-        _settle(run, post, look)
+        _settle_found(run, look)
         post = run.db.post(post.id)
+        if post.status is Status.UNKNOWN:
+            _judge_absence(run, post, look)
+            post = run.db.post(post.id)
         if post.status is not Status.UNKNOWN:
             absorb(run, look)
             return post

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from src.domain.answers import MAX_TWEET_ID, Tweet
 from src.domain.posts import Post
-from src.domain.texts import SHORT_LINK, Origin, fingerprint, same_text
+from src.domain.texts import SHORT_LINK, Origin, alike, fingerprint, same_text
 from src.store.connection import Connection
 from src.store.journal import spend
 from src.store.rows import iso, to_post
@@ -59,16 +59,20 @@ class Tweets:
         imported = "SELECT count(*) FROM posts WHERE origin = 'import' AND source_id IS NOT NULL"
         return bool(self._db.value(imported))
 
-    def lost_post(self, text: str) -> Post | None:
-        """Return the newest post with this text that was sent and given up, None if there is none."""
+    def lost_post(self, text: str, *, edited: bool = False) -> Post | None:
+        """Return the newest post with this text that was sent and given up, None if there is none.
+
+        Of an edited text, most of the words must be the same.
+        """
         lost = "status IN ('failed', 'expired', 'unconfirmed', 'approved') AND attempts > 0"
         rows = self._db.rows(
             f"SELECT * FROM posts WHERE fingerprint = ? AND {lost} ORDER BY id DESC LIMIT 1",  # noqa: S608
             fingerprint(html.unescape(text)),
         )
-        if not rows and SHORT_LINK in text:  # X shows a link as t.co, so the fingerprint is another one
+        if not rows and (edited or SHORT_LINK in text):  # X shows a link as t.co: another fingerprint
             latest = f"SELECT * FROM posts WHERE +{lost} ORDER BY id DESC LIMIT ?"  # noqa: S608
-            rows = [row for row in self._db.rows(latest, LOST_LOOKED_AT) if same_text(text, row["content"])]
+            same = alike if edited else same_text
+            rows = [row for row in self._db.rows(latest, LOST_LOOKED_AT) if same(text, row["content"])]
         return to_post(rows[0]) if rows else None
 
     def import_tweets(

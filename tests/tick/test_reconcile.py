@@ -308,7 +308,7 @@ def test_audit_knows_how_far_a_page_reaches(world):
 
 
 def test_audit_is_once_a_day_and_cheap(world):
-    """Over three days of hourly runs the audit reads three times, for less than three cents each."""
+    """Over three days of hourly runs the audit reads three times, each two days back, for five cents each."""
     world.move(hours=25)
     world.tick()
     reads = world.x.reads_seen()
@@ -317,7 +317,7 @@ def test_audit_is_once_a_day_and_cheap(world):
         world.next_slot()
         assert world.tick().outcome == "posted"
     assert world.x.reads_seen() - reads == 3
-    assert world.rows("SELECT total(usd) FROM spending WHERE kind = 'read'")[0][0] - spent <= 0.09
+    assert world.rows("SELECT total(usd) FROM spending WHERE kind = 'read'")[0][0] - spent <= 0.15
 
 
 def test_audit_that_cannot_read_is_repeated(world):

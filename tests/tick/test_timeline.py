@@ -103,6 +103,40 @@ def test_an_item_left_out_once(world):
     world.check_promise()
 
 
+def test_an_item_left_out_of_an_audit(world):
+    """A person's tweet that one audit is not shown is found by the next one."""
+    theirs = world.x.tweet_by_hand("By a person.")
+    world.x.view = lambda items: [i for i in items if i["id"] != str(theirs)]
+    later(world, 24 * 60)
+    assert not world.rows("SELECT 1 FROM posts WHERE tweet_id = ?", theirs)
+    world.x.view = lambda items: items
+    for _ in range(24):
+        later(world, 60)
+    assert world.rows("SELECT 1 FROM posts WHERE tweet_id = ?", theirs)
+
+
+def test_a_look_settles_every_post_that_it_shows(world):
+    """The looks of a later send show the tweet of an older post, which a read before had left out: it is found."""
+    first = lose(world)
+    made = world.x.accepted[-1]
+    world.next_slot()
+    world.x.on_post(fake_x.close(accept=False))
+    world.x.view = leave_out_first(made.id)
+    assert world.tick().exit_code == 76
+    assert row(world, first)["status"] == "posted"
+
+
+def leave_out_first(tweet_id):
+    """A view that leaves this tweet out of the first page only."""
+    pages = []
+
+    def view(items):
+        pages.append(1)
+        return [i for i in items if len(pages) > 1 or i["id"] != str(tweet_id)]
+
+    return view
+
+
 def test_repeated_and_out_of_order(world):
     """An item shown twice is recorded once, and the order of a page says nothing."""
     post_id = lose(world)
@@ -138,6 +172,19 @@ def test_a_lost_tweet_that_was_edited(world):
     later(world, 1)
     assert (row(world, post_id)["status"], row(world, post_id)["tweet_id"]) == ("posted", made.id)
     world.check_promise()
+
+
+def test_an_edited_tweet_is_found_late(world):
+    """A tweet was made after its absence was proven, and edited before the audit: it is its post's all the same."""
+    world.x.on_post(fake_x.server_error(503, accept=False, late=40 * 60))
+    later(world, 0, 16, 1)
+    post = world.ours()[-1]
+    assert post["status"] == "failed"
+    world.move(minutes=30)
+    made = world.x.accepted[-1]
+    world.x.edit_by_hand(made.id, made.text.replace("new", "quite new"))
+    later(world, 25 * 60)
+    assert (row(world, post["id"])["status"], row(world, post["id"])["tweet_id"]) == ("posted", made.id)
 
 
 def test_a_lost_tweet_that_was_rewritten(world):
