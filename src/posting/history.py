@@ -64,7 +64,7 @@ def _rest(run: Run) -> None:
     now = run.clock.now()
     until = max(run.timetable.closed_after(now) or now, now + FREE_AFTER)
     run.db.notes.put_hold(Hold("wait", "new-database", until, fix=NO_FIX, count=1, since=now))
-    run.db.notes.put(audited_at=str((until - AUDIT_EVERY).timestamp()))
+    run.db.notes.put(audited_at=str((until - AUDIT_EVERY).timestamp()), audited_before=None)
 
 
 def covered_since(run: Run) -> datetime:

@@ -3,9 +3,9 @@
 Absence counts only in a healthy read (200, well-formed, all pages) that shows a tweet on record, the canary.
 X has answered 404 for eight hours, and stale or empty lists, while tweets existed. So a post is proven absent
 only by two such reads, both at least 15 minutes after the send: one alone may leave an item out. Where the
-proof frees a slot or a text, for X had refused it, it takes 45 minutes: X has made tweets that it refused,
-some of them minutes later, and its timeline has been 20 minutes behind. After 48 hours a person decides
-(`unconfirmed`).
+proof frees a slot or a text, for X had refused it, both come at least 45 minutes after the send: X has made
+tweets that it refused, some of them minutes later, and its timeline has been 20 minutes behind. After 48
+hours a person decides (`unconfirmed`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FREE_AFTER = timedelta(minutes=45)
 MADE_WITHIN = timedelta(hours=1)  # after a send, as far as an edited tweet is concerned
 GIVE_UP_AFTER = timedelta(hours=48)
 AUDIT_EVERY = timedelta(hours=24)
-AUDIT_OVERLAP = timedelta(hours=24)  # each tweet is in two audits, for one may leave it out
+AUDIT_OVERLAP = timedelta(hours=1)
 LONGEST_AUDIT = timedelta(days=14)
 CANARIES = 5
 LOOK_TWEETS = 500  # that one look reads at most: X bills each
@@ -65,9 +65,10 @@ def reconcile(run: Run) -> None:
 
 
 def audit(run: Run) -> None:
-    """Compare the timeline with the database once a day.
+    """Compare the timeline with the database once a day, since the audit before the last one.
 
-    Stamp own tweets that are missing on X; import tweets that the database lacks.
+    Stamp own tweets that are missing on X; import tweets that the database lacks. Each tweet is in two
+    audits, because one read may leave it out.
     """
     now = run.clock.now()
     last = run.db.notes.get_time("audited_at") or datetime.fromtimestamp(0, UTC)
@@ -75,13 +76,15 @@ def audit(run: Run) -> None:
         return
     if run.db.tweets.newest_tweet_id():
         longest = now - LONGEST_AUDIT
-        since = last if longest < last < now else longest  # later than now: a clock that was wrong wrote it
+        since = min(run.db.notes.get_time("audited_before") or last, last)
+        if not longest < since < now:  # later than now: a clock that was wrong wrote it
+            since = longest
         look = _look(run, run.db.tweets.newest_tweet_before(since - AUDIT_OVERLAP))
         _settle_found(run, look)
         if not look.canary:
             return
         absorb(run, look)
-    run.db.notes.put(audited_at=str(now.timestamp()))
+    run.db.notes.put(audited_before=str(last.timestamp()), audited_at=str(now.timestamp()))
 
 
 def _look(run: Run, since_id: int) -> Look:
@@ -201,13 +204,9 @@ def _judge_absence(run: Run, post: Post, look: Look) -> None:
     # Where the send lies in the future, the clock was ahead: the time begins with the first healthy look.
     since = min(sent, post.absent_at or now, now)
     if look.read.healthy:
-        counts = look.canary and shows_all and now - since >= ABSENT_AFTER
-        post = run.db.record_look(post, now, absent=counts)
-        if (
-            counts
-            and post.absent >= ABSENT_READS
-            and now - since >= (FREE_AFTER if refused else ABSENT_AFTER)
-        ):
+        waited = now - since >= (FREE_AFTER if refused else ABSENT_AFTER)
+        post = run.db.record_look(post, now, absent=look.canary and shows_all and waited)
+        if post.absent >= ABSENT_READS:
             _prove_absent(run, post)
             return
     # A refused text waits for its proof while the account is locked or empty. More tweets since then than a

@@ -402,10 +402,10 @@ def test_row_20_one_outage_of_the_login(world):
     world.x.on_post(fake_x.unauthorized())
     assert world.forked() == 77
     refused = last(world)["content"]
-    for _ in range(2):
-        world.move(minutes=20)
+    for minutes in (30, 16):
+        world.move(minutes=minutes)
         assert world.forked() == 77
-    world.move(minutes=6)
+    world.move(minutes=1)
     assert world.forked() == 0
     assert (world.x.texts()[world.made :], last(world)["status"]) == ([refused], "posted")
     heal(world)

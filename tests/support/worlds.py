@@ -292,6 +292,8 @@ class Play:
         origins = {t.id: [posted[i] for i in t.ids if i in posted] for t in live}
         strange = (t for t in mine if "import" in origins[t.id] and t.id not in self.rewritten)
         texts = [t.text for t in mine if t.id not in self.rewritten]  # a rewritten one is on X no more
+        for tweet in (t for t in live if not origins[t.id]):
+            self.say(f"not on record: {tweet}")
         slots = Counter(t.slot for t in mine if t.slot)
         return Finding(
             accepted=sum(t.via == "api" and bool(t.slot) for t in self.x.accepted),

@@ -37,17 +37,11 @@ MUTANTS = (
     ),
     Mutant(
         "reads right after the send count",
-        (
-            (
-                RECONCILE,
-                "look.canary and shows_all and now - since >= ABSENT_AFTER",
-                "look.canary and shows_all",
-            ),
-        ),
+        ((RECONCILE, "absent=look.canary and shows_all and waited", "absent=look.canary and shows_all"),),
     ),
     Mutant(
         "a read without a known tweet counts",
-        ((RECONCILE, "counts = look.canary and shows_all", "counts = shows_all"),),
+        ((RECONCILE, "absent=look.canary and shows_all", "absent=shows_all"),),
     ),
     Mutant(
         "a read that was cut off counts",

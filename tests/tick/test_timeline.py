@@ -303,8 +303,8 @@ def test_refused_made_late_and_shown_late(world, late, lag):
 
 def test_a_text_that_waits_again_is_found_late(world):
     """X refused the account and made the tweet an hour later: the text that waits for its turn has had it."""
-    world.x.on_post(fake_x.replace(fake_x.no_credits(), accept_late=50 * 60.0))
-    later(world, 0, 16, 31)
+    world.x.on_post(fake_x.replace(fake_x.no_credits(), accept_late=48 * 60.0))
+    later(world, 0, 46, 1)
     post = world.ours()[-1]
     assert (post["status"], post["absent"]) == ("approved", 2)
     later(world, 25 * 60)
