@@ -127,11 +127,13 @@ class Play:
 
     def __post_init__(self) -> None:
         self.rng = rng = random.Random(self.number)
-        world = self.world = self.stage.reset(warm=rng.random() < 0.85)
+        warm = rng.random() < 0.85
+        world = self.world = self.stage.reset(warm=warm)
         self.x = world.x
         self.minutes = rng.choice([60, 60, 60, 120, 1440, 1440, 30])
         world.extra["POST_INTERVAL_MINUTES"] = str(self.minutes)
         self.loses_database = rng.random() < 0.12
+        self.reads_past = self.loses_database or not warm
         self._let_x_lie()
         self.say(f"world {self.number}: a slot of {self.minutes} minutes, {self.x.look}")
 
