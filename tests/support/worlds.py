@@ -123,6 +123,7 @@ class Play:
     rng: random.Random = field(init=False)
     told: list[str] = field(default_factory=list)
     loses_database: bool = False
+    reads_past: bool = False
     rewritten: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -143,16 +144,14 @@ class Play:
     def _let_x_lie(self) -> None:
         rng, x = self.rng, self.x
         lies = random.Random(rng.random())
-        loses = (
-            self.loses_database
-        )  # what a new database is not shown of the account's past it can never know
+        reads_past = self.reads_past  # what a new database is not shown of the past it can never know
         x.links = rng.random() < 0.5
         lag, each = rng.choice([0, 0, 1, 5, 10, 20, 20]) * MINUTE, rng.random() < 0.5
         x.lag = (lambda: lies.uniform(0, lag)) if each else (lambda: lag)
         x.look = fake_x.Liar(
             lies,
-            sizes=rng.choice([(), (), (1, 2, 3, 50), (2,), (7, 100), *([] if loses else [(0, 5, 100)])]),
-            left_out=0.0 if loses else rng.choice([0.0, 0.0, 0.1, 0.3]),
+            sizes=rng.choice([(), (), (1, 2, 3, 50), (2,), (7, 100), *([] if reads_past else [(0, 5, 100)])]),
+            left_out=0.0 if reads_past else rng.choice([0.0, 0.0, 0.1, 0.3]),
             repeated=rng.choice([0.0, 0.2]),
             shuffled=rng.random() < 0.3,
             odd=rng.choice([0.0, 0.0, 0.1]),
@@ -258,8 +257,7 @@ class Play:
         self.say(f"the clock is {minutes} minutes ahead")
 
     def the_timeline(self) -> None:
-        # What an empty timeline hides from a new database it can never know.
-        names = sorted(READ_FAULTS if self.rows() else set(READ_FAULTS) - {"empty"})
+        names = sorted(set(READ_FAULTS) - {"empty"} if self.reads_past else READ_FAULTS)
         name = self.rng.choice(names)
         self.x.on_get(*[READ_FAULTS[name]()] * self.rng.choice([1, 2, 5]))
         self.say(f"the timeline: {name}")
