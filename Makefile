@@ -138,11 +138,11 @@ crash-lives: $(VENV)/.installed twitter-text ## share: 10,000 hours, a thousand 
 crash-worlds: $(VENV)/.installed ## share: thousands of random worlds with an X that lies, and the bugs that they find
 	$(LONG) tests/crash/test_worlds.py
 
-crash-years: model ## share: two years of the shipped library, a month with the model, small libraries to their end, quarters at wanted times
+crash-years: $(VENV)/.installed ## share: two years of the shipped library, small libraries to their end, quarters at wanted times
 	$(LONG) tests/crash/test_supply.py tests/crash/test_quarter.py
 
-crash-upkeep: model ## share: backup and restore killed at every system call, real models made, tried and tuned
-	$(LONG) tests/crash/test_maintenance.py tests/crash/test_model_update.py
+crash-upkeep: model ## share: backup and restore killed at every system call, real models made, tried and tuned, a month with the model
+	$(LONG) tests/crash/test_maintenance.py tests/crash/test_model_update.py tests/crash/test_model_month.py
 
 crash-cron: $(VENV)/.installed ## share: real cron over changes of the clock
 	$(LONG) tests/crash/test_cron.py tests/crash/test_install.py

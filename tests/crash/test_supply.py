@@ -12,18 +12,15 @@ from src.domain.texts import History
 from tests.support.library import library_read_once, shipped
 from tests.support.supply import (
     NOW,
-    Life,
     hold_to_the_promise,
     live,
     live_together,
     neighbours,
     profiles_of_one_machine,
-    resident_model,
     shared_within,
 )
 
 YEAR = 365 * 24
-MONTH = 30 * 24
 
 
 def quick(tmp_path, **extra):
@@ -57,24 +54,6 @@ def test_two_years_of_the_shipped_library(tmp_path, capsys):
     told(capsys, "two years", life)
     hold_to_the_promise(life, settings)
     assert (len(life.posted), life.silent, neighbours(life)) == (2 * YEAR, [], 0)
-
-
-@pytest.mark.model
-@pytest.mark.torch
-@pytest.mark.timeout(3600)
-def test_a_month_with_the_model(tmp_path, capsys):
-    """After a month without it, 720 ticks in which the embedded model writes: the same promise, and it leads some."""
-    path = tmp_path / "twitter.db"
-    settings = quick(tmp_path)
-    first = live(settings, shipped(), MONTH, database=path)
-    with_model = quick(tmp_path, CANDIDATES="16", MODELS_DIR=str(config.ROOT / "data" / "models"))
-    with resident_model():
-        second = live(with_model, shipped(), MONTH, database=path, before=first)
-    told(capsys, f"a month with the model, which led {second.led}", second)
-    both = Life(first.posted + second.posted)
-    hold_to_the_promise(both, settings)
-    assert (len(both.posted), second.silent, neighbours(both)) == (2 * MONTH, [], 0)
-    assert second.led >= MONTH // 10
 
 
 @pytest.mark.timeout(3600)
