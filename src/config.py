@@ -9,7 +9,6 @@ secrets are masked. `.env` must belong to the user who runs the program and be c
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 from collections.abc import Mapping
 from datetime import datetime
@@ -114,6 +113,7 @@ class Settings(FeedSettings):
     max_posts_per_day: int = Field(
         24, ge=1, le=100, description="most tweets in 24 hours, spread over the day"
     )
+    queue_ahead: int = Field(0, ge=0, le=500, description="texts kept written ahead; 0: written when due")
     deadline_seconds: int = Field(480, ge=30, le=3000, description="time one run may take, all told")
 
     model: str = Field("embedded", min_length=1, description="`embedded`, a hub id (owner/name), or a folder")
@@ -313,7 +313,7 @@ def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Setting
         problems.append(f"PROFILE: {reason}; use --profile NAME or the environment")
     names = {k.upper() for k in known} | {s + FILE_SUFFIX for s in FILE_SECRETS}
     for name in sorted(set(values) - names):
-        problems.append(f"{name}: unknown setting in .env{_nearest(name, known)}")
+        problems.append(f"{name}: unknown setting in .env{env_file_reader.nearest(name, known)}")
         del values[name]
     for name in FILE_SECRETS:
         if environ.get(name + FILE_SUFFIX):
@@ -370,6 +370,12 @@ def colour_allowed(environ: Mapping[str, str] | None = None) -> bool:
     return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
 
+def editor(environ: Mapping[str, str] | None = None) -> str:
+    """Return the owner's editor."""
+    environ = os.environ if environ is None else environ
+    return environ.get("VISUAL") or environ.get("EDITOR") or "vi"
+
+
 def _is_secret(field_name: str) -> bool:
     return "SecretStr" in str(Settings.model_fields[field_name].annotation)
 
@@ -419,11 +425,6 @@ def from_environment(environ: Mapping[str, str] | None = None) -> tuple[dict[str
     if environ.get("ENV_FILE"):
         shown["ENV_FILE"] = str(Path(environ["ENV_FILE"]).absolute())
     return shown, tuple(sorted(secret))
-
-
-def _nearest(name: str, known: set[str]) -> str:
-    close = difflib.get_close_matches(name.lower(), sorted(known), n=1)
-    return f"; did you mean {close[0].upper()}?" if close else ""
 
 
 def _validate(values: dict[str, Any], problems: list[str]) -> Settings | None:

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from src.domain.answers import NOT_BILLED, Outcome, SendResult, Tweet, snowflake_time
 from src.domain.errors import DamagedError, StorageError
-from src.domain.feeds import ORIGIN
 from src.domain.fixes import Fix, command
 from src.domain.posts import Post, Status
 from src.domain.texts import Draft, fingerprint
@@ -27,7 +26,8 @@ from src.store.feeds import Feeds
 from src.store.journal import Journal, spend
 from src.store.migrate import check_file, migrate
 from src.store.notes import Notes
-from src.store.rows import ON_X, iso, new_id, to_post
+from src.store.queue import Queue
+from src.store.rows import iso, new_id, to_post
 from src.store.tweets import Tweets
 from src.system.files import create_private
 from src.system.lock import WAIT_FOR_IT, sole_writer
@@ -36,7 +36,7 @@ from src.system.lock import WAIT_FOR_IT, sole_writer
 class Database:
     """One open database: the life of a post. Each method that writes is one transaction.
 
-    `journal`, `notes`, `tweets`, `archive` and `feeds` share the connection. `open_database` makes one.
+    `journal`, `notes`, `tweets`, `archive`, `queue` and `feeds` share the connection.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -46,6 +46,7 @@ class Database:
         self.tweets = Tweets(connection)
         self.archive = Archive(connection)
         self.feeds = Feeds(connection)
+        self.queue = Queue(connection)
 
     def close(self) -> None:
         """Close the file."""
@@ -76,8 +77,9 @@ class Database:
             )
             db.execute(
                 "UPDATE posts SET status = 'approved', slot = NULL"
-                " WHERE status = 'pending' AND slot <> ? AND (approved_at IS NOT NULL OR EXISTS (SELECT 1"
-                " FROM attempts a WHERE a.post_id = posts.id AND a.outcome IN ('later', 'blocked')))",
+                " WHERE status = 'pending' AND slot <> ?"
+                " AND (approved_at IS NOT NULL OR queued_at IS NOT NULL OR EXISTS (SELECT 1 FROM attempts a"
+                " WHERE a.post_id = posts.id AND a.outcome IN ('later', 'blocked')))",
                 (slot,),
             )
             db.execute("UPDATE posts SET status = 'expired' WHERE status = 'pending' AND slot <> ?", (slot,))
@@ -104,20 +106,6 @@ class Database:
         except sqlite3.IntegrityError:
             return None
         return self.post(new_id(cursor))
-
-    def next_approved(self, since: datetime) -> Post | None:
-        """Return the first approved text that waits, was not posted after `since` and is not taken.
-
-        Those of an account that X refused come first, then those approved longest ago, then items of feeds.
-        """
-        rows = self.connection.rows(
-            f"SELECT * FROM posts AS mine WHERE status = 'approved' AND NOT EXISTS (SELECT 1"  # noqa: S608
-            " FROM posts WHERE fingerprint = mine.fingerprint"
-            f" AND (status = 'pending' OR status IN {ON_X}) AND (status <> 'posted' OR sent_at > ?))"
-            f" ORDER BY origin IS '{ORIGIN}', approved_at, id LIMIT 1",
-            since.timestamp(),
-        )
-        return to_post(rows[0]) if rows else None
 
     def claim_approved(self, post: Post, slot: str) -> Post | None:
         """Claim the slot for an approved text. Return None if the slot or the text is taken."""

@@ -87,6 +87,15 @@ def compose(settings: Settings, history: History, now: datetime, seconds: float)
     return content_generator.compose(settings, history, now, seconds=seconds)
 
 
+def compose_many(
+    settings: Settings, history: History, now: datetime, count: int, seconds: float
+) -> list[Composition]:
+    """Compose several texts with one start of the model."""
+    from src import content_generator  # noqa: PLC0415 (only a run that writes ahead needs it)
+
+    return content_generator.compose_many(settings, history, now, count, seconds=seconds)
+
+
 def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = compose) -> TickResult:
     """Run one real tick: lock, database, account, record, alerts. Raises `ProgramError`."""
     try:
@@ -124,6 +133,7 @@ def _locked_tick(
         ping(settings, "/start")
         result = _recorded(run)
         _read_feeds(run)
+        _write_ahead(run)
         return result, _facts(run, result)
 
 
@@ -138,6 +148,20 @@ def _read_feeds(run: Run) -> None:
             feeding.read_due(run)
     except ProgramError as trouble:
         logger.error("feeds.trouble", extra={"message_text": str(trouble), "fix": trouble.fix.render()})
+
+
+def _write_ahead(run: Run) -> None:
+    """Refill the queue of texts, once everything about this run's post is on record. Never raises."""
+    if not run.settings.queue_ahead:
+        return
+    from src.posting import ahead  # noqa: PLC0415 (a run without QUEUE_AHEAD never loads it)
+
+    run.write_many = run.write_many or compose_many
+    try:
+        with machine.refusals():
+            ahead.write_ahead(run)
+    except ProgramError as trouble:
+        logger.error("ahead.trouble", extra={"message_text": str(trouble), "fix": trouble.fix.render()})
 
 
 def _bug(error: Exception) -> ProgramError:

@@ -12,7 +12,7 @@ from src.config import Settings
 from src.system.clock import Clock
 
 FOLDER = Path(__file__).parent
-NOT_COMMANDS = {"__init__", "arguments", "command", "dry_run", "parser", "result", "table"}
+NOT_COMMANDS = {"__init__", "arguments", "command", "dry_run", "parser", "result", "review", "table", "texts"}
 
 
 def names() -> tuple[str, ...]:

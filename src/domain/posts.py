@@ -80,3 +80,7 @@ class Post:
     vanished_at: datetime | None = None
     approved_at: datetime | None = None
     resolved_by: str | None = None
+    created_at: datetime | None = None
+    not_before: datetime | None = None
+    queued_at: datetime | None = None
+    place: float | None = None

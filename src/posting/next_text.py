@@ -11,6 +11,7 @@ from src.domain import feeds
 from src.domain.fixes import Fix, command
 from src.domain.notes import Note, NoteCode
 from src.domain.posts import Post
+from src.domain.queue import in_order, is_written_ahead
 from src.posting import apart, past
 from src.posting.due import over_budget, price_of
 from src.posting.run import NETWORK_SECONDS, Run
@@ -27,7 +28,7 @@ def next_post(run: Run) -> Post | None:
     run.db.keep_repeat_window(run.settings.repeat_after_days, run.settings.schedule.length)
     if run.preview:
         run.slot = first_free_slot(run)
-    waiting = run.db.pending(run.slot) or _approved(run)
+    waiting = run.db.pending(run.slot) or _waiting(run)
     if waiting:
         return waiting
     if run.settings.require_approval and not run.preview:
@@ -42,19 +43,30 @@ def first_free_slot(run: Run) -> str:
     return next(slot.name for slot in slots if not run.db.archive.holds_slot(slot.name))
 
 
-def _approved(run: Run) -> Post | None:
-    """Claim the first approved text that passes the gates now; put those that do not back to the drafts."""
+def _waiting(run: Run) -> Post | None:
+    """Claim the first text of the queue that may go out now; put those that may not back to the drafts."""
     now = run.clock.now()
-    since = repeats_after(run.settings, now)
-    while post := run.db.next_approved(since):
+    if run.settings.require_approval and not run.preview:
+        run.db.queue.ask_for_all()
+    for post in in_order(run.db.queue.waiting(repeats_after(run.settings, now)), now):
         why = _why_not(run, post, now)
-        if not why:
-            return None if _too_dear(run, post, now) else run.db.claim_approved(post, run.slot)
-        run.db.ask_again(post, why)
-        logger.warning("draft.returned", extra={"post_id": post.id, "detail": why})
-        fix = Fix(command(f"drafts edit {post.id} TEXT"), " or ", command(f"drafts reject {post.id}"))
-        run.notes.append(Note(NoteCode.DRAFT_RETURNED, f"draft {post.id} waits again: {why}", fix))
+        if why:
+            _put_back(run, post, why)
+        elif not _too_dear(run, post, now):
+            return run.db.claim_approved(post, run.slot)
     return None
+
+
+def _put_back(run: Run, post: Post, why: str) -> None:
+    """Take a text out of the queue: a person decides on it again, unless the program wrote it ahead."""
+    if is_written_ahead(post):
+        run.db.reject(post)
+        logger.info("ahead.rejected", extra={"post_id": post.id, "detail": why})
+        return
+    run.db.ask_again(post, why)
+    logger.warning("draft.returned", extra={"post_id": post.id, "detail": why})
+    fix = Fix(command(f"queue edit {post.id} TEXT"), " or ", command(f"queue reject {post.id}"))
+    run.notes.append(Note(NoteCode.DRAFT_RETURNED, f"draft {post.id} waits again: {why}", fix))
 
 
 def _too_dear(run: Run, post: Post, now: datetime) -> bool:
@@ -76,7 +88,8 @@ def _why_not(run: Run, post: Post, now: datetime) -> str:
     if run.settings.require_approval and post.approved_at is None:
         return "nobody has approved it"
     history = past.history_of(run.db, run.settings, now)
-    others = history.texts_but(post.content) if post.approved_at and post.origin != feeds.ORIGIN else ()
+    waits_for_long = (post.approved_at or post.queued_at) and post.origin != feeds.ORIGIN
+    others = history.texts_but(post.content) if waits_for_long else ()
     blocked = safety.read_words(run.settings.blocklist_file)
     rule = links.rule_for(run.settings, post.origin or "")
     verdict = gates.judge_tweet(post.content, others, blocked, rule)

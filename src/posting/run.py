@@ -32,6 +32,7 @@ class Account(Protocol):
 
 
 Compose = Callable[[Settings, History, datetime, float], Composition]
+WriteMany = Callable[[Settings, History, datetime, int, float], list[Composition]]
 
 
 @dataclass(slots=True)
@@ -50,6 +51,7 @@ class Run:
     timetable: Timetable = field(init=False)
     metrics: dict[str, float] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    write_many: WriteMany | None = None
     _phase: tuple[str, float] = ("", 0.0)
     _recognise: Recognise | None = None
 

@@ -38,6 +38,10 @@ def to_post(row: sqlite3.Row) -> Post:
         vanished_at=time_of(row["vanished_at"]),
         approved_at=time_of(row["approved_at"]),
         resolved_by=row["resolved_by"],
+        created_at=time_of(row["created_at"]),
+        not_before=time_of(row["not_before"]),
+        queued_at=time_of(row["queued_at"]),
+        place=row["place"],
     )
 
 

@@ -83,6 +83,10 @@ def difference(found: Schema, version: int) -> tuple[str, str] | None:
     lost = sorted(right.columns - found.columns)
     if lost:
         return f"the column {lost[0]} of its table posts is missing", ""
+    ahead = sorted((found.columns & expected(len(MIGRATIONS)).columns) - right.columns) if version > 1 else []
+    if ahead:
+        renamed = f"ALTER TABLE posts RENAME COLUMN {ahead[0]} TO my_{ahead[0]}"
+        return f"its table posts has the column {ahead[0]}, which a later version makes", renamed
     changed = [key for key in right.objects if key != POSTS and found.objects[key] != right.objects[key]]
     return ("its {} {} is not this program's".format(*changed[0]), "") if changed else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import io
 from pathlib import Path
 
@@ -78,3 +79,9 @@ def read_secret(name: str, values: dict[str, str], problems: list[str]) -> None:
     except (OSError, UnicodeDecodeError) as error:
         shown = source if "/" in source else "(not shown: it has no /)"  # the key itself, by mistake
         problems.append(f"{name}{FILE_SUFFIX}: {shown} cannot be read: {error.__class__.__name__}")
+
+
+def nearest(name: str, known: set[str]) -> str:
+    """Return a hint to the setting that was meant, empty where none is near."""
+    close = difflib.get_close_matches(name.lower(), sorted(known), n=1)
+    return f"; did you mean {close[0].upper()}?" if close else ""

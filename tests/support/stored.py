@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from src.db_manager import Database
 from src.domain.answers import Outcome, SendResult
 from src.domain.posts import Post
+from src.domain.queue import in_order
 from src.domain.runs import RunOutcome
 from src.domain.texts import Draft, fingerprint
 
@@ -90,3 +91,10 @@ def insert(db: Database, table: str, **columns: object) -> int:
 def everything(db: Database, table: str = "posts") -> dict[int, tuple[object, ...]]:
     """Return each row of a table by its id."""
     return {row["id"]: tuple(row) for row in db.connection.rows(f"SELECT * FROM {table}")}  # noqa: S608
+
+
+def next_waiting(
+    db: Database, since: datetime, now: datetime = datetime.max.replace(tzinfo=UTC)
+) -> Post | None:
+    """Return the text of the queue that a run would take first."""
+    return next(iter(in_order(db.queue.waiting(since), now)), None)

@@ -17,6 +17,7 @@ from tests.support.stored import (
     TWEET,
     draft,
     everything,
+    next_waiting,
     posted,
     put,
     put_attempt,
@@ -30,7 +31,7 @@ MADE = Tweet(TWEET, "").at
 
 def claim_approved(db, slot, since=EVER):
     """Claim as a tick does, which judges the text in between."""
-    post = db.next_approved(since)
+    post = next_waiting(db, since)
     return post and db.claim_approved(post, slot)
 
 
@@ -443,7 +444,7 @@ def test_which_approved_text_is_next(db, row, taken):
     """One whose words are on their way, may be on X, or were posted after a time waits on."""
     mine = put(db, "approved", approved_at=NOW)
     put(db, **{"approved_at": NOW + SECOND, **row})
-    found = db.next_approved(NOW)
+    found = next_waiting(db, NOW)
     assert (found.id if found else None) == (None if taken else mine)
 
 
@@ -452,7 +453,7 @@ def test_the_order_of_approved_texts(db):
     for n, seconds in enumerate((2, 1, 1)):
         put(db, "approved", f"Text {n}.", approved_at=NOW + seconds * SECOND)
     order = []
-    while post := db.next_approved(EVER):
+    while post := next_waiting(db, EVER):
         order.append(post.id)
         db.reject(post)
     assert order == [2, 3, 1]

@@ -75,8 +75,8 @@ def test_printed_commands_can_be_parsed(name):
 def test_printed_commands_are_seen():
     """The test above has something to look at: lines of the README, of the recipes, and arguments in quotes."""
     assert len(list(printed_commands(README))) >= 28
-    assert ["drafts", "approve", "1"] in list(printed_commands(PAGES["docs/howto.md"]))
-    assert ["drafts", "edit", "3", "A text."] in list(printed_commands(README))
+    assert ["queue", "review"] in list(printed_commands(PAGES["docs/howto.md"]))
+    assert ["queue", "edit", "3", "A text."] in list(printed_commands(README))
 
 
 def test_every_dependency_is_argued_and_pinned():

@@ -150,3 +150,12 @@ def test_the_schema_is_that_of_the_migrations():
     """Each version's schema is derived, so a new migration needs no other change."""
     assert ("trigger", "legal_move") in expected(2).objects
     assert ("trigger", "slot_is_kept") in expected(len(MIGRATIONS)).objects
+
+
+def test_a_column_that_a_later_version_makes(tmp_path):
+    """An owner's column of that name is refused before anything is copied, with the line that renames it."""
+    path = tmp_path / "twitter.db"
+    made(path, "ALTER TABLE posts ADD COLUMN place TEXT", version=4)
+    with pytest.raises(StorageError, match="the column place, which a later version makes") as raised:
+        open_database(path, NOW)
+    assert "RENAME COLUMN place TO my_place" in raised.value.fix.render()

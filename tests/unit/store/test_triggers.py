@@ -8,7 +8,7 @@ import pytest
 from src.content.freshness import EVER
 from src.domain.answers import Outcome, SendResult
 from src.domain.posts import LEGAL_MOVES, Status
-from tests.support.stored import NEXT, NOW, SLOT, TWEET, draft, posted, put, put_attempt, sent
+from tests.support.stored import NEXT, NOW, SLOT, TWEET, draft, next_waiting, posted, put, put_attempt, sent
 
 STARTS = "a post starts as"
 TOGETHER = "go together"
@@ -395,7 +395,7 @@ def test_a_text_comes_back_after_its_window(db, window, minutes, days, claimed, 
     db.approve(again, later)
     assert bool(db.claim_approved(db.post(again.id), slot)) is claimed
     if window:
-        found = db.next_approved(later - timedelta(days=window))
+        found = next_waiting(db, later - timedelta(days=window))
         assert (found is None) == (claimed or days < window)
 
 
@@ -413,7 +413,7 @@ def test_refused_for_the_account(db, outcome):
         db.record_look(post, NOW, absent=True)
         db.queue_again(post)
         assert (db.post(post.id).status, db.post(post.id).slot) == (Status.APPROVED, None)
-        assert db.claim_approved(db.next_approved(EVER), SLOT).id == post.id
+        assert db.claim_approved(next_waiting(db, EVER), SLOT).id == post.id
         number = db.begin_send(db.post(post.id), "run", NOW)
         assert db.post(post.id).attempts == count + 1
         db.settle(post, number, SendResult(Outcome.NOT_SENT), NOW)
@@ -424,6 +424,6 @@ def test_refused_for_the_account(db, outcome):
     db.record_look(post, NOW, absent=True)
     db.record_look(post, NOW, absent=True)
     db.queue_again(post)
-    assert db.claim_approved(db.next_approved(EVER), SLOT).id == post.id
+    assert db.claim_approved(next_waiting(db, EVER), SLOT).id == post.id
     with pytest.raises(sqlite3.IntegrityError, match="never sent again"):
         db.begin_send(db.post(post.id), "run", NOW)
