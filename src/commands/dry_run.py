@@ -40,9 +40,17 @@ def show_preview(
         return _show_failure(options, settings.profile, tick)
     data = _data(settings, tick, post) | {"metrics": metrics, "exit_code": int(tick.exit_code)}
     data |= {"due": wait is None, "not_due": wait.message if wait else "", "outcome": wait and wait.outcome}
-    heading = f"Not now: {wait.message}. The next post would be:" if wait else "This would be posted now:"
+    heading = _heading(settings, wait)
     text = heading + "\n" + _text(post, data)
     return show(Result(data, text, tick.exit_code), as_json=options.json)
+
+
+def _heading(settings: Settings, wait: Wait | None) -> str:
+    """Return whether the text would go out now, and if not, why and when the next one may."""
+    if wait is None:
+        return "This would be posted now:"
+    until = f" until {settings.shown(wait.until)}" if wait.until else ""
+    return f"Not now: {wait.message}{until and f'; nothing is due{until}'}. The next post would be:"
 
 
 def _data(settings: Settings, tick: TickResult, post: Post) -> dict[str, Any]:

@@ -30,7 +30,17 @@ def slot_name(start: datetime) -> str:
 
 def slot_start(slot: str) -> datetime:
     """Return the UTC instant at which a slot begins."""
-    return datetime.strptime(slot, "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)
+    return datetime.fromisoformat(slot.removesuffix("Z")).replace(tzinfo=UTC)
+
+
+def extra_slot(now: datetime) -> str:
+    """Return the slot of a post beside the slots: it is named by its second, so that it is none of theirs."""
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def is_extra(slot: str) -> bool:
+    """Return whether a slot is one of a post beside the slots."""
+    return len(slot) > len("2026-11-22T14:00Z")
 
 
 def require_interval(minutes: int) -> int:

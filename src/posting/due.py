@@ -47,8 +47,12 @@ def not_due(
     now: datetime,
     *,
     slot: str,
+    price: float | None = None,
 ) -> Wait | None:
-    """Return the first reason not to post in `slot` now, or None: a post is due. No slot: none is open."""
+    """Return the first reason not to post in `slot` now, or None: a post is due. No slot: none is open.
+
+    `price` is what the post costs (US dollars), by default that of one without a link.
+    """
     if paused := _paused(settings, timetable, now):
         return paused
     if usage.slot_status is Status.UNKNOWN and hold and hold.kind == "blocked":
@@ -56,6 +60,31 @@ def not_due(
     if usage.slot_status not in {None, Status.PENDING}:
         open_words = " whose outcome is unknown" if usage.slot_status is Status.UNKNOWN else ""
         return Wait(RunOutcome.SLOT_USED, f"this slot has a post{open_words}", timetable.next_after(now))
+    return (
+        _stopped(settings, timetable, usage, hold, now)
+        or (_too_soon(settings, timetable, usage, now) if slot else None)
+        or _used_up(settings, usage, limits, now, settings.price_post_usd if price is None else price)
+        or (None if slot else _no_slot(settings, timetable, now))
+    )
+
+
+def held_back(
+    settings: Settings,
+    timetable: Timetable,
+    usage: Usage,
+    hold: Hold | None,
+    limits: Iterable[RateLimit],
+    now: datetime,
+    price: float,
+) -> Wait | None:
+    """Return the first reason not to post now beside the slots: clock, hold, cap, budget or X's limit."""
+    return _stopped(settings, timetable, usage, hold, now) or _used_up(settings, usage, limits, now, price)
+
+
+def _stopped(
+    settings: Settings, timetable: Timetable, usage: Usage, hold: Hold | None, now: datetime
+) -> Wait | None:
+    """Return the wait for a clock that is behind, or for a hold."""
     if usage.last_sent and now < usage.last_sent - CLOCK_TOLERANCE:
         return Wait(
             RunOutcome.CLOCK_BEHIND,
@@ -66,20 +95,26 @@ def not_due(
         )
     if hold and hold.until and now < hold.until <= _latest_end(timetable, now):
         return _held(settings, hold)
+    return None
+
+
+def _too_soon(settings: Settings, timetable: Timetable, usage: Usage, now: datetime) -> Wait | None:
     gap, last = timetable.current.gap, usage.last_in_slot
-    if slot and last and now - last < gap:
-        message = f"the last post went out at {settings.shown(last)}"
-        return Wait(RunOutcome.TOO_SOON, message, last + gap)
+    if last is None or now - last >= gap:
+        return None
+    return Wait(RunOutcome.TOO_SOON, f"the last post went out at {settings.shown(last)}", last + gap)
+
+
+def _used_up(
+    settings: Settings, usage: Usage, limits: Iterable[RateLimit], now: datetime, price: float
+) -> Wait | None:
+    """Return the wait for the cap, a budget, or a limit of X."""
     if usage.sent_24h >= settings.max_posts_per_day:
         return Wait(
             RunOutcome.DAILY_CAP,
             f"{usage.sent_24h} posts in 24 hours, MAX_POSTS_PER_DAY is {settings.max_posts_per_day}",
         )
-    return (
-        over_budget(settings, usage, settings.price_post_usd)
-        or _rate_limited(settings, limits, now)
-        or (None if slot else _no_slot(settings, timetable, now))
-    )
+    return over_budget(settings, usage, price) or _rate_limited(settings, limits, now)
 
 
 def _latest_end(timetable: Timetable, now: datetime) -> datetime:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from src.domain.answers import REFUSALS, Outcome, SendResult
 from src.domain.fixes import NO_FIX, Fix, command
+from src.domain.plurals import numbered
 from src.domain.posts import Post, Status
 from src.domain.runs import Exit, Hold, RunOutcome, TickResult
 from src.posting import due
@@ -38,7 +39,8 @@ def wait(run: Run) -> due.Wait | None:
 def unapproved(run: Run) -> due.Wait:
     """Return the wait for the owner, who approves each text before it goes out."""
     waiting = len(run.db.with_status(Status.DRAFT))
-    return due.Wait(RunOutcome.WAITING_FOR_APPROVAL, f"no draft is approved, {waiting} wait for you")
+    words = f"no draft is approved, {numbered(waiting, 'waits', 'wait')} for you"
+    return due.Wait(RunOutcome.WAITING_FOR_APPROVAL, words)
 
 
 def conclude(run: Run, post: Post, result: SendResult) -> TickResult:
@@ -124,20 +126,9 @@ def forget_refusals_of_other_keys(run: Run) -> None:
 def no_content(run: Run) -> TickResult:
     """Return the result of a run that had no text to send."""
     if run.settings.require_approval:
-        waiting = len(run.db.with_status(Status.DRAFT))
-        return TickResult(
-            Exit.NO_CONTENT,
-            RunOutcome.WAITING_FOR_APPROVAL,
-            f"no approved draft; {waiting} wait for you",
-            Fix(
-                command("drafts list"),
-                ", then ",
-                command("drafts approve ID"),
-                "; ",
-                command("drafts generate -n 10"),
-                " writes more",
-            ),
-        )
+        waiting = unapproved(run)
+        fix = Fix(command("queue review"), " shows the drafts; ", command("queue fill -n 10"), " writes more")
+        return TickResult(Exit.OK, waiting.outcome, waiting.message, fix)
     if held := None if run.preview else wait(run):  # another process took the slot while the model wrote
         return held.as_result()
     said = "; ".join(note.render() for note in run.notes) or "no text passed the gates"

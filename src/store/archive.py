@@ -40,7 +40,7 @@ class Archive:
                 f"{only} ORDER BY sent_at DESC LIMIT 1",
                 now.timestamp() + 86400,
             )
-            for only in ("", " AND slot IS NOT NULL")
+            for only in ("", " AND length(slot) = 17")
         )
         day = now.timestamp() - 86400
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()

@@ -17,7 +17,8 @@ from src.db_manager import Database
 from src.domain.errors import DamagedError, ProgramError
 from src.domain.feeds import FeedRecord
 from src.domain.fixes import NO_FIX, Fix, command, env_file, line
-from src.domain.posts import Post
+from src.domain.plurals import numbered
+from src.domain.posts import Post, Status
 from src.domain.runs import Exit, RunOutcome, RunRecord, TickResult
 from src.domain.schedule import MAKE_UP
 from src.domain.timetable import Timetable
@@ -29,7 +30,7 @@ _FIXES = {  # the table of runs stores no fix
     RunOutcome.NOT_SENT: Fix("check the network and the name server of this machine"),
     RunOutcome.LATER: Fix("nothing to do: the program waits until X's limit is over"),
     RunOutcome.NO_CONTENT: Fix(command("sources check"), " shows the library; add statements (SOURCES)"),
-    RunOutcome.WAITING_FOR_APPROVAL: Fix(command("drafts list"), ", then ", command("drafts approve ID")),
+    RunOutcome.WAITING_FOR_APPROVAL: Fix(command("queue review"), " shows the drafts"),
     RunOutcome.BUDGET: Fix("raise DAILY_BUDGET_USD or MONTHLY_BUDGET_USD if you want more"),
     RunOutcome.CLOCK_BEHIND: Fix("set the clock of this machine (timedatectl set-ntp true)"),
 }
@@ -54,6 +55,7 @@ class Code(StrEnum):
     DAMAGE = "damage"
     BACKUP = "backup"
     RETURNED = "returned-draft"
+    APPROVAL = "approval"
     FEED = "feed"
 
 
@@ -81,6 +83,14 @@ class Outside:
 
 
 @dataclass(frozen=True, slots=True)
+class Review:
+    """The texts that a person decides on: whether runs wait for an approval, and the number of drafts."""
+
+    awaited: bool
+    drafts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Maintenance:
     """The end of `maintain`: the error that stopped it, or None, and whether it found the database sound."""
 
@@ -102,6 +112,7 @@ class Facts:
     breaker: BreakerState | None = None
     unknown: tuple[Post, ...] | None = None
     returned: tuple[Post, ...] | None = None
+    review: Review | None = None
     failures: int | None = None
     model_failures: int | None = None
     last_posted: datetime | None = None
@@ -131,6 +142,7 @@ def look(db: Database, settings: Settings, now: datetime) -> Facts:
         breaker=breaker_state(db.notes.current_hold(), now),
         unknown=tuple(db.archive.unsettled()),
         returned=tuple(db.archive.returned_drafts()),
+        review=_review(db, settings),
         failures=db.journal.failures_in_a_row(),
         model_failures=db.journal.model_failures_in_a_row(),
         last_posted=db.archive.last_posted(now),
@@ -138,6 +150,12 @@ def look(db: Database, settings: Settings, now: datetime) -> Facts:
         timetable=db.notes.timetable(settings.schedule, now),
         feeds=tuple(db.feeds.records().values()),
     )
+
+
+def _review(db: Database, settings: Settings) -> Review:
+    drafts = len(db.with_status(Status.DRAFT))
+    awaited = settings.require_approval and not db.with_status(Status.APPROVED)
+    return Review(awaited, drafts)
 
 
 def result_of(run: RunRecord | None) -> TickResult | None:
@@ -228,6 +246,17 @@ def _returned(facts: Facts, _settings: Settings, _now: datetime) -> Finding | No
     )
 
 
+def _approval(facts: Facts, _settings: Settings, _now: datetime) -> Finding | None:
+    if facts.review is None or not facts.review.awaited:
+        return None
+    drafts = facts.review.drafts
+    message = f"no text is approved; {numbered(drafts, 'draft waits', 'drafts wait')} for you"
+    fix = Fix(
+        command("queue review"), " shows one after the other; ", command("queue fill -n 10"), " writes more"
+    )
+    return Finding(Code.APPROVAL, message, fix, Exit.OK)
+
+
 def _failures(facts: Facts, settings: Settings, _now: datetime) -> Finding | None:
     if facts.failures is None or facts.failures < settings.alert_after_failures:
         return None
@@ -248,7 +277,7 @@ def _model(facts: Facts, settings: Settings, _now: datetime) -> Finding | None:
 
 def _silence(facts: Facts, settings: Settings, now: datetime) -> Finding | None:
     since = facts.last_posted or facts.watched_since
-    if since is None:
+    if since is None or (facts.review and facts.review.awaited):
         return None
     table = _timetable(facts, settings)
     # Two slots where slots are further apart than the hours of the setting.
@@ -411,5 +440,6 @@ _RULES = (
     _Rule(Code.DAMAGE, _maintenance_that_checked, _damage),
     _Rule(Code.BACKUP, _maintenance_that_checked, _backup),
     _Rule(Code.RETURNED, lambda facts: facts.returned, _returned),
+    _Rule(Code.APPROVAL, lambda facts: facts.review, _approval),
     _Rule(Code.FEED, lambda facts: facts.feeds, _feed),
 )

@@ -13,7 +13,7 @@ from src.domain.answers import Outcome
 from src.domain.posts import Status
 from src.domain.runs import Attempt, RunOutcome, RunRecord
 from src.domain.schedule import MAKE_UP, Window
-from src.domain.slots import slot_start
+from src.domain.slots import is_extra, slot_start
 from src.domain.timetable import Timetable
 
 T = TypeVar("T")
@@ -104,7 +104,7 @@ def slot_history(
     """
     wanted = {slot.name: slot for slot in timetable.between(since, now)}
     length = timedelta(minutes=timetable.current.interval) or MAKE_UP
-    held = {name: Window(slot_start(name), slot_start(name) + length) for name in posts}
+    held = {name: Window(slot_start(name), slot_start(name) + length) for name in posts if not is_extra(name)}
     filled = {
         name: slot
         for name, slot in held.items()

@@ -39,7 +39,9 @@ UNITS = (Unit("day", "days", 1440, 2880), Unit("hour", "hours", 60, 120), Unit("
 
 def as_text(overview: Overview | None, findings: Sequence[Finding], settings: Settings, now: datetime) -> str:
     """Return the screen for people."""
-    state = "needs attention" if findings else "healthy"
+    state = "waits for you" if findings else "healthy"
+    if health.exit_code(findings):
+        state = "needs attention"
     lines = [f"{state}, {pause_text(overview.pause, settings)}" if overview and overview.pause else state]
     for finding in findings:
         lines.append(f"  {finding.code}: {finding.message}")
@@ -176,7 +178,7 @@ def age_text(moment: datetime, now: datetime, units: Sequence[Unit] = UNITS) -> 
 def as_data(overview: Overview | None, findings: Sequence[Finding], settings: Settings) -> dict[str, Any]:
     """Return the same for programs: times in ISO 8601, money in US dollars, shares from 0 to 1."""
     data: dict[str, Any] = {
-        "healthy": not findings,
+        "healthy": health.exit_code(findings) == 0,
         "reasons": [_finding_data(finding, settings) for finding in findings],
         "exit_code": int(health.exit_code(findings)),
     }

@@ -40,12 +40,15 @@ def test_approved_drafts_go_first(still):
 
 
 def test_approval_required(still):
-    """With REQUIRE_APPROVAL nothing goes out unapproved, and the run says how many wait."""
+    """With REQUIRE_APPROVAL nothing goes out unapproved: that is no failure, and `status` says how many wait."""
     still.extra["REQUIRE_APPROVAL"] = "true"
     (first, *_rest) = generate(still)
-    done = still.cli()
-    assert done.returncode == 69
-    assert "3 wait for you" in done.stderr
+    done = still.cli("--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["message"] == "no draft is approved, 3 wait for you"
+    shown = still.cli("status")
+    assert shown.returncode == 0
+    assert "waits for you\n  approval: no text is approved; 3 drafts wait for you" in shown.stdout
     assert still.x.texts() == []
     still.cli("drafts", "approve", str(first))
     assert still.cli().returncode == 0

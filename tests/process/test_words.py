@@ -1,6 +1,7 @@
 """What commands say: true, in plain words, with the next step and the code for it."""
 
 import json
+import re
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_a_rejected_draft(still):
     done = still.cli("drafts", "approve", "1", "--json")
     data = json.loads(done.stdout)
     assert (data["message"], done.returncode) == ("draft 1 was rejected", 2)
-    assert data["fix"] == "it stays so; `drafts generate -n 10` writes others"
+    assert data["fix"] == "`queue unreject 1` makes it a draft again"
 
 
 def test_an_approved_draft(still):
@@ -78,7 +79,7 @@ def test_an_approved_draft(still):
     still.cli("drafts", "generate", "-n", "1")
     still.cli("drafts", "approve", "1")
     data = json.loads(still.cli("drafts", "approve", "1", "--json").stdout)
-    assert (data["message"], data["fix"]) == ("draft 1 was approved", "`drafts reject 1` takes it back")
+    assert (data["message"], data["fix"]) == ("draft 1 was approved", "`queue reject 1` takes it back")
 
 
 def test_a_refused_text(still):
@@ -109,7 +110,10 @@ def test_a_dry_run_says_what_holds_a_post_back(still):
     assert asked.startswith("Not now: no draft is approved, 0 wait for you. The next post would be:\n")
     still.cli()
     used = still.cli("--dry-run").stdout
-    assert used.startswith("Not now: this slot has a post. The next post would be:\n")
+    assert re.match(
+        r"Not now: this slot has a post; nothing is due until [-\d]+ 00:00 UTC\. The next post would be:\n",
+        used,
+    )
     data = json.loads(still.cli("--dry-run", "--json").stdout)
     assert (data["due"], data["outcome"]) == (False, "nothing-due:slot-used")
 

@@ -14,6 +14,7 @@ from src.content.freshness import Item, days_left
 from src.domain.errors import StorageError
 from src.domain.fixes import Fix
 from src.domain.runs import Exit, Hold, RunOutcome, RunRecord, TickResult
+from src.domain.texts import Draft
 from src.posting.breaker import breaker_state
 from src.system.clock import Clock
 from src.upkeep.maintenance import maintain
@@ -22,6 +23,7 @@ from src.watch import overview as present
 from src.watch.health import Facts, Maintenance, Outside
 from tests import fake_x
 from tests.support.library import library_read_once, small_library
+from tests.support.upkeep import open_now
 from tests.support.world import new_world
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
@@ -342,3 +344,23 @@ def test_how_a_recorded_run_ended():
     assert "network" in health.result_of(record).fix.render()
     strange = health.result_of(replace(record, exit_code=3, outcome=None))
     assert (strange.exit_code, strange.outcome) == (Exit.BUG, RunOutcome.TROUBLE)
+
+
+def test_waiting_for_approval_is_a_state(world):
+    """It is told once and then once a day, with exit code 0, and is no silence; an approval ends it."""
+    world.warm()
+    world.extra["REQUIRE_APPROVAL"] = "true"
+    with open_now(world) as db:
+        draft = db.add_draft(Draft("A draft that waits.", "model"), now())
+    for _ in range(30):
+        world.tick()
+        world.next_slot()
+    seen, findings = present.look(world.settings, now())
+    assert [(f.code, f.message, f.exit_code) for f in findings] == [
+        ("approval", "no text is approved; 1 draft waits for you", 0)
+    ]
+    assert screen(world).startswith("waits for you\n  approval: no text is approved")
+    assert status.as_data(seen, findings, world.settings)["healthy"] is True
+    with open_now(world) as db:
+        db.approve(draft, now())
+    assert "approval" not in reasons(world)

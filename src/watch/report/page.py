@@ -95,6 +95,7 @@ def as_html(report: PostingReport, settings: Settings) -> str:
         more_gaps=max(len(report.gaps) - GAPS, 0),
         measures=[(name, spread) for name, spread in measure_names(report.measures).items() if spread],
         number=_number,
+        ill=health.exit_code(report.findings) != 0,
         shown=settings.shown,
         zone=settings.time_zone,
         refused=_refused(report.refused),

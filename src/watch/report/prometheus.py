@@ -45,7 +45,7 @@ def as_prometheus(report: PostingReport, settings: Settings) -> str:
 def _add_health(add: Add, report: PostingReport) -> None:
     facts, findings = report.overview.facts, report.findings
     breaker = facts.breaker or CLOSED
-    add("healthy", "1 if nothing needs a person, else 0", {_ONE: float(not findings)}, ())
+    add("healthy", "1 if nothing needs a person, else 0", {_ONE: float(exit_code(findings) == 0)}, ())
     add(
         "paused", "1 while the owner has paused, else 0", {_ONE: float(report.overview.pause is not None)}, ()
     )
