@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from src.domain.answers import RateLimit
 from src.domain.fixes import Fix
@@ -92,7 +93,7 @@ class Notes:
     def limits(self) -> tuple[RateLimit, ...]:
         """Return the rate-limit windows that X reported last."""
         try:
-            noted = json.loads(self.get("limits") or "[]")
+            noted = self._listed("limits")
             return tuple(
                 RateLimit(n, int(limit), int(left), required_time(at)) for n, limit, left, at in noted
             )
@@ -119,7 +120,7 @@ class Notes:
 
     def _eras(self) -> tuple[tuple[datetime, Schedule], ...]:
         try:
-            kept = json.loads(self.get("schedules") or "[]")
+            kept = self._listed("schedules")
             return tuple((required_time(since), Schedule.from_data(data)) for since, data in kept)
         except (ValueError, KeyError, TypeError, OverflowError, OSError):
             return ()
@@ -127,7 +128,7 @@ class Notes:
     def pauses(self) -> tuple[Pause, ...]:
         """Return the pauses, the oldest first."""
         try:
-            kept = json.loads(self.get("pauses") or "[]")
+            kept = self._listed("pauses")
             return tuple(Pause(required_time(since), time_of(until)) for since, until in kept)
         except (ValueError, TypeError, OverflowError, OSError):
             return ()
@@ -156,13 +157,17 @@ class Notes:
     def hidden(self) -> frozenset[str]:
         """Return the statements that the owner retired."""
         try:
-            return frozenset(map(str, json.loads(self.get("hidden") or "[]")))
+            return frozenset(map(str, self._listed("hidden")))
         except (ValueError, TypeError):
             return frozenset()
 
     def hide(self, statements: Iterable[str]) -> None:
         """Retire these statements, and no others."""
         self.put(hidden=json.dumps(sorted(set(statements))))
+
+    def _listed(self, key: str) -> Any:
+        """Return what a note holds as JSON, an empty list without one. Raises `ValueError` for damage."""
+        return json.loads(self.get(key) or "[]")
 
     def made_at(self) -> datetime | None:
         """Return when this database was made or taken over from the original program."""

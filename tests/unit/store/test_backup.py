@@ -10,6 +10,7 @@ import pytest
 
 from src.db_manager import open_database
 from src.domain.errors import DamagedError, StorageError
+from src.domain.feeds import Validators
 from src.domain.posts import Status
 from src.store import backup
 from src.store.backup import Backup, Contents, check_whole, newest_post_id, prepare_restored, read_contents
@@ -199,6 +200,15 @@ def test_what_waited_when_the_backup_was_made(db, tmp_path):
         assert (made.notes.get("cold_start"), made.notes.get_time("restored_at")) == ("restored", LATER)
         assert [made.notes.get(name) for name in OF_A_RESTORE] == [None, None, None]
     assert db.post(1).status is Status.PENDING
+
+
+def test_a_feed_is_read_from_the_beginning(db, tmp_path):
+    """What was read of a feed since the backup is not here: its next read counts as the first."""
+    db.feeds.record_read("https://a.example/", [], [], Validators("tag", "date"), NOW, NOW)
+    prepare_restored(tmp_path / "twitter.db", tmp_path / "copy.db", LATER)
+    with contextlib.closing(open_database(tmp_path / "copy.db", NOW)) as made:
+        (record,) = made.feeds.records().values()
+    assert (record.read_at, record.next_at, record.validators) == (None, None, Validators())
 
 
 def test_nothing_waited(db, tmp_path):

@@ -1,5 +1,6 @@
 """Values kept between runs: they come back as they were put, and damaged ones count as none."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -70,6 +71,22 @@ def test_notes_that_cannot_be_read(db, junk):
     assert (db.notes.timetable(HOURLY, NOW).eras, db.notes.pauses()) == (((ALWAYS, HOURLY),), ())
 
 
+@pytest.mark.parametrize("junk", ["{", "null", "7"])
+def test_retired_statements_that_cannot_be_read(db, junk):
+    """A damaged list of them is an empty one."""
+    db.notes.put(hidden=junk)
+    assert db.notes.hidden() == frozenset()
+
+
+def test_statements_are_retired(db):
+    """Those named last are retired, and no others; at first none is."""
+    assert db.notes.hidden() == frozenset()
+    db.notes.hide(["b", "a", "b"])
+    assert db.notes.hidden() == {"a", "b"}
+    db.notes.hide(["c"])
+    assert db.notes.hidden() == {"c"}
+
+
 # ---- when posts are wanted -------------------------------------------------------------------------------------
 
 
@@ -115,8 +132,11 @@ def test_a_clock_that_went_back(db):
 
 def test_how_many_schedules_are_kept(db):
     """The oldest ones are dropped."""
-    eras = keep(db, *([HOURLY, HALF_HOURLY] * 26))
-    assert (len(eras), eras[0], eras[-1][0]) == (50, (NOW + 2 * HOUR, HOURLY), NOW + 51 * HOUR)
+    eras = [[(NOW + n * HOUR).timestamp(), HOURLY.as_data()] for n in range(60)]
+    db.notes.put(schedules=json.dumps(eras))
+    db.notes.keep_schedule(DAILY, NOW + 99 * HOUR)
+    kept = db.notes.timetable(DAILY, NOW + 99 * HOUR).eras
+    assert (len(kept), kept[0], kept[-1]) == (50, (NOW + 11 * HOUR, HOURLY), (NOW + 99 * HOUR, DAILY))
 
 
 def test_a_schedule_that_is_the_same_is_not_written(db):
@@ -156,7 +176,8 @@ def test_a_pause_after_another(db, hours):
 
 def test_how_many_pauses_are_kept(db):
     """The oldest of those that are over are dropped."""
-    for n in range(53):
-        db.notes.pause(NOW + n * HOUR, NOW + n * HOUR + HOUR / 2)
+    over = [[(NOW + n * HOUR).timestamp(), (NOW + n * HOUR).timestamp()] for n in range(60)]
+    db.notes.put(pauses=json.dumps(over))
+    db.notes.pause(NOW + 99 * HOUR, None)
     pauses = db.notes.pauses()
-    assert (len(pauses), pauses[0].since, pauses[-1].since) == (51, NOW + 2 * HOUR, NOW + 52 * HOUR)
+    assert (len(pauses), pauses[0].since, pauses[-1].since) == (51, NOW + 10 * HOUR, NOW + 99 * HOUR)

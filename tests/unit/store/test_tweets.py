@@ -31,6 +31,13 @@ def test_known_tweets(db):
     assert db.tweets.known_among([2, 3]) == {2}
 
 
+def test_tweets_that_are_not_on_record(db):
+    """A tweet is on record under any of its ids, which an edit changes."""
+    put_tweet(db, 5)
+    found = db.tweets.unrecorded([Tweet(5, "a"), Tweet(7, "b", earlier=(5,)), Tweet(8, "c", earlier=(6,))])
+    assert [tweet.id for tweet in found] == [8]
+
+
 @pytest.mark.parametrize(
     ("count", "newest", "ids"), [(9, None, [7, 5, 2]), (2, None, [7, 5]), (9, 5, [5, 2]), (9, 4, [2])]
 )
@@ -70,7 +77,7 @@ def test_the_newest_tweet_up_to_a_time(db, at, newest):
 @pytest.mark.parametrize(
     ("row", "found"),
     [
-        *(({"status": status}, True) for status in ("failed", "expired", "unconfirmed")),
+        *(({"status": status}, True) for status in ("failed", "expired", "unconfirmed", "approved")),
         *(({"status": status}, False) for status in ("pending", "unknown", "rejected", "draft")),
         ({"status": "failed", "attempts": 2}, True),
         ({"status": "failed", "attempts": 0}, False),
@@ -285,6 +292,14 @@ def test_whether_the_library_was_recognised(db, row, known):
     """A tweet that was read from the timeline is a text of the library, or none is."""
     put_tweet(db, 5, **row)
     assert db.tweets.has_texts_of_the_library() is known
+
+
+@pytest.mark.parametrize(("text", "kept"), [("see x.org now", "see x.org now"), ("", LINK)])
+def test_the_text_that_was_sent_is_kept(db, text, kept):
+    """Where it is known what stood in the place of X's link, that is recorded."""
+    db.tweets.import_tweets([Tweet(TWEET, LINK)], NOW, lambda _tweet: Origin("s-1", "Git", "", text))
+    assert db.archive.history(1)[0].content == kept
+    assert db.archive.is_known_text(kept, NOW - 9 * HOUR)
 
 
 # ---- stamps ----------------------------------------------------------------------------------------------------
