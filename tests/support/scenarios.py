@@ -23,7 +23,7 @@ from tests.support.world import World, new_world
 TICK_NAMES = tuple(
     n
     for n in failpoints.NAMES
-    if not n.startswith(("tokens.", "migrate.", "model.", "maintain.", "restore."))
+    if not n.startswith(("tokens.", "migrate.", "model.", "maintain.", "restore.", "feed.", "statement."))
 )
 MIGRATION_NAMES = tuple(n for n in failpoints.NAMES if n.startswith("migrate."))
 
