@@ -111,6 +111,7 @@ def test_why_a_process_cannot_be_started(monkeypatch, settings, error, fix):
         raise error
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
+    monkeypatch.setattr(choose, "locate", lambda settings: Model(settings.models_dir, "fake", tuned=True))
     composition = compose(settings, History(), NOW, seconds=10)
     assert composition.draft.origin == "wording"
     (note,) = [note for note in composition.notes if note.code == "model-failed"]
