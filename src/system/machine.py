@@ -7,12 +7,14 @@ import errno
 from collections.abc import Iterator
 
 from src.domain.errors import StorageError
-from src.domain.fixes import Fix
+from src.domain.fixes import Fix, env_file
 
 FIX_DISK = Fix("free some space on the disk, or raise the quota of this user")
 FIX_DEVICE = Fix("look at the disk: `dmesg` and `smartctl -a` tell whether it fails")
 FIX_READ_ONLY = Fix("mount the disk for writing; a disk that turned read-only by itself may be failing")
 FIX_FILES = Fix("too many files are open for this user: end what holds them (ulimit -n, lsof)")
+FIX_NAME = Fix("name a shorter path; DATA_DIR, LOG_DIR and SOURCES are in ", env_file())
+FIX_LOOP = Fix("a link leads back to itself: `ls -l` shows where")
 FIX_MEMORY = Fix("this machine is out of memory: end other programs, or add swap space")
 FIXES = {
     errno.ENOSPC: FIX_DISK,
@@ -24,6 +26,8 @@ FIXES = {
     errno.EMFILE: FIX_FILES,
     errno.ENFILE: FIX_FILES,
     errno.ENOMEM: FIX_MEMORY,
+    errno.ENAMETOOLONG: FIX_NAME,
+    errno.ELOOP: FIX_LOOP,
 }
 
 
@@ -44,4 +48,5 @@ def refusals() -> Iterator[None]:
 
 
 def _said(error: OSError) -> str:
-    return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+    named = str(error.filename or "")[:200]
+    return f"{named}: {error.strerror}" if named else str(error.strerror)
