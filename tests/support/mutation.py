@@ -3,7 +3,7 @@
     python -m tests.support.mutation [--module TEXT] [--share 1/8] [--list]
 
 For each change only the tests that reach the changed line run, in a fork: those first that killed a neighbour,
-then the quick ones, then one of each group of parameters, those for the module and the fastest first. The first failure kills it; so does a test that takes over ten times its time. What is found is
+then the unit tests of the module, the quick ones, then one of each group of parameters, those for the module and the fastest first. The first failure kills it; so does a test that takes over ten times its time. What is found is
 kept in `.mutants/`. It holds until the changed file, or the test that decided it, changes; a survivor meets only
 the tests that it has not met. `rm -r .mutants` starts over. Changes that alter nothing are in
 `argued_mutants.toml`, each with its reason.
@@ -221,6 +221,7 @@ class Session:
             names - met,
             key=lambda n: (
                 -scope[n],
+                not (n.startswith("tests/unit/") and is_for(n, mutant.file)),
                 seconds[n] > QUICK_S,
                 sibling[n] if seconds[n] > QUICK_S else 0,
                 not is_for(n, mutant.file),
