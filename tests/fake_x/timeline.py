@@ -71,7 +71,8 @@ class Liar:
         if self.shuffled:
             self.rng.shuffle(shown)
         if self.rng.random() < self.odd:
-            shown.insert(self.rng.randrange(len(shown) + 1), self.rng.choice(ODD_ITEMS))
+            place = self.rng.randrange(len(shown) + 1)
+            shown[place : place + self.rng.randrange(2)] = [self.rng.choice(ODD_ITEMS)]
         return shown
 
     def _leaves_out(self, tweet_id: str) -> bool:

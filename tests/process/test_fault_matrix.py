@@ -297,9 +297,12 @@ def test_row_18_duplicate_not_accepted(world):
     world.move(minutes=20)
     assert world.forked() == 0
     assert (accepted(world), world.x.posts_seen()) == (0, world.made + 1)
-    world.move(minutes=40)
-    assert world.forked() == 0
-    assert [row["status"] for row in world.ours()[-2:]] == ["failed", "posted"]
+    refused = last(world)["id"]
+    for status in ("unknown", "failed"):
+        world.next_slot()
+        assert world.forked() == 0
+        assert last(world)["status"] == "posted"
+        assert next(row["status"] for row in world.ours() if row["id"] == refused) == status
     heal(world)
 
 
@@ -328,7 +331,7 @@ def test_row_19_rate_limited(world, reset, minutes):
     assert world.forked() == 0
     assert accepted(world) == 0
     world.move(minutes=1)
-    for _ in range(2):
+    for _ in range(4):
         world.forked()
         world.move(minutes=31)
     world.forked()

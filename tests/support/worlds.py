@@ -113,6 +113,26 @@ class Finding:
         return replace(self, accepted=0) == Finding()
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What all worlds of a kind have: a slot of so many minutes, and settings of the `Liar`.
+
+    `person` is what a person mostly does, `reads` how the timeline mostly fails; `refused` worlds have an X that
+    refuses most posts, and makes most of these tweets.
+    """
+
+    minutes: int = 0
+    look: dict[str, Any] = field(default_factory=dict)
+    links: bool | None = None
+    person: str = ""
+    reads: str = ""
+    refused: bool = False
+    loses_database: bool = False
+
+
+ANY = Kind()
+
+
 @dataclass
 class Play:
     """One world while it is played."""
@@ -120,6 +140,7 @@ class Play:
     stage: Stage
     number: int
     tally: Tally
+    kind: Kind = ANY
     rng: random.Random = field(init=False)
     told: list[str] = field(default_factory=list)
     loses_database: bool = False
@@ -132,8 +153,9 @@ class Play:
         world = self.world = self.stage.reset(warm=warm)
         self.x = world.x
         self.minutes = rng.choice([60, 60, 60, 120, 1440, 1440, 30])
+        self.minutes = self.kind.minutes or self.minutes
         world.extra["POST_INTERVAL_MINUTES"] = str(self.minutes)
-        self.loses_database = rng.random() < 0.12
+        self.loses_database = rng.random() < 0.12 or self.kind.loses_database
         self.reads_past = self.loses_database or not warm
         self._let_x_lie()
         self.say(f"world {self.number}: a slot of {self.minutes} minutes, {self.x.look}")
@@ -154,8 +176,10 @@ class Play:
             left_out=0.0 if reads_past else rng.choice([0.0, 0.0, 0.1, 0.3]),
             repeated=rng.choice([0.0, 0.2]),
             shuffled=rng.random() < 0.3,
-            odd=rng.choice([0.0, 0.0, 0.1]),
+            odd=0.0 if reads_past else rng.choice([0.0, 0.0, 0.1]),
         )
+        x.look = replace(x.look, **self.kind.look)
+        x.links = x.links if self.kind.links is None else self.kind.links
 
     # ---- what happens ------------------------------------------------------------------------------------------
 
@@ -180,9 +204,9 @@ class Play:
     def answer(self) -> tuple[str, Fault]:
         """Return how X answers the next post: soundly, falsely, and what it makes of it."""
         rng = self.rng
-        if rng.random() < 0.35:
+        if rng.random() < (0.1 if self.kind.refused else 0.35):
             return "ok", fake_x.ok()
-        if rng.random() < 0.5:
+        if rng.random() < (0.0 if self.kind.refused else 0.5):
             name = rng.choice(sorted(POSTS))
             return name, POSTS[name]()
         name = rng.choice(sorted({**REFUSALS, "duplicate": fake_x.duplicate}))
@@ -229,6 +253,7 @@ class Play:
         kind = rng.choices(
             ["tweets", "replies", "quotes", "edits", "rewrites", "deletes"], [4, 4, 2, 5, 1, 1]
         )[0]
+        kind = self.kind.person if self.kind.person and rng.random() < 0.7 else kind
         self.say(f"a person {kind}")
         if kind == "tweets" or newest is None:
             x.tweet_by_hand(f"A person's thought number {len(x.accepted)}.")
@@ -259,7 +284,8 @@ class Play:
     def the_timeline(self) -> None:
         names = sorted(set(READ_FAULTS) - {"empty"} if self.reads_past else READ_FAULTS)
         name = self.rng.choice(names)
-        self.x.on_get(*[READ_FAULTS[name]()] * self.rng.choice([1, 2, 5]))
+        name = self.kind.reads or name
+        self.x.on_get(*[READ_FAULTS[name]()] * (12 if self.kind.reads else self.rng.choice([1, 2, 5])))
         self.say(f"the timeline: {name}")
 
     def the_database(self) -> None:
@@ -322,9 +348,9 @@ class Play:
         return False
 
 
-def play(stage: Stage, number: int, tally: Tally) -> list[str]:
+def play(stage: Stage, number: int, tally: Tally, kind: Kind = ANY) -> list[str]:
     """Play a world to its end; return its story. Raise AssertionError with the story if a promise is broken."""
-    game = Play(stage, number, tally)
+    game = Play(stage, number, tally, kind)
     game.live()
     game.heal()
     found = game.judge()
@@ -337,21 +363,21 @@ def play(stage: Stage, number: int, tally: Tally) -> list[str]:
     return game.told
 
 
-def play_all(numbers: Iterable[int]) -> Tally:
+def play_all(numbers: Iterable[int], kind: Kind = ANY) -> Tally:
     """Play these worlds."""
     tally = Tally()
     with memory_folder() as folder, new_globe(folder) as stage:
         for number in numbers:
-            play(stage, number, tally)
+            play(stage, number, tally, kind)
     return tally
 
 
-def first_broken(folder: Path, numbers: Iterable[int]) -> tuple[int | None, str]:
+def first_broken(folder: Path, numbers: Iterable[int], **kind: Any) -> tuple[int | None, str]:
     """Play these worlds until one breaks a promise; return its number and its story, None if all are good."""
     with new_globe(folder) as stage:
         for number in numbers:
             try:
-                play(stage, number, Tally())
+                play(stage, number, Tally(), Kind(**kind))
             except AssertionError as error:
                 return number, str(error)
     return None, ""

@@ -8,12 +8,38 @@ import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from tests.support.mutants import Mutant, plant
 
 RECONCILE = "posting/reconcile.py"
 SHOWN = "left, right = _normal(html.unescape(shown)),"
 PROOF = "store/migrations/0003_proof.sql"
+
+REFUSED = {"minutes": 1440, "refused": True}  # the slot lasts, so that it can be used again
+
+# The kind of worlds in which each can show.
+KINDS: dict[str, dict[str, Any]] = {
+    "a read without a known tweet counts": {**REFUSED, "reads": "empty"},
+    "a read that was cut off counts": {**REFUSED, "look": {"sizes": (0, 1, 100)}},
+    "no pages: the first one is taken for all": {**REFUSED, "look": {"sizes": (1, 2)}, "person": "tweets"},
+    "an item that cannot be understood is nothing": {**REFUSED, "look": {"odd": 0.7}},
+    "t.co stands for nothing": {**REFUSED, "links": True},
+    "an edit is a new tweet": {"person": "edits"},
+    "a tweet that was rewritten is nothing": {**REFUSED, "person": "rewrites"},
+    "replies are adopted": {"person": "replies"},
+    "quotes are adopted": {"person": "quotes"},
+    "a database that was lost does not rest": {"loses_database": True},
+    **dict.fromkeys(
+        (
+            "absence after one read",
+            "no waiting before absence counts",
+            "a slot is free after 15 minutes",
+            "reads right after the send count",
+        ),
+        REFUSED,
+    ),
+}
 
 MUTANTS = (
     Mutant(
@@ -109,7 +135,7 @@ def first_broken(mutant: Mutant, numbers: Iterable[int]) -> tuple[int | None, st
             plant(mutant, folder)
             (folder / "world").mkdir()
             found, words = importlib.import_module("tests.support.worlds").first_broken(
-                folder / "world", numbers
+                folder / "world", numbers, **KINDS.get(mutant.name, {})
             )
             code, words = 0, f"{'' if found is None else found}\n{words}"
         except BaseException as error:
