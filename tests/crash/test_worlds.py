@@ -23,7 +23,7 @@ def test_many_worlds(first, capsys):
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name)
 def test_the_worlds_find_the_bug(mutant, capsys):
     """A rule of evidence that is taken out breaks a promise in one of the worlds."""
-    number, story = first_broken(mutant, range(WORLDS))
+    number, story = first_broken(mutant, range(1000))
     with capsys.disabled():
         print(f"\n{mutant.name}: found by world {number}", flush=True)
     assert number is not None, f"no world finds: {mutant.name}"
