@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from src.commands.arguments import Parser, add_actions
 from src.commands.command import Command, Context
 from src.commands.result import Result
@@ -18,18 +20,16 @@ def configure(parser: Parser) -> None:
 
 def run(context: Context) -> Result:
     """Send the tests. Raise `ConfigError` where nothing is set that could be tested."""
-    delivered = alerts.send_test(context.settings)
-    if not delivered:
+    deliveries = alerts.send_test(context.settings)
+    if not deliveries:
         message = "neither ALERT_URLS nor PING_URL is set"
         raise ConfigError(
             message, Fix("set one in ", env_file(), "; https://github.com/caronc/apprise lists the addresses")
         )
-    lines = [
-        f"{name}: {'delivered' if arrived else 'NOT delivered, see the log'}"
-        for name, arrived in delivered.items()
-    ]
-    exit_code = Exit.OK if all(delivered.values()) else Exit.TEMPORARY
-    return Result(delivered, "\n".join(lines), exit_code)
+    lines = [f"{d.address}: {'reached' if d.reached else f'NOT reached: {d.why}'}" for d in deliveries]
+    data = {"deliveries": [asdict(delivery) for delivery in deliveries]}
+    exit_code = Exit.OK if all(delivery.reached for delivery in deliveries) else Exit.TEMPORARY
+    return Result(data, "\n".join(lines), exit_code)
 
 
 COMMAND = Command("alerts", "test the alert addresses and the dead-man's ping", run, configure)

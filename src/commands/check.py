@@ -27,7 +27,7 @@ from src.domain.errors import (
     StorageError,
     TemporaryError,
 )
-from src.domain.fixes import Fix, env_file, line
+from src.domain.fixes import Fix, command, env_file, line
 from src.domain.logins import RenewableLogin
 from src.domain.plurals import numbered
 from src.domain.posts import Status
@@ -38,6 +38,7 @@ from src.posting.history import MOST_TWEETS
 from src.system import access, profiles
 from src.system.clock import Clock
 from src.system.lock import sole_writer
+from src.watch import alerts
 from src.watch.status import lasts_text
 from src.x import credentials, key_signs
 from src.x.claim import claim_account, fix_text, folders, require_closed_folders
@@ -89,6 +90,8 @@ def _probes(context: Context) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "library", lambda: _check_library(settings, clock.now())
     if len(sharing := _profiles(settings)) > 1:
         yield "profiles", lambda: _check_profiles(settings, sharing)
+    if settings.alert_urls:
+        yield "alerts", lambda: _check_alerts(settings)
     yield "model", lambda: _check_model(settings)
     if context.options.online:
         yield "account", lambda: _check_online(settings, clock)
@@ -197,6 +200,12 @@ def _check_profiles(settings: Settings, sharing: Mapping[str, Settings]) -> str:
         )
         raise NoContentError(message, fix)
     return f"{words}; {numbered(stock, 'statement')} carry {carried:.3g} a day"
+
+
+def _check_alerts(settings: Settings) -> str:
+    count = alerts.require_readable(settings)
+    tried = fix_text(Fix(command("alerts test"), " sends a test"), settings.profile)
+    return f"{numbered(count, 'address', 'addresses')} for alerts; {tried}"
 
 
 def _check_model(settings: Settings) -> str:

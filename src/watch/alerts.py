@@ -12,16 +12,19 @@ import contextlib
 import hashlib
 import json
 import logging
+import socket
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from src.config import Settings
-from src.domain.errors import DeadlineError
+from src.domain.errors import ConfigError, DeadlineError
+from src.domain.fixes import Fix, env_file
+from src.domain.runs import Exit
 from src.system.files import write_atomically
 from src.system.interrupts import hard_limit
-from src.system.log import logger, sanitise
+from src.system.log import Redactor, logger, sanitise
 from src.watch import health
 from src.watch.health import Code, Facts, Finding
 from src.watch.ping import ping
@@ -35,11 +38,12 @@ _EVERY_ADDRESS = ""  # in a file of 0.1.0, which did not tell the addresses apar
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One message to the owner. `kind` is new, reminder or recovered."""
+    """One message to the owner. `kind` is new, reminder or recovered, `severity` a type of Apprise's."""
 
     kind: str
     cause: str
     body: str
+    severity: str = "info"
 
 
 def watch(facts: Facts, settings: Settings, now: datetime) -> None:
@@ -53,13 +57,15 @@ def tell(findings: Iterable[Finding], settings: Settings, now: datetime, judged:
         return
     file = settings.data_dir / "alerts.json"
     before = _read(file)
-    bodies = {f.code: _body(f, settings) for f in findings if _is_ripe(f, now)}
+    ripe = [f for f in findings if _is_ripe(f, now)]
+    bodies = {f.code: _body(f, settings) for f in ripe}
+    severities = {str(f.code): _severity(f) for f in ripe}
     if not bodies and not before:
         return
     after: dict[str, dict[str, float]] = {}
     for address in _addresses(settings):
         sent = before.get(_name(address), before.get(_EVERY_ADDRESS, {}))
-        if told := _tell(address, bodies, sent, settings, now, judged):
+        if told := _tell(address, bodies, severities, sent, settings, now, judged):
             after[_name(address)] = told
     if after != before:
         _write(file, after)
@@ -68,6 +74,7 @@ def tell(findings: Iterable[Finding], settings: Settings, now: datetime, judged:
 def _tell(
     address: str,
     bodies: Mapping[Code, str],
+    severities: Mapping[str, str],
     sent: Mapping[str, float],
     settings: Settings,
     now: datetime,
@@ -75,6 +82,7 @@ def _tell(
 ) -> dict[str, float]:
     """Send one address what is due to it; return what will have been sent there. What failed stays due."""
     alerts, after = due(bodies, sent, now, judged)
+    alerts = [replace(a, severity=severities.get(a.cause, "success")) for a in alerts]
     accepted = _send(address, alerts, settings)
     for name in {alert.cause for alert in alerts} - accepted:
         after.pop(name, None)
@@ -115,10 +123,11 @@ def _body(finding: Finding, settings: Settings) -> str:
     return finding.message + (f"\nfix: {fix}" if fix else "")
 
 
-def deliver(settings: Settings, alert: Alert) -> bool:
-    """Send one alert to every address of ALERT_URLS; return whether all accepted it."""
-    accepted = [_send(address, [alert], settings) for address in _addresses(settings)]
-    return bool(accepted) and all(accepted)
+def _severity(finding: Finding) -> str:
+    """Return Apprise's type of a finding: what waits for the owner, what may pass, what will not."""
+    if finding.exit_code is Exit.OK:
+        return "info"
+    return "warning" if finding.exit_code in {Exit.NO_CONTENT, Exit.TEMPORARY} else "failure"
 
 
 def _send(address: str, alerts: Sequence[Alert], settings: Settings) -> set[str]:
@@ -150,7 +159,8 @@ def _accepts(address: str, alert: Alert, profile: str) -> bool:
     return service.add(address) and bool(
         service.notify(
             title=f"{title(profile)}: {alert.cause}{over}",
-            body="\n".join(map(sanitise, alert.body.splitlines())),
+            body="\n".join([*map(sanitise, alert.body.splitlines()), f"machine: {socket.gethostname()}"]),
+            notify_type=alert.severity,
         )
     )
 
@@ -171,15 +181,62 @@ def _name(address: str) -> str:
     return hashlib.sha256(address.encode()).hexdigest()[:16]
 
 
-def send_test(settings: Settings) -> dict[str, bool]:
-    """Send a test to whatever is set, "alerts" and "ping"; return which arrived."""
-    delivered = {}
-    if settings.alert_urls:
-        alert = Alert("new", "test", "This is a test. All is well.")
-        delivered["alerts"] = deliver(settings, alert)
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How a test went to one address, which is shown without its secrets; `why` is what the service said."""
+
+    address: str
+    reached: bool
+    why: str = ""
+
+
+def send_test(settings: Settings) -> list[Delivery]:
+    """Send a test to each address of ALERT_URLS and to PING_URL; return how each went."""
+    alert = Alert("new", "test", "This is a test. All is well.", "success")
+    deliveries = [_try(address, alert, settings) for address in _addresses(settings)]
+    if settings.alert_urls and not deliveries:
+        deliveries.append(Delivery("ALERT_URLS", reached=False, why="it holds no address that Apprise reads"))
     if settings.ping_url:
-        delivered["ping"] = ping(settings, "", "test")
-    return delivered
+        reached = ping(settings, "", "test")
+        deliveries.append(Delivery("PING_URL", reached, "" if reached else "it does not answer with success"))
+    return deliveries
+
+
+def _try(address: str, alert: Alert, settings: Settings) -> Delivery:
+    """Send one alert to one address and listen to what Apprise says of it."""
+    said: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    apprise_log = logging.getLogger("apprise")
+    apprise_log.addHandler(handler)
+    try:
+        shown = _shown(address)
+        reached = bool(_send(address, [alert], settings))
+    finally:
+        apprise_log.removeHandler(handler)
+    hidden = Redactor(settings.secret_values())
+    why = "; ".join(dict.fromkeys(hidden(sanitise(text)) for text in said)) or "the service gave no reason"
+    return Delivery(shown or "an address that Apprise cannot read", reached, "" if reached else why)
+
+
+def _shown(address: str) -> str:
+    """Return an address without its secrets, empty if Apprise cannot read it."""
+    from apprise import Apprise  # noqa: PLC0415 (only commands ask)
+
+    service = Apprise.instantiate(address)
+    return str(service.url(privacy=True)).partition("?")[0] if service else ""
+
+
+def require_readable(settings: Settings) -> int:
+    """Return the number of addresses of ALERT_URLS. Raise `ConfigError` for one that Apprise cannot read."""
+    addresses = _addresses(settings)
+    bad = [number for number, address in enumerate(addresses, 1) if not _shown(address)]
+    if bad or not addresses:
+        which = f"address {bad[0]} of {len(addresses)}" if bad else "the setting"
+        message = f"ALERT_URLS: Apprise cannot read {which}"
+        lists = "; https://github.com/caronc/apprise lists the form of each service"
+        raise ConfigError(message, Fix("change it in ", env_file(), lists))
+    return len(addresses)
 
 
 def _read(file: Path) -> dict[str, dict[str, float]]:

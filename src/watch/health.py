@@ -261,6 +261,8 @@ def _failures(facts: Facts, settings: Settings, _now: datetime) -> Finding | Non
     if facts.failures is None or facts.failures < settings.alert_after_failures:
         return None
     last = facts.result
+    if facts.breaker and facts.breaker.count and last and last.exit_code is Exit.BLOCKED:
+        return None  # one alert for one cause
     message = f"{facts.failures} runs in a row failed" + (f", the last one: {last.message}" if last else "")
     return Finding(Code.FAILURES, message, _fix_of(last))
 

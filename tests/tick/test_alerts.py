@@ -2,20 +2,21 @@
 
 import json
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiosmtpd.controller import Controller
 
 from src import config
-from src.domain.errors import DamagedError, StorageError
+from src.domain.errors import ConfigError, DamagedError, StorageError
 from src.domain.fixes import Fix
 from src.domain.posts import Post, Status
 from src.domain.runs import Exit, RunOutcome, TickResult
 from src.posting.breaker import BreakerState
 from src.watch import alerts, health, ping
 from src.watch.alerts import due
-from src.watch.health import Code, Facts, Login, Maintenance, Outside, Stock
+from src.watch.health import Code, Facts, Login, Maintenance, Outside, Review, Stock
 from tests import fake_x
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
@@ -216,10 +217,12 @@ def test_email(tmp_path):
                 "DATA_DIR": str(tmp_path),
             }
         )
-        assert alerts.deliver(settings, alerts.Alert("new", "blocked", "no credits\nfix: buy"))
+        alerts.watch(BLOCKED, settings, NOW)
     finally:
         controller.stop()
-    assert "fix: buy" in got[0].replace("=\r\n", "")
+    body = got[0].replace("=\r\n", "")
+    assert "fix: buy credits" in body
+    assert f"machine: {socket.gethostname()}" in body
 
 
 @pytest.mark.timeout(60)
@@ -228,7 +231,8 @@ def test_delivery_is_bounded(monkeypatch, hook):
     monkeypatch.setattr(alerts, "DELIVERY_SECONDS", 0.5)
     hook.answers.clear()
     settings = config.load({"ALERT_URLS": f"json://127.0.0.1:{hook.server_port}/slow?rto=100&cto=100"})
-    assert not alerts.deliver(settings, alerts.Alert("new", "x", "b"))
+    (delivery,) = alerts.send_test(settings)
+    assert not delivery.reached
     assert not hook.answers.is_set()
 
 
@@ -334,3 +338,53 @@ def test_the_file_names_no_address(tmp_path, hook):
     kept = (tmp_path / "alerts.json").read_text()
     assert "blocked" in kept
     assert not any(word in kept for word in ("password", "user", "127.0.0.1"))
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind"),
+    [
+        (BLOCKED, "failure"),
+        (Facts(result=GOOD, library=Stock(4, 4.0)), "warning"),
+        (Facts(last_posted=NOW - timedelta(days=2)), "warning"),
+        (Facts(review=Review(awaited=True, drafts=2)), "info"),
+    ],
+)
+def test_the_severity_of_an_alert(tmp_path, hook, facts, kind):
+    """What will not pass by itself is a failure, what may pass a warning, what waits for the owner an information."""
+    address = f"json://127.0.0.1:{hook.server_port}/hook"
+    settings = config.load({"ALERT_URLS": address, "DATA_DIR": str(tmp_path)})
+    alerts.watch(facts, settings, NOW)
+    (sent_alert,) = (json.loads(body) for _, body in hook.seen)
+    assert sent_alert["type"] == kind
+    assert sent_alert["message"].endswith(f"machine: {socket.gethostname()}")
+    alerts.watch(WELL, settings, NOW)
+    if facts is BLOCKED:
+        assert json.loads(hook.seen[-1][1])["type"] == "success"
+
+
+def test_each_address_says_whether_it_was_reached(tmp_path, hook):
+    """A dead port says why, without a secret; an address that cannot be is named as such, and refused by `check`."""
+    port = hook.server_port
+    given = f"json://user:top-secret-word@127.0.0.1:{port}/hook,json://127.0.0.1:9/dead,tgram://"
+    settings = config.load({"ALERT_URLS": given, "DATA_DIR": str(tmp_path)})
+    good, dead, bad = alerts.send_test(settings)
+    assert (good.reached, good.why) == (True, "")
+    assert "top-secret-word" not in good.address
+    assert not dead.reached
+    assert dead.address.startswith("json://127.0.0.1:9/dead")
+    assert dead.why
+    assert (bad.reached, bad.address) == (False, "an address that Apprise cannot read")
+    with pytest.raises(ConfigError, match="Apprise cannot read address 3 of 3"):
+        alerts.require_readable(settings)
+    assert alerts.require_readable(config.load({"ALERT_URLS": f"json://127.0.0.1:{port}/hook"})) == 1
+    with pytest.raises(ConfigError, match="Apprise cannot read the setting"):
+        alerts.require_readable(config.load({"ALERT_URLS": "foo"}))
+
+
+def test_one_alert_for_one_cause():
+    """Runs that fail because X refuses the account are told as that, not as failures too."""
+    refused = TickResult(Exit.BLOCKED, RunOutcome.BLOCKED, "X refused")
+    facts = replace(BLOCKED, result=refused, failures=5)
+    assert [f.code for f in health.find(facts, SETTINGS, NOW)] == ["blocked"]
+    other = replace(facts, result=TickResult(Exit.IO, RunOutcome.TROUBLE, "the disk is full"))
+    assert [f.code for f in health.find(other, SETTINGS, NOW)] == ["blocked", "failures", "database"]
