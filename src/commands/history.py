@@ -1,4 +1,4 @@
-"""`history`: the last posts, newest first."""
+"""`history`: the last posts, newest first; with --all every text."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from src import db_manager
 from src.commands.arguments import Parser, count
 from src.commands.command import Command, Context
 from src.commands.result import Result
+from src.config import Settings
 from src.domain.answers import tweet_url
 from src.domain.posts import Post
 
@@ -16,6 +17,9 @@ from src.domain.posts import Post
 def configure(parser: Parser) -> None:
     """Add how many posts to list."""
     parser.add_argument("-n", type=count, default=10, metavar="N", help="how many (default 10)")
+    parser.add_argument(
+        "--all", action="store_true", help="also drafts, rejected texts and those that were never sent"
+    )
 
 
 def run(context: Context) -> Result:
@@ -24,8 +28,9 @@ def run(context: Context) -> Result:
     db = db_manager.open_for_reading(context.settings.database)
     if db is not None:
         with contextlib.closing(db):
-            posts = db.archive.history(context.options.n)
-    lines = [line for post in posts for line in _lines(post)]
+            options = context.options
+            posts = db.archive.history(options.n) if options.all else db.archive.sent_posts(options.n)
+    lines = [line for post in posts for line in _lines(post, context.settings)]
     return Result(list(map(_data, posts)), "\n".join(lines) or "no posts yet")
 
 
@@ -37,6 +42,8 @@ def _data(post: Post) -> dict[str, object]:
         "posted_at": post.posted_at,
         "tweet_id": str(post.tweet_id or ""),
         "verified_at": post.verified_at,
+        "vanished_at": post.vanished_at,
+        "deleted_at": post.deleted_at,
         "origin": post.origin,
         "source_id": post.source_id,
         "content": post.content,
@@ -44,11 +51,19 @@ def _data(post: Post) -> dict[str, object]:
     }
 
 
-def _lines(post: Post) -> Iterator[str]:
-    when = f"{post.posted_at:%F %R}" if post.posted_at else post.slot or "-"
+def _lines(post: Post, settings: Settings) -> Iterator[str]:
+    at = post.posted_at or post.sent_at
+    when = settings.shown(at) if at else "-"
     outcome = tweet_url(post.tweet_id) if post.tweet_id else post.error_message or ""
-    yield f"{post.id:>5}  {when:<17} {post.status:<11} {outcome}"
+    yield f"{post.id:>5}  {when:<21} {_state(post, settings):<11} {outcome}"
     yield from (f"       {line}" for line in post.content.splitlines() if line)
+
+
+def _state(post: Post, settings: Settings) -> str:
+    """Return where a post stands, also if its tweet is not on X any more."""
+    if post.deleted_at:
+        return f"deleted by you on {settings.shown(post.deleted_at)}"
+    return "no longer on X" if post.vanished_at else post.status
 
 
 COMMAND = Command("history", "list the last posts", run, configure)

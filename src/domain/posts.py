@@ -84,3 +84,8 @@ class Post:
     not_before: datetime | None = None
     queued_at: datetime | None = None
     place: float | None = None
+
+    @property
+    def deleted_at(self) -> datetime | None:
+        """Return when the owner deleted the tweet with `undo`, None if that was not done."""
+        return self.vanished_at if self.resolved_by == "undo" else None

@@ -14,12 +14,13 @@ from src.content import choice, library
 from src.content.freshness import FAR_HORIZON_DAYS, Supply, supply
 from src.db_manager import Database
 from src.domain.answers import RateLimit
-from src.domain.posts import Post
+from src.domain.posts import Post, Status
 from src.domain.runs import RunRecord
 from src.domain.slots import Usage, slot_start
 from src.domain.timetable import Pause, Timetable
 from src.posting import due, past
 from src.posting.due import Wait
+from src.posting.plan import plan
 from src.watch import health
 from src.watch.health import Facts, Finding, Outside, Stock
 from src.watch.slot_history import Rate, Slot, rate, slot_history
@@ -38,6 +39,15 @@ class Spend:
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """The texts that wait to go out, the drafts that wait for a person, and when the last is due (UTC)."""
+
+    waiting: int
+    drafts: int
+    last: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """The facts of the judgement, and what else the screen shows. Times UTC; `rates` by window: 24h, 7d, 30d.
 
@@ -48,6 +58,7 @@ class Overview:
     facts: Facts
     wait: Wait | None
     pause: Pause | None
+    queue: Queue
     limits: tuple[RateLimit, ...]
     last_run: RunRecord | None
     last_tweet: Post | None
@@ -101,6 +112,7 @@ def read_overview(db: Database, settings: Settings, slots: Sequence[Slot], now: 
         facts=facts,
         wait=due.not_due(settings, timetable, usage, db.notes.current_hold(), limits, now, slot=slot),
         pause=timetable.pause_at(now),
+        queue=_queue(db, settings, now),
         limits=limits,
         last_run=last_run,
         last_tweet=db.archive.last_tweet(),
@@ -109,6 +121,12 @@ def read_overview(db: Database, settings: Settings, slots: Sequence[Slot], now: 
         library=left,
         spend=_spend(db, settings, timetable, usage, facts.watched_since, now),
     )
+
+
+def _queue(db: Database, settings: Settings, now: datetime) -> Queue:
+    planned = plan(db, settings, now)
+    last = max((item.at for item in planned if item.at), default=None)
+    return Queue(len(planned), len(db.with_status(Status.DRAFT)), last)
 
 
 def _library(db: Database, settings: Settings, now: datetime) -> Supply:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from src import __version__
 from src.config import Settings
 from src.content.freshness import Supply
 from src.domain import money
 from src.domain.answers import RateLimit, tweet_url
+from src.domain.plurals import numbered
 from src.domain.posts import Post
 from src.domain.runs import RunOutcome, RunRecord
 from src.domain.timetable import Pause
@@ -60,12 +62,14 @@ def rows(overview: Overview, settings: Settings, now: datetime) -> list[tuple[st
         ("last post", _last_post_text(overview.last_tweet, settings, now)),
         ("next post", next_post_text(overview.wait, settings)),
         ("schedule", settings.schedule.describe()),
+        ("queue", queue_text(overview, settings)),
         ("last run", _last_run_text(overview.last_run, settings, now)),
         ("breaker", _breaker_text(overview, settings)),
         ("rate limits", limits or "not reported by X yet"),
         ("spend", spend_text(overview.spend, settings)),
         ("success", rates),
         ("library", library_text(overview.library, settings)),
+        ("program", f"version {__version__}, model {settings.model}"),
         ("backup", when_text(overview.maintained, settings, now) if overview.maintained else no_backup),
     ]
 
@@ -73,7 +77,10 @@ def rows(overview: Overview, settings: Settings, now: datetime) -> list[tuple[st
 def _last_post_text(tweet: Post | None, settings: Settings, now: datetime) -> str:
     if tweet is None or tweet.sent_at is None:
         return "none"
-    return f"{when_text(tweet.sent_at, settings, now)}, {tweet_url(tweet.tweet_id)}"
+    text = f"{when_text(tweet.sent_at, settings, now)}, {tweet_url(tweet.tweet_id)}"
+    if tweet.deleted_at:
+        return f"{text}, deleted by you on {settings.shown(tweet.deleted_at)}"
+    return f"{text}, no longer on X" if tweet.vanished_at else text
 
 
 def _last_run_text(run: RunRecord | None, settings: Settings, now: datetime) -> str:
@@ -92,6 +99,17 @@ def pause_text(pause: Pause, settings: Settings) -> str:
     """Return until when the owner has paused."""
     since = f"since {settings.shown(pause.since)}"
     return f"paused until {settings.shown(pause.until)}" if pause.until else f"paused {since}"
+
+
+def queue_text(overview: Overview, settings: Settings) -> str:
+    """Return how many texts wait, for whom, and until when the last of them goes out."""
+    queue = overview.queue
+    words = numbered(queue.waiting, "text waits", "texts wait") if queue.waiting else "empty"
+    if queue.last:
+        words += f", the last of them until {settings.shown(queue.last)}"
+    if queue.drafts:
+        words += f"; {numbered(queue.drafts, 'draft waits', 'drafts wait')} for you"
+    return words + ("; each text needs your approval" if settings.require_approval else "")
 
 
 def next_post_text(wait: Wait | None, settings: Settings) -> str:
@@ -194,6 +212,14 @@ def as_data(overview: Overview | None, findings: Sequence[Finding], settings: Se
         },
         "schedule": settings.schedule.as_data() | {"says": settings.schedule.describe()},
         "paused": pause_data(overview.pause),
+        "queue": {
+            "waiting": overview.queue.waiting,
+            "drafts": overview.queue.drafts,
+            "last_expected_at": iso(overview.queue.last),
+        },
+        "version": __version__,
+        "profile": settings.profile,
+        "model": settings.model,
         "last_run": _last_run_data(overview.last_run),
         "breaker": _breaker_text(overview, settings),
         "rate_limits": [
@@ -233,6 +259,7 @@ def _last_post_data(tweet: Post | None) -> dict[str, Any] | None:
         "at": iso(tweet.sent_at),
         "tweet_id": str(tweet.tweet_id or ""),
         "url": tweet_url(tweet.tweet_id),
+        "deleted_at": iso(tweet.deleted_at),
     }
 
 

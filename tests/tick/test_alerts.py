@@ -377,7 +377,7 @@ def test_each_address_says_whether_it_was_reached(tmp_path, hook):
     with pytest.raises(ConfigError, match="Apprise cannot read address 3 of 3"):
         alerts.require_readable(settings)
     assert alerts.require_readable(config.load({"ALERT_URLS": f"json://127.0.0.1:{port}/hook"})) == 1
-    with pytest.raises(ConfigError, match="Apprise cannot read the setting"):
+    with pytest.raises(ConfigError, match="Apprise cannot read address 1 of 1"):
         alerts.require_readable(config.load({"ALERT_URLS": "foo"}))
 
 

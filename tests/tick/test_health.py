@@ -9,7 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from src import config
+from src import __version__, config
+from src.commands import history as history_command
+from src.commands.command import Context
 from src.content.freshness import Item, days_left
 from src.domain.errors import StorageError
 from src.domain.fixes import Fix
@@ -364,3 +366,43 @@ def test_waiting_for_approval_is_a_state(world):
     with open_now(world) as db:
         db.approve(draft, now())
     assert "approval" not in reasons(world)
+
+
+def test_a_deleted_tweet_is_called_so(world):
+    """`undo` shows in `history`, in `status`, and on the page, with its time; the list has posts only."""
+    world.warm()
+    with open_now(world) as db:
+        draft = db.add_draft(Draft("A draft that waits.", "model"), now())
+        db.tweets.stamp_deleted(db.archive.last_tweet(), now())
+    listed = history(world)
+    (post,) = [row for row in listed.data if row["deleted_at"]]
+    assert post["content"] == world.x.texts()[-1]
+    assert "deleted by you on 2026-11-22 20:07 UTC" in listed.text
+    assert draft.id not in {row["id"] for row in listed.data}
+    assert draft.id in {row["id"] for row in history(world, everything=True).data}
+    assert re.search(r"^last post .*, deleted by you on 2026-11-22 20:07 UTC$", screen(world), re.MULTILINE)
+    seen, findings = present.look(world.settings, now())
+    assert status.as_data(seen, findings, world.settings)["last_post"]["deleted_at"].startswith(
+        "2026-11-22T20:07"
+    )
+
+
+def history(world, *, everything=False):
+    options = SimpleNamespace(n=10, all=everything)
+    return history_command.COMMAND.run(Context(options, world.settings, Clock(), "c"))
+
+
+def test_the_queue_on_the_screen(world):
+    """How many texts wait and until when, how many drafts; what is set and which program this is."""
+    world.warm()
+    with open_now(world) as db:
+        db.queue.add_own("The talk about parsers is on Tuesday.", now())
+        db.queue.add_own("Bring a question about grammars.", now())
+        db.add_draft(Draft("A draft that waits.", "model"), now())
+    shown = screen(world)
+    assert (
+        "queue        2 texts wait, the last of them until 2026-11-22 21:00 UTC; 1 draft waits for you"
+        in shown
+    )
+    assert "schedule     every hour (UTC)" in shown
+    assert f"program      version {__version__}, model embedded" in shown
