@@ -9,6 +9,7 @@ child process, see `model/client.py`.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import random
 import time
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from src.config import Settings
-from src.content import choice, gates, links, safety
+from src.content import choice, gates, links, safety, variety
 from src.content import library as sources
 from src.content.freshness import EVER, Supply, joined, may_run, repeats_after, sendable, supply
 from src.content.intake import composed
@@ -188,11 +189,12 @@ def vetted_opening(
     Empty where the text goes out alone; None where everything that can be made of this text was sent.
     """
     open_pairs = sendable(statement, history.sent.get(statement.id, {}), since)
-    leads = [opening for opening, wording in open_pairs if wording == text]
+    unsent = [opening for opening, wording in open_pairs if wording == text]
+    leads = variety.in_order(unsent, statement, text, history)
     written = Written(tuple((lead, 0.0) for lead in leads if lead))
     judged = judge_all(blocked, written, statement, text, history, since=since)
-    passed = next((c.opening for c in judged if c.verdict.passed), None)
-    return "" if passed is None and "" in leads else passed
+    passed = {c.opening for c in judged if c.verdict.passed}
+    return next((lead for lead in leads if not lead or lead in passed), None)
 
 
 def best_of(candidates: Sequence[Candidate], *, tuned: bool) -> Candidate | None:
@@ -290,7 +292,8 @@ def choose_statement(
 
     Its cool-down is over, and its topic has waited longest. Statements that never ran come first; of a
     statement, the wording used least, with an opening that never led it. A text too similar to a recent one
-    is skipped. The choice is random, but the same within one hour for one account.
+    is skipped; of statements of a topic that never ran, one that opens unlike the last tweets is preferred.
+    The choice is random, but the same within one hour for one account.
     """
     fresh = [s for s in library.statements if may_run(settings, s, history, now)]
     hour = int(now.timestamp()) // 3600
@@ -305,7 +308,19 @@ def choose_statement(
         )
     )
     since = repeats_after(settings, now)
-    return next(((s, text) for s in fresh if (text := _usable_wording(blocked, s, history, since))), None)
+    usable = ((s, text) for s in fresh if (text := _usable_wording(blocked, s, history, since)))
+    first = next(usable, None)
+    if first is None or first[0].id in history.last_used:
+        return first
+    alike = itertools.takewhile(
+        lambda pair: pair[0].topic == first[0].topic and pair[0].id not in history.last_used, usable
+    )
+    patterns = variety.recent_patterns(library.statements, history)
+    for statement, text in itertools.chain([first], itertools.islice(alike, variety.CHOICES - 1)):
+        lead = vetted_opening(blocked, statement, text, history, since) or ""
+        if statement.pattern not in patterns and not variety.likeness(joined(lead, text), history):
+            return statement, text
+    return first
 
 
 def _usable_wording(

@@ -9,7 +9,8 @@ the test suite executes it. Owners add files of the same form with `SOURCES`.
 
 `wordings` say the same thing in other words, `openings` are hand-written leads for when the model has none
 good enough; both, `since` and `proof` are optional. So are "not_before" and "not_after", the first and the
-last day on which the record may be posted, as 2026-12-24.
+last day on which the record may be posted, as 2026-12-24, and `pattern`, the form of the statement
+(`PATTERNS`). A statement or wording may have lines: code, a terminal, an error message stand on their own.
 """
 
 from __future__ import annotations
@@ -41,12 +42,31 @@ MAX_STATEMENT = 200
 MAX_OPENING = 72
 MAX_WORDINGS = 3
 MAX_TOPIC = 60
-PROOF_RUNNERS = ("python", "sqlite", "bash", "git", "node")
+MAX_LINES = 8
+MAX_INDENT = 8
+PROOF_RUNNERS = (
+    "python",
+    "sqlite",
+    "bash",
+    "git",
+    "node",
+    "php",
+    "ruby",
+    "c",
+    "java",
+    "go",
+    "rust",
+    "typescript",
+)
+# The forms of a statement besides an opening and a sentence; docs/texts.md says what each is.
+PATTERNS = ("symptom", "terminal", "measured", "layer", "before-after", "sentence")
+_ENDS_IN_CODE = ("terminal", "before-after")
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9]{1,29}")
 _KEYS = {"id", "topic", "statement", "wordings", "openings", "hashtags", "reference", "since", "proof"} | {
     "not_before",
     "not_after",
+    "pattern",
 }
 
 
@@ -65,6 +85,7 @@ class Statement:
     proof: dict[str, str] = field(default_factory=dict)
     not_before: date | None = None
     not_after: date | None = None
+    pattern: str = ""
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -170,6 +191,7 @@ def _read(line: str) -> tuple[Statement | None, tuple[str, ...]]:
         proof=dict(data.get("proof", {})),
         not_before=_date(data.get("not_before")),
         not_after=_date(data.get("not_after")),
+        pattern=str(data.get("pattern", "")),
     )
     return record, tuple(_content_problems(record))
 
@@ -204,6 +226,8 @@ def _shape_problems(data: dict[str, object]) -> Iterator[str]:
     for key in ("not_before", "not_after"):
         if key in data and _date(data[key]) is None:
             yield f"{key!r} must be a date such as 2026-12-24, not {shortened(str(data[key]))}"
+    if (pattern := data.get("pattern", "")) != "" and pattern not in PATTERNS:
+        yield f"'pattern' must be one of {', '.join(PATTERNS)}"
     proof = data.get("proof", {})
     if not isinstance(proof, dict) or not all(isinstance(value, str) for value in proof.values()):
         yield "'proof' must be an object of texts"
@@ -238,7 +262,9 @@ def _content_problems(record: Statement) -> Iterator[str]:
             yield f"forbidden character {found[0]!r} in {name!r}"
     yield from (f"{reason} in topic {record.topic!r}" for reason in text_problems(record.topic, MAX_TOPIC))
     for text in record.texts:
-        yield from (f"{reason} in {text!r}" for reason in text_problems(text, MAX_STATEMENT))
+        yield from (f"{reason} in {text!r}" for reason in text_problems(text, MAX_STATEMENT, MAX_LINES))
+        if text == record.statement and record.pattern in _ENDS_IN_CODE:
+            continue
         if not text.rstrip("\"')").endswith((".", "!", "?")):
             yield f"no full stop at the end of {text!r}"
     for opening in record.openings:
@@ -262,14 +288,16 @@ def is_blocked_tag(tag: str, extra: frozenset[str] = frozenset()) -> bool:
     return bool(safety.blocked_words(tag, extra))
 
 
-def text_problems(text: str, limit: int) -> Iterator[str]:
-    """Yield why `text` may not be posted as it stands: size, links, mentions, tags, characters."""
+def text_problems(text: str, limit: int, lines: int = 1) -> Iterator[str]:
+    """Yield why `text` may not be posted as it stands: size, lines, links, mentions, tags, characters."""
     if len(text) > MAX_CHARACTERS:
         yield f"has {len(text):,} characters, at most {MAX_CHARACTERS:,}"
         return
     if (weight := weighted_length(text)) > limit:
         yield f"weighs {weight}, at most {limit}"
-    if text != " ".join(text.split()):
+    if (count := text.count("\n") + 1) > max(lines, 1) and lines > 1:
+        yield f"has {count} lines, at most {lines}"
+    if not _is_tidy(text, lines):
         yield "stray white space"
     for name, find in (
         ("link or bare domain", find_links),
@@ -280,3 +308,12 @@ def text_problems(text: str, limit: int) -> Iterator[str]:
     ):
         if found := find(text):
             yield f"{name} {found[0]!r}"
+
+
+def _is_tidy(text: str, lines: int) -> bool:
+    """Return whether the white space is single spaces, and line feeds and indents where lines are allowed."""
+    if lines == 1:
+        return text == " ".join(text.split())
+    first, *rest = text.split("\n")
+    bare = [first, *(line[min(len(line) - len(line.lstrip(" ")), MAX_INDENT) :] for line in rest)]
+    return all(line and line == " ".join(line.split()) for line in bare)

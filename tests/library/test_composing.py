@@ -1,15 +1,16 @@
 """Composing from the shipped library: months of ticks, and random openings."""
 
-import random
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 
 from src import config
-from src.content.freshness import supply
+from src.content import variety
+from src.content.freshness import EVER, joined, supply
 from src.content.library import Library
-from src.content_generator import choose_statement
-from src.domain.texts import History
+from src.content_generator import choose_statement, vetted_opening
+from src.domain.texts import Draft, History
 from tests.support import fuzz
 from tests.support.library import shipped
 from tests.support.supply import NOW, hold_to_the_promise, live, neighbours
@@ -18,25 +19,31 @@ LIBRARY = shipped()
 
 
 def test_a_month_of_ticks():
-    """720 simulated hours: no statement twice within the cool-down, no near-duplicates, every topic seen."""
+    """720 simulated hours: no statement twice, every topic, at most 40 % questions, no first word above 8 %, and no
+    first word or pattern twice within five tweets."""
     settings = config.load({"CANDIDATES": "0"})
-    random.seed(1)
-    texts, topics, used = [], [], {}
+    history, patterns = History(), []
     for hour in range(720):
         now = NOW + timedelta(hours=hour)
-        statement, text = choose_statement(
-            settings,
-            frozenset(),
-            LIBRARY,
-            History(tuple(reversed(texts)), (), tuple(reversed(topics)), dict(used)),
-            now,
-        )
-        assert statement.id not in used
-        used[statement.id] = now
-        texts.append(text)
-        topics.append(statement.topic)
-    assert len(set(texts)) == 720
-    assert set(topics) == set(LIBRARY.topics)
+        statement, text = choose_statement(settings, frozenset(), LIBRARY, history, now)
+        assert statement.id not in history.last_used
+        opening = vetted_opening(frozenset(), statement, text, history, EVER) or ""
+        draft = Draft(joined(opening, text), "wording", statement.id, statement.topic, opening)
+        history = history.with_draft(draft, now)
+        patterns.append(statement.pattern)
+    tweets = history.texts
+    words = [variety.first_word(tweet) for tweet in tweets]
+    assert len(set(tweets)) == 720
+    assert set(history.topics) == set(LIBRARY.topics)
+    assert sum(map(variety.is_question, tweets)) <= 0.4 * 720
+    assert max(Counter(words).values()) <= 0.08 * 720
+    assert twice_within_five(words) == 0
+    assert twice_within_five(patterns) == 0
+
+
+def twice_within_five(names):
+    """Count the places where a name stands that one of the four before it was."""
+    return sum(bool(name) and name in names[max(0, i - 4) : i] for i, name in enumerate(names))
 
 
 def a_thirtieth(folder, **extra):

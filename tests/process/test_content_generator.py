@@ -203,7 +203,7 @@ def test_best_opening_that_passes_is_taken(monkeypatch, settings):
     assert draft.opening == "What should a developer know?"
     statement = next(s for s in LIBRARY.statements if s.id == draft.source_id)
     assert draft.content == f"{draft.opening}\n\n{draft.content.rpartition(chr(10))[2]}"
-    assert draft.content.rpartition("\n")[2] in statement.texts
+    assert draft.content.rpartition("\n\n")[2] in statement.texts
     assert [c.chosen for c in composition.candidates] == [False, True, False]
     assert "link" in composition.candidates[0].verdict.reasons
 

@@ -48,7 +48,7 @@ class Writer:
                 notes=(Note(NoteCode.MODEL_FAILED, "the model wrote nothing"),),
             )
         statement = library[plain.draft.source_id]
-        text = plain.draft.content.rpartition("\n")[2]
+        text = plain.draft.content.rpartition("\n\n")[2]
         written = Written(
             tuple(
                 sorted(

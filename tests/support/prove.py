@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -24,7 +25,17 @@ _COMMANDS = {
     "bash": ["bash", "-euo", "pipefail", "-c"],
     "git": ["bash", "-euo", "pipefail", "-c"],
     "node": ["node", "-e"],
+    "php": ["php", "-r"],
+    "ruby": ["ruby", "-W0", "-e"],
+    **{name: ["bash", "-euo", "pipefail", "-c"] for name in ("c", "java", "go", "rust", "typescript")},
 }
+# What a runner needs besides Python; the other proofs are shell scripts that call these programs.
+_PROGRAMS = {"git": "git", "node": "node", "php": "php", "ruby": "ruby", "c": "g++", "java": "javac"} | {
+    "go": "go",
+    "rust": "rustc",
+    "typescript": "tsc",
+}
+_HOMES = {"RUSTUP_HOME": ".rustup", "CARGO_HOME": ".cargo", "GOCACHE": ".cache/go-build"}
 _GIT_ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": "/dev/null",
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -48,9 +59,15 @@ def prove(record: Statement) -> str:
     return ""
 
 
+def missing_program(record: Statement) -> str:
+    """Return the program that the proof of a record needs and this machine lacks, or an empty text."""
+    program = _PROGRAMS.get(record.proof["run"], "bash")
+    return "" if shutil.which(program) else program
+
+
 def failed_proofs(records: Iterable[Statement]) -> dict[str, str]:
     """Run many proofs side by side; return what went wrong by the id of its statement."""
-    records = list(records)
+    records = [record for record in records if not missing_program(record)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return {s.id: why for s, why in zip(records, pool.map(prove, records), strict=True) if why}
 
@@ -65,6 +82,7 @@ def _run(runner: str, code: str, folder: Path) -> tuple[int, str]:
         "LC_ALL": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
         **_GIT_ENVIRONMENT,
+        **{name: os.environ.get(name, str(Path.home() / folder)) for name, folder in _HOMES.items()},
     }
     done = subprocess.run(
         [*_COMMANDS[runner], prelude + code],
@@ -76,7 +94,7 @@ def _run(runner: str, code: str, folder: Path) -> tuple[int, str]:
         ),  # jobs in the background start with it ignored
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     return done.returncode, done.stdout if not done.returncode else done.stdout + done.stderr
