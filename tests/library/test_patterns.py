@@ -11,7 +11,7 @@ from tests.support.library import shipped
 
 LIBRARY = shipped()
 FORMED = [s for s in LIBRARY.statements if s.pattern]
-_PROMPT = re.compile(r"^(?:\$|>>>|>|sqlite>|mysql>|=>|irb>|php>|\w*=[#>]) \S")
+_PROMPT = re.compile(r"^(?:\$|>>>|>|sqlite>|mysql>|=>|irb>|jshell>|php>|\w*=[#>]) \S")
 
 
 def problems(record: Statement) -> list[str]:
