@@ -3,8 +3,8 @@
 import pytest
 
 from tests.support.kills import report
-from tests.support.worlds import play_all
-from tests.support.worlds_mutants import MUTANTS, first_broken
+from tests.support.worlds import Kind, play_all
+from tests.support.worlds_mutants import KINDS, MUTANTS, first_broken
 
 SHARE = 200
 WORLDS = 3_200
@@ -28,3 +28,6 @@ def test_the_worlds_find_the_bug(mutant, capsys):
         print(f"\n{mutant.name}: found by world {number}", flush=True)
     assert number is not None, f"no world finds: {mutant.name}"
     assert "Finding(" in story, story
+    assert play_all([number], Kind(**KINDS.get(mutant.name, {}))).scenarios == 1, (
+        "the program as it is passes"
+    )

@@ -115,7 +115,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Kind:
-    """What all worlds of a kind have: a slot of so many minutes, and settings of the `Liar`.
+    """What all worlds of a kind have: a slot and a lag of so many minutes, and settings of the `Liar`.
 
     `person` is what a person mostly does, `reads` how the timeline mostly fails; `refused` worlds have an X that
     refuses most posts, and makes most of these tweets.
@@ -123,6 +123,7 @@ class Kind:
 
     minutes: int = 0
     look: dict[str, Any] = field(default_factory=dict)
+    lag: int = 0
     links: bool | None = None
     person: str = ""
     reads: str = ""
@@ -169,6 +170,7 @@ class Play:
         reads_past = self.reads_past  # what a new database is not shown of the past it can never know
         x.links = rng.random() < 0.5
         lag, each = rng.choice([0, 0, 1, 5, 10, 20, 20]) * MINUTE, rng.random() < 0.5
+        lag = self.kind.lag * MINUTE or lag
         x.lag = (lambda: lies.uniform(0, lag)) if each else (lambda: lag)
         x.look = fake_x.Liar(
             lies,
@@ -178,7 +180,8 @@ class Play:
             shuffled=rng.random() < 0.3,
             odd=0.0 if reads_past else rng.choice([0.0, 0.0, 0.1]),
         )
-        x.look = replace(x.look, **self.kind.look)
+        if not reads_past:
+            x.look = replace(x.look, **self.kind.look)
         x.links = x.links if self.kind.links is None else self.kind.links
 
     # ---- what happens ------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ REFUSED = {"minutes": 1440, "refused": True}  # the slot lasts, so that it can b
 
 # The kind of worlds in which each can show.
 KINDS: dict[str, dict[str, Any]] = {
+    "a slot is free after 15 minutes": {**REFUSED, "look": {"left_out": 0.4}, "lag": 20},
     "a read without a known tweet counts": {**REFUSED, "reads": "empty"},
     "a read that was cut off counts": {**REFUSED, "look": {"sizes": (0, 1, 100)}},
     "no pages: the first one is taken for all": {**REFUSED, "look": {"sizes": (1, 2)}, "person": "tweets"},
@@ -34,7 +35,6 @@ KINDS: dict[str, dict[str, Any]] = {
         (
             "absence after one read",
             "no waiting before absence counts",
-            "a slot is free after 15 minutes",
             "reads right after the send count",
         ),
         REFUSED,
