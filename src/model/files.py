@@ -64,10 +64,18 @@ def read_object(file: Path) -> dict[str, Any]:
 def _objects(file: Path) -> dict[str, dict[str, Any]]:
     """Return a manifest or a record: JSON objects by name, with the files that were recorded."""
     data = read_object(file)
-    if not all(isinstance(part, dict) for part in data.values()) or "files" not in data:
+    if not all(isinstance(part, dict) for part in data.values()) or not _are_checksums(data.get("files")):
         message = f"{file} cannot be read: it is no manifest"
         raise ModelError(message, _FIX_ANEW)
-    return data
+    return {"source": {}, **data}
+
+
+def _are_checksums(recorded: object) -> bool:
+    """Return whether checksums stand by plain names of files, so that nothing outside the folder is read."""
+    return isinstance(recorded, dict) and all(
+        isinstance(digest, str) and name not in {"", ".", ".."} and not set(name) & {"/", "\0"}
+        for name, digest in recorded.items()
+    )
 
 
 def refuse_unsafe(folder: Path) -> None:

@@ -159,8 +159,8 @@ def refuse_code(file: Path, source: Source) -> None:
 def _refuse_kind(config: dict[str, Any], source: Source) -> None:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES  # noqa: PLC0415
 
-    if config.get("model_type") not in CONFIG_MAPPING_NAMES:
-        kind = config.get("model_type")
+    kind = config.get("model_type")
+    if not isinstance(kind, str) or kind not in CONFIG_MAPPING_NAMES:
         message = f"{source.name} is of the kind {kind!r}, which this transformers does not know"
         raise ConfigError(message, Fix("choose a causal language model such as a Llama, Qwen or Gemma"))
     if "quantization_config" in config:

@@ -57,6 +57,29 @@ def test_an_odd_manifest(tmp_path, folder, manifest):
 
 
 @pytest.mark.parametrize(
+    "manifest",
+    [{"files": []}, {"files": {"config.json": 7}}, {"files": {"../../x": "0"}}, {"files": {"a\0": "0"}}, {"source": []}],
+)  # fmt: skip
+def test_an_odd_manifest_in_a_command(tmp_path, folder, manifest):
+    """Commands that read a manifest themselves (`model update`, `model rollback`) get the same one error."""
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="no manifest") as told:
+        files.verify(folder, tmp_path)
+    assert told.value.fix
+    with pytest.raises(ModelError, match="no manifest"):
+        files.manifest(folder)
+
+
+def test_a_manifest_without_a_source(tmp_path):
+    """A manifest that does not say where the model is from is read as one of an unknown source, and is no bug."""
+    settings = config.load({"DATA_DIR": str(tmp_path)})
+    shipped = choose.embedded_folder(settings.models_dir)
+    shipped.mkdir(parents=True)
+    (shipped / MANIFEST).write_text('{"files": {}}')
+    assert files.manifest(shipped)["source"].get("gguf") is None
+
+
+@pytest.mark.parametrize(
     "text",
     [
         *BROKEN,
