@@ -164,10 +164,26 @@ def _arguments(rng: random.Random, folder: Path) -> list[str]:
 
 
 def _value(rng: random.Random, name: str, folder: Path) -> str:
-    """Return a random value; a relative path, which counts from the project's folder, lies in `folder` instead."""
-    value = rng.choice(ODD).replace("\0", "")
-    inside = name in PATHS and value and not value.startswith(("/", "~"))
-    return f"{folder}/{value}" if inside else value
+    """Return a random value. A path where files are made lies in `folder`, or where nobody can make any.
+
+    The tests may run as root, who could make folders anywhere.
+    """
+    if name in PATHS:
+        inside = (
+            "sub",
+            "a b",
+            "é" * 100,
+            "x" * 300,
+            "x" * 5000,
+            "file",
+            "file/x",
+            "data",
+            "deep/er",
+            "\u202e",
+        )
+        outside = ("", "~", "~no-such-user/x", "/dev/null", "/dev/null/x", "/dev/full", "/proc/x")
+        return rng.choice((*outside, *(f"{folder}/{name}" for name in inside)))
+    return rng.choice(ODD).replace("\0", "")
 
 
 def _env_file(rng: random.Random, folder: Path) -> bytes:
