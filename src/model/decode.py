@@ -69,8 +69,11 @@ class TransformersCache:
 
     def repeat(self, rows: int) -> TransformersCache:
         """Return a cache with the same past for each of `rows` rows."""
+        import torch  # noqa: PLC0415
+
         inner = copy.deepcopy(self.inner)
-        inner.batch_repeat_interleave(rows)
+        # The first row, chosen so many times: layers with a convolution or a linear state know no repeating.
+        inner.reorder_cache(torch.zeros(rows, dtype=torch.long))
         return TransformersCache(inner)
 
 
@@ -90,6 +93,7 @@ class Engine:
         self._end: int | None = self._tokenizer.token_to_id("<|im_end|>")
         self._line_end = self._ids("\n")[-1]
         self._ends = {self._stop, self._line_end, self._end, *_end_tokens(folder)}
+        self._breaks: dict[int, bool] = {}
         self._begin = [] if self.tuned else self._leading_tokens()
 
     def _leading_tokens(self) -> list[int]:
@@ -137,7 +141,7 @@ class Engine:
     def log_likelihoods(self, text: str, rows: list[list[int]]) -> list[float]:
         """Return the mean log-likelihood (nats a token, with the end token) of each row for a statement."""
         with self._torch.inference_mode():
-            return self._score(*self._read(text), rows)
+            return self._score(*self._read(text), [[*row, self._stop] for row in rows])
 
     def _read(self, text: str) -> tuple[Any, torch.Tensor]:
         """Prefill the prompt of a statement; return its cache (one row) and the logits [1, V] that follow."""
@@ -153,16 +157,25 @@ class Engine:
 
     _no_statement: tuple[Any, torch.Tensor] | None = None
 
+    def _breaks_line(self, token: int) -> bool:
+        """Return whether the text of a token holds a line break; Qwen and Llama 3 join it to a mark."""
+        if token not in self._breaks:
+            self._breaks[token] = "\n" in self._tokenizer.decode([token], skip_special_tokens=True)
+        return self._breaks[token]
+
     def _clean(self, row: list[int]) -> str:
-        return " ".join(self._tokenizer.decode(row, skip_special_tokens=True).split())
+        """Return the text of a row, with its end token, up to the line break that may hide in that."""
+        kept = row if self._breaks_line(row[-1]) else row[:-1]
+        line = self._tokenizer.decode(kept, skip_special_tokens=True).partition("\n")[0]
+        return " ".join(line.split())
 
     def _sample(
         self, past: Any, logits: torch.Tensor, count: int, seed: int
     ) -> tuple[list[tuple[list[int], float]], int]:
         """Return the rows of token ids that ended by themselves, and the number of tokens decoded.
 
-        A row has no end token. With it comes its mean log-likelihood (nats a token, end token included)
-        before temperature and nucleus.
+        A row keeps the token that ended it. With it comes its mean log-likelihood (nats a token, end token
+        included) before temperature and nucleus.
         """
         generator = self._torch.Generator().manual_seed(seed)
         cache = past.repeat(count)
@@ -178,14 +191,13 @@ class Engine:
                 if alive[index]:
                     decoded += 1
                     totals[index] += likelihoods[index]
-                    alive[index] = token not in self._ends
-                    if alive[index]:
-                        rows[index].append(token)
+                    rows[index].append(token)
+                    alive[index] = not (token in self._ends or self._breaks_line(token))
             if not any(alive):
                 break
             logits = self._model.forward(tokens[:, None], cache)[:, -1].float()
         ended = zip(rows, totals, alive, strict=True)
-        return [(row, total / (len(row) + 1)) for row, total, unfinished in ended if not unfinished], decoded
+        return [(row, total / len(row)) for row, total, unfinished in ended if not unfinished], decoded
 
     def _choose(self, logits: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Sample one token a row from the nucleus, [B, V] -> [B]."""
@@ -196,17 +208,20 @@ class Engine:
         return indices.gather(-1, picked)[:, 0]
 
     def _score(self, past: Any, logits: torch.Tensor, rows: list[list[int]]) -> list[float]:
-        """Return the mean log-likelihood of each row with its end token, eight at a time to bound memory."""
+        """Return the mean log-likelihood of each row, end token included, eight at a time to bound memory."""
         first = logits.log_softmax(-1)[0]
         means: list[float] = []
         for start in range(0, len(rows), SCORED_TOGETHER):
-            full = [[*row, self._stop] for row in rows[start : start + SCORED_TOGETHER]]
-            width = max(map(len, full))
+            full = rows[start : start + SCORED_TOGETHER]
+            width = max(2, *map(len, full))
             padded = self._torch.tensor([row + [self._stop] * (width - len(row)) for row in full])
             rest = self._model.forward(padded[:, :-1], past.repeat(len(full)))
             for index, row in enumerate(full):
                 steps = rest[index, : len(row) - 1].float().log_softmax(-1)
-                total = first[row[0]] + steps.gather(-1, self._torch.tensor(row[1:])[:, None]).sum()
+                total = (
+                    first[row[0]]
+                    + steps.gather(-1, self._torch.tensor(row[1:], dtype=self._torch.long)[:, None]).sum()
+                )
                 means.append(float(total) / len(row))
         return means
 

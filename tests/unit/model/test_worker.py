@@ -254,8 +254,58 @@ def test_other_models_begin_and_end_as_they_were_taught(tiny, tmp_path, monkeypa
         past, logits = engine._read("w5")
         rows, decoded = engine._sample(past, logits, 4, 1)
     assert read[0][0][0] == 0
-    assert [row for row, _ in rows] == [[5], [6, 7], [7], [8]]
+    assert [row for row, _ in rows] == [[5, 90], [6, 7, 1], [7, 3], [8, 1]]
     assert decoded == 9
+
+
+@pytest.fixture
+def joined(tmp_path):
+    """A random hybrid (convolution and attention) whose tokenizer joins a mark and line breaks in one token."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import Lfm2Config, Lfm2ForCausalLM
+
+    torch.manual_seed(1)
+    shape = Lfm2Config(
+        vocab_size=97,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        layer_types=["conv", "full_attention", "conv"],
+        initializer_range=0.5,
+    )
+    Lfm2ForCausalLM(shape).save_pretrained(tmp_path)
+    vocabulary = {"?\n\n": 0, "\n": 1, "why?\n": 2, "\n\nNext": 3, **{f"w{i}": i for i in range(4, 97)}}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="w4"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    return tmp_path
+
+
+def test_a_line_break_ends_a_text_in_whatever_token_it_hides(joined, monkeypatch):
+    """What stands before the break in its token is kept; each text is scored with the token that ended it, as without a cache."""
+    import torch
+
+    engine = decode.Engine(joined, tuned=False, dtype="float32")
+    chosen = iter([[5, 6, 2, 7], [0, 3, 9, 8], [9, 9, 9, 1]])
+    monkeypatch.setattr(engine, "_choose", lambda logits, generator: torch.tensor(next(chosen)))
+    with torch.inference_mode():
+        past, logits = engine._read("w5")
+        rows, decoded = engine._sample(past, logits, 4, 1)
+        scored = engine._score(past, logits, [row for row, _ in rows])
+    assert decoded == 8
+    assert [row for row, _ in rows] == [[5, 0], [6, 3], [2], [7, 8, 1]]
+    assert [engine._clean(row) for row, _ in rows] == ["w5 ?", "w6", "why?", "w7 w8"]
+    slow = reference(joined)
+    prompt = engine._begin + engine._ids(prompt_for("w5", tuned=False))
+    for (row, given), score in zip(rows, scored, strict=True):
+        with torch.inference_mode():
+            steps = slow(torch.tensor([prompt + row])).logits.log_softmax(-1)[0]
+        wanted = sum(float(steps[len(prompt) - 1 + i, token]) for i, token in enumerate(row)) / len(row)
+        assert math.isclose(given, wanted, abs_tol=1e-3)
+        assert math.isclose(score, wanted, abs_tol=1e-3)
 
 
 @pytest.mark.model
