@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -312,15 +313,20 @@ def choose_statement(
     first = next(usable, None)
     if first is None or first[0].id in history.last_used:
         return first
-    alike = itertools.takewhile(
-        lambda pair: pair[0].topic == first[0].topic and pair[0].id not in history.last_used, usable
-    )
+    others = itertools.takewhile(lambda pair: pair[0].id not in history.last_used, usable)
     patterns = variety.recent_patterns(library.statements, history)
-    for statement, text in itertools.chain([first], itertools.islice(alike, variety.CHOICES - 1)):
+    least, best = math.inf, first
+    for statement, text in itertools.chain([first], itertools.islice(others, variety.CHOICES - 1)):
+        if statement.topic != best[0].topic and least < variety.TOO_ALIKE:
+            break  # the topic that waited longest has one that will do
         lead = vetted_opening(blocked, statement, text, history, since) or ""
-        if statement.pattern not in patterns and not variety.likeness(joined(lead, text), history):
-            return statement, text
-    return first
+        alike_by = variety.likeness(joined(lead, text), history)
+        alike_by += variety.SAME_PATTERN if statement.pattern in patterns else 0
+        if alike_by < least:
+            least, best = alike_by, (statement, text)
+        if not least:
+            break
+    return best
 
 
 def _usable_wording(

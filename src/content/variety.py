@@ -14,7 +14,9 @@ FIRST_WORDS = (
 QUESTIONS = 20  # tweets of which at most a third open with a question, where there is a choice
 QUESTION_SHARE = 1 / 3
 PATTERNS = 5  # tweets in which no pattern comes twice, where there is a choice
-CHOICES = 12  # statements looked at for one that is unlike the last
+TOO_ALIKE = 4  # likeness from which on another topic is looked at
+SAME_PATTERN = 8  # what a pattern of the last few tweets counts in the likeness of a statement
+CHOICES = 30  # statements looked at for one that is unlike the last
 
 
 def first_word(text: str) -> str:
@@ -39,11 +41,15 @@ def in_order(leads: Sequence[str], statement: Statement, text: str, history: His
 
 
 def likeness(tweet: str, history: History) -> int:
-    """Return how like the last ones a tweet opens: the same first word counts 2, one question too many 1."""
-    same = first_word(tweet) in map(first_word, history.texts[:FIRST_WORDS])
+    """Return how like the last ones a tweet opens.
+
+    The same first word counts 2, and 4 more within the last few; one question too many counts 1.
+    """
+    words = [first_word(text) for text in history.texts[:FIRST_WORDS]]
+    same, near = first_word(tweet) in words, first_word(tweet) in words[: PATTERNS - 1]
     last = history.texts[:QUESTIONS]
     many = sum(map(is_question, last)) >= QUESTION_SHARE * max(len(last), 3)
-    return 2 * same + (many and is_question(tweet))
+    return 4 * near + 2 * same + (many and is_question(tweet))
 
 
 def recent_patterns(statements: Sequence[Statement], history: History) -> set[str]:
