@@ -306,6 +306,7 @@ def test_help_starts_with_a_verb():
         "end",
         "delete",
         "check",
+        "send",
         "show",
         "list",
         "look",
