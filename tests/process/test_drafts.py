@@ -172,7 +172,7 @@ def test_who_asks_for_approval_gets_it(world):
     assert world.tick().outcome == "blocked"
     refused = world.ours()[-1]["content"]
     world.extra["REQUIRE_APPROVAL"] = "true"
-    for _ in range(3):
+    for _ in range(5):
         world.move(minutes=21)
         world.tick()
     assert refused not in world.x.texts()
