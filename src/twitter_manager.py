@@ -12,7 +12,6 @@ requirements.refuse_unsupported()  # before anything that such a machine could n
 
 import argparse
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -23,7 +22,8 @@ from typing import TYPE_CHECKING
 from src import __version__, config, db_manager
 from src.commands import parser
 from src.config import Settings
-from src.domain.errors import BusyError, ConfigError, LockedError, ProgramError
+from src.domain.answers import tweet_id_text
+from src.domain.errors import BusyError, ConfigError, LockedError, ProgramError, UsageError
 from src.domain.fixes import Fix
 from src.domain.posts import Post
 from src.domain.runs import Exit, Metric, RunOutcome, TickResult
@@ -42,6 +42,9 @@ from src.x.claim import claim_account, fix_text, note_text, require_closed_folde
 
 if TYPE_CHECKING:
     from src.watch.health import Facts
+
+
+INTERRUPTED = 130  # as a shell reports SIGINT
 
 
 def tick(run: Run) -> TickResult:
@@ -280,12 +283,9 @@ def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run
         },
     )
     if options.json:
-        tweet_id = (
-            str(result.tweet_id) if result.tweet_id else None
-        )  # too large a number for JavaScript and jq
-        ending = {"exit_code": int(result.exit_code), "fix": fix, "notes": notes, "tweet_id": tweet_id}
-        data = asdict(result) | ending
-        terminal.write(json.dumps(data))
+        ending = {"exit_code": int(result.exit_code), "fix": fix, "notes": notes}
+        data = asdict(result) | ending | {"tweet_id": tweet_id_text(result.tweet_id)}
+        terminal.write_json(data)
     elif result.exit_code is not Exit.OK:
         log.say(f"{title(settings.profile)}: {result.message}" + (f"\n  fix: {fix}" if fix else ""))
     elif sys.stdout and sys.stdout.isatty() and not options.quiet:
@@ -316,7 +316,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ProgramError as error:
         return _tell(options, profile, error, "trouble")
     except KeyboardInterrupt:
-        return 130
+        if options.json:
+            terminal.write_json({"message": "interrupted", "fix": "", "exit_code": INTERRUPTED})
+        return INTERRUPTED
     except Exception as error:  # noqa: BLE001 (the last resort: one line to the person, the traceback to the log)
         logger.error("bug", exc_info=error)
         return _tell(options, profile, _bug(error))
@@ -328,11 +330,12 @@ def _tell(options: argparse.Namespace, profile: str, error: ProgramError, event:
     """Report an error to the log, to a person, and with --json to a program; return its exit code."""
     ending = {"fix": fix_text(error.fix, profile), "exit_code": int(error.exit_code)}
     if event:
-        logger.error(event, extra={"message_text": str(error), **ending})
+        level = logger.info if isinstance(error, UsageError) else logger.error  # a typo is no failure
+        level(event, extra={"message_text": str(error), **ending})
     log.say(f"{title(profile)}: {error}" + (f"\n  fix: {ending['fix']}" if error.fix else ""))
     if options.json:
         with contextlib.suppress(OSError):  # standard output may be what failed
-            terminal.write(json.dumps({**error.data, "message": str(error), **ending}, default=str))
+            terminal.write_json({**error.data, "message": str(error), **ending})
     return int(error.exit_code)
 
 

@@ -4,11 +4,36 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from src.domain.answers import MAX_TWEET_ID
 from src.domain.runs import Exit
+
+
+class WrongUsageError(SystemExit):
+    """The end of a command line that cannot be read, when the person was told: exit 2."""
+
+    def __init__(self, message: str, help_line: str) -> None:
+        super().__init__(int(Exit.USAGE))
+        self.message, self.help_line = message, help_line
+
+
+class TextEnd(SystemExit):
+    """The end of a command line that asks for a text of the parser: its help, or the version."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(int(Exit.OK))
+        self.name, self.text = name, text
+
+
+class ShowVersion(argparse.Action):
+    """Ends the parsing with the version."""
+
+    def __call__(self, *_: object) -> NoReturn:
+        """Raise the end with the version, which is the constant of the action."""
+        raise TextEnd("version", str(self.const))
 
 
 class Parser(argparse.ArgumentParser):
@@ -19,7 +44,12 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the usage and the problem; exit 2."""
         self.print_usage()
-        self.exit(int(Exit.USAGE), f"{self.prog}: {message}\n")
+        self._print_message(f"{self.prog}: {message}\n", sys.stderr)
+        raise WrongUsageError(message, f"{self.prog} --help")
+
+    def print_help(self, _file: object = None) -> NoReturn:
+        """End with the help; `parser.parse` prints it."""
+        raise TextEnd("help", self.format_help())
 
     def print_usage(self, file: object = None) -> None:
         """Print the usage to standard error: standard output is for results."""

@@ -58,7 +58,12 @@ def run(context: Context) -> Result:
     """Try every part, also after one has failed."""
     rows = [_row(name, probe, context.settings.profile) for name, probe in _probes(context)]
     lines = [line for row in rows for line in _lines(row)]
-    return Result(rows, "\n".join(lines), max(row["exit_code"] for row in rows))
+    data: dict[str, object] = {"parts": rows}
+    failed = sorted((row for row in rows if not row["ok"]), key=lambda row: -row["exit_code"])
+    if failed:
+        names = ", ".join(row["part"] for row in rows if not row["ok"])
+        data |= {"message": f"{len(failed)} of {len(rows)} parts failed: {names}", "fix": failed[0]["fix"]}
+    return Result(data, "\n".join(lines), max(row["exit_code"] for row in rows))
 
 
 def _row(name: str, probe: Callable[[], str], profile: str) -> dict[str, Any]:
@@ -107,7 +112,7 @@ def _check_credentials(settings: Settings, now: datetime) -> str:
         return "all four keys are set"
     if end := credentials.lapses_at(settings.login, now):
         message = f"the login at X ends on {end:%F} unless a run renews it"
-        raise ProgramError(message, credentials.FIX_LOGIN)
+        raise TemporaryError(message, credentials.FIX_LOGIN)
     return credentials.described(settings)
 
 
@@ -155,10 +160,13 @@ def _check_database(settings: Settings) -> str:
 def _check_library(settings: Settings, now: datetime) -> str:
     loaded = library.load(settings.library_paths)
     safety.read_words(settings.blocklist_file)
-    if not loaded.statements or loaded.problems:
-        counted = numbered(len(loaded.statements), "statement")
-        message = f"{counted}, {numbered(len(loaded.problems), 'problem')} in the records"
-        raise ProgramError(message, Fix("type: ", line("sources check")))
+    if loaded.problems:
+        first, more = str(loaded.problems[0]), len(loaded.problems) - 1
+        message = first + (f" (and {numbered(more, 'more problem')})" if more else "")
+        raise ConfigError(message, Fix("type: ", line("sources check")))
+    if not loaded.statements:
+        message = "the library is empty"
+        raise NoContentError(message, library.FIX_EMPTY)
     history = History()
     if db := db_manager.open_for_reading(settings.database):
         with contextlib.closing(db):

@@ -43,7 +43,7 @@ def _list(context: Context, db: Database) -> Result:
     posts = [*db.with_status(Status.APPROVED), *db.with_status(Status.DRAFT)]
     none = Fix("no drafts: ", command("drafts generate -n 10"), " writes some")
     words = "\n".join(map(texts.line, posts)) or fix_text(none, context.settings.profile)
-    return Result(list(map(texts.data, posts)), words)
+    return Result({"drafts": list(map(texts.data, posts))}, words)
 
 
 def _edit(context: Context, db: Database) -> Result:

@@ -10,7 +10,7 @@ from src.commands.arguments import Parser, count
 from src.commands.command import Command, Context
 from src.commands.result import Result
 from src.config import Settings
-from src.domain.answers import tweet_url
+from src.domain.answers import tweet_id_text, tweet_url
 from src.domain.posts import Post
 
 
@@ -31,7 +31,7 @@ def run(context: Context) -> Result:
             options = context.options
             posts = db.archive.history(options.n) if options.all else db.archive.sent_posts(options.n)
     lines = [line for post in posts for line in _lines(post, context.settings)]
-    return Result(list(map(_data, posts)), "\n".join(lines) or "no posts yet")
+    return Result({"posts": list(map(_data, posts))}, "\n".join(lines) or "no posts yet")
 
 
 def _data(post: Post) -> dict[str, object]:
@@ -40,7 +40,7 @@ def _data(post: Post) -> dict[str, object]:
         "status": post.status,
         "slot": post.slot,
         "posted_at": post.posted_at,
-        "tweet_id": str(post.tweet_id or ""),
+        "tweet_id": tweet_id_text(post.tweet_id),
         "verified_at": post.verified_at,
         "vanished_at": post.vanished_at,
         "deleted_at": post.deleted_at,

@@ -7,11 +7,10 @@ import shutil
 
 from src.commands.arguments import Parser
 from src.commands.command import Command, Context
-from src.commands.result import Result, clean, confirmed
+from src.commands.result import Result, confirmed
 from src.config import Settings
 from src.domain.errors import UsageError
 from src.domain.fixes import Fix, command
-from src.system import terminal
 from src.upkeep import install, launcher, units
 from src.x.claim import fix_text, title
 
@@ -125,8 +124,7 @@ def _remove(context: Context) -> Result:
 def _agreed(context: Context, plan: list[str]) -> bool:
     if context.options.yes:
         return True
-    terminal.write(clean("\n".join(plan)))
-    return confirmed("Do this?")
+    return confirmed("\n".join(plan), "Do this?", as_json=context.options.json)
 
 
 COMMAND = Command(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from src.commands.arguments import Parser, add_actions
@@ -68,7 +68,7 @@ def run(context: Context) -> Result:
     return Result(data, text)
 
 
-Shown = tuple[object, str]
+Shown = tuple[Mapping[str, object], str]
 
 
 def _install(_options: argparse.Namespace, settings: Settings) -> Shown:

@@ -7,10 +7,20 @@ table nor any command is imported for them.
 from __future__ import annotations
 
 import argparse
+import contextlib
 from typing import NoReturn
 
 from src import __version__
-from src.commands.arguments import Parser, add_output_options, add_word
+from src.commands.arguments import (
+    Parser,
+    ShowVersion,
+    TextEnd,
+    WrongUsageError,
+    add_output_options,
+    add_word,
+)
+from src.domain.runs import Exit
+from src.system import terminal
 
 PROGRAM = "python -m src.twitter_manager"
 DESCRIPTION = (
@@ -39,9 +49,29 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options, rest = _parse_tick(arguments)
     if options and not rest:
         return options
+    as_json = "--json" in arguments
+    try:
+        return _parse_all(arguments, word=rest[0] if rest else "")
+    except WrongUsageError as wrong:
+        if as_json:
+            fix = f"{wrong.help_line} shows what is understood"
+            with contextlib.suppress(OSError):
+                terminal.write_json({"message": wrong.message, "fix": fix, "exit_code": int(Exit.USAGE)})
+        raise
+    except TextEnd as end:
+        with contextlib.suppress(OSError):
+            if as_json:
+                terminal.write_json({end.name: end.text, "exit_code": int(Exit.OK)})
+            else:
+                terminal.write(end.text.removesuffix("\n"))
+        raise
+
+
+def _parse_all(arguments: list[str], word: str) -> argparse.Namespace:
+    """Parse a command line with a command, with all commands where `word` names none, or a wrong one."""
     from src.commands import table  # noqa: PLC0415 (a tick needs no command)
 
-    parser = build_parser(word=rest[0] if rest else "")
+    parser = build_parser(word=word)
     options = parser.parse_args(arguments)
     after = vars(options).pop("profile_after", options.profile)
     if options.profile not in {"", after}:
@@ -75,7 +105,7 @@ def build_parser(prog: str = PROGRAM, word: str = "") -> Parser:
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--version", action=ShowVersion, nargs=0, const=__version__, help="show the version")
     _add_program_options(parser)
     group = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for command in table.load(word):

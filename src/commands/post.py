@@ -11,7 +11,7 @@ from src.commands.command import Command, Context
 from src.commands.result import Result
 from src.content.intake import composed, read_stream
 from src.db_manager import Database
-from src.domain.answers import tweet_url
+from src.domain.answers import tweet_id_text, tweet_url
 from src.domain.errors import TemporaryError
 from src.domain.fixes import Fix
 from src.domain.runs import Exit, TickResult
@@ -70,7 +70,7 @@ def _told(context: Context, result: TickResult) -> Result:
         "outcome": result.outcome,
         "message": result.message,
         "post_id": result.post_id,
-        "tweet_id": str(result.tweet_id or ""),
+        "tweet_id": tweet_id_text(result.tweet_id),
         "url": url,
         "fix": fix,
         "exit_code": int(result.exit_code),

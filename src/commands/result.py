@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from src.domain.errors import ProgramError
@@ -14,12 +14,13 @@ from src.system import log, terminal
 class Result:
     """What a command found or did.
 
-    `data` is printed with --json, `text` without it (None: nothing). A `verbatim` text is read by a shell and
+    `data` is printed with --json together with the exit code, `text` without it (None: nothing). Where the
+    exit code is not 0, `data` has a `message` and a `fix`. A `verbatim` text is read by a shell and
     is printed as it is; any other is cleaned of control characters. An `error` is raised after the result is
     shown.
     """
 
-    data: object
+    data: Mapping[str, object]
     text: str | None
     exit_code: int = 0
     verbatim: bool = False
@@ -31,10 +32,10 @@ def show(result: Result, *, as_json: bool) -> int:
 
     With JSON the error takes the data along: `main` prints one object in any case.
     """
-    if as_json and result.error and isinstance(result.data, dict):
+    if as_json and result.error:
         result.error.data = result.data
     elif as_json:
-        terminal.write(json.dumps(result.data, indent=1, default=str))
+        terminal.write_json({**result.data, "exit_code": int(result.exit_code)})
     elif result.text is not None:
         terminal.write(result.text if result.verbatim else clean(result.text))
     if result.error:
@@ -52,6 +53,10 @@ def on_terminal() -> bool:
     return bool(sys.stdout and sys.stdout.isatty())
 
 
-def confirmed(question: str) -> bool:
-    """Ask a question and return whether the answer is yes. No answer, as under cron, is a no."""
-    return terminal.ask(f"{question} Type yes: ").lower() == "yes"
+def confirmed(plan: str, question: str, *, as_json: bool) -> bool:
+    """Show what would be done and ask; return whether the answer is yes. No answer, as under cron, is a no.
+
+    With JSON both go to standard error: standard output is for the one object.
+    """
+    terminal.write(clean(plan), aside=as_json)
+    return terminal.ask(f"{question} Type yes: ", aside=as_json).lower() == "yes"

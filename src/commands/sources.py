@@ -61,10 +61,18 @@ def _check(context: Context) -> Result:
     safety.read_words(context.settings.blocklist_file)  # raises for an entry that can never match
     counts = {topic: sum(s.topic == topic for s in loaded.statements) for topic in loaded.topics}
     problems = [str(problem) for problem in loaded.problems]
-    total = f"{len(loaded.statements)} statements in {len(counts)} topics, {len(problems)} broken records"
+    stock = f"{numbered(len(loaded.statements), 'statement')} in {numbered(len(counts), 'topic')}"
+    total = f"{stock}, {numbered(len(problems), 'problem')}"
     lines = [*problems, *(f"{number:>5}  {topic}" for topic, number in counts.items()), total]
-    exit_code = Exit.CONFIG if problems else Exit.OK
-    return Result({"problems": problems, "topics": counts}, "\n".join(lines), exit_code)
+    data: dict[str, object] = {"problems": problems, "topics": counts}
+    fix = Fix("put right what each line names, or take it out of SOURCES")
+    if not loaded.statements and not problems:
+        fix = library.FIX_EMPTY
+    if problems or not loaded.statements:
+        data |= {"message": total, "fix": fix_text(fix, context.settings.profile)}
+        lines.append(f"fix: {data['fix']}")
+    exit_code = Exit.CONFIG if problems else Exit.OK if loaded.statements else Exit.NO_CONTENT
+    return Result(data, "\n".join(lines), exit_code)
 
 
 def _topics(context: Context) -> Result:

@@ -131,9 +131,14 @@ def change_all(context: Context, db: Database, change: Change) -> Result:
     refused = [f"{error}" for error in errors]
     content = data(done[0]) if only and done else {"texts": list(map(data, done)), "refused": refused}
     nothing = [] if lines or refused else ["no text of the queue has these numbers"]
-    return Result(
-        content, "\n".join([*lines, *refused, *nothing]), Exit.USAGE if errors or nothing else Exit.OK
+    said = [*lines, *refused, *nothing]
+    if not errors and not nothing:
+        return Result(content, "\n".join(said))
+    fix = fix_text(
+        errors[0].fix if errors else Fix(command("queue"), " shows what waits"), context.settings.profile
     )
+    content |= {"message": "; ".join([*refused, *nothing]), "fix": fix}
+    return Result(content, "\n".join([*said, f"fix: {fix}"]), Exit.USAGE)
 
 
 def approve(context: Context, db: Database, post: Post) -> str:
@@ -202,9 +207,18 @@ def fill(context: Context, db: Database, *, approved: bool) -> Result:
         ending = f"{len(made)} written; {ahead} in the queue"
     elif waiting:
         ending += fix_text(Fix(": ", command("queue review"), " shows one after the other"), settings.profile)
-    result = {"drafts": [data(post) for post in made], "waiting": waiting, "queued": ahead, "notes": notes}
-    code = Exit.OK if made else Exit.NO_CONTENT
-    return Result(result, "\n".join([*map(line, made), *notes, ending]), code)
+    result: dict[str, object] = {
+        "drafts": [data(post) for post in made],
+        "waiting": waiting,
+        "queued": ahead,
+        "notes": notes,
+    }
+    text = "\n".join([*map(line, made), *notes, ending])
+    if made:
+        return Result(result, text)
+    none = Fix(command("sources check"), " shows the library")
+    result |= {"message": "; ".join([*notes, ending]), "fix": fix_text(none, settings.profile)}
+    return Result(result, f"{text}\nfix: {result['fix']}", Exit.NO_CONTENT)
 
 
 # ---- showing -----------------------------------------------------------------------------------------------

@@ -7,14 +7,13 @@ import contextlib
 from src import db_manager
 from src.commands.arguments import Parser, count
 from src.commands.command import Command, Context
-from src.commands.result import Result, clean, confirmed
+from src.commands.result import Result, confirmed
 from src.db_manager import Database
-from src.domain.answers import Outcome, tweet_url
+from src.domain.answers import Outcome, tweet_id_text, tweet_url
 from src.domain.errors import AccountError, UsageError
 from src.domain.fixes import Fix, command
 from src.domain.posts import Post
 from src.posting.run import LazyAccount
-from src.system import terminal
 from src.x import credentials
 
 
@@ -27,23 +26,42 @@ def configure(parser: Parser) -> None:
 def run(context: Context) -> Result:
     """Find the tweet of the post, ask, and delete it."""
     credentials.require(context.settings)
-    if not (context.options.yes or _agreed(context)):
-        return Result({"deleted": False}, "nothing was deleted: only the whole word yes deletes")
+    post = _seen(context)
+    if post.deleted_at:
+        when = context.settings.shown(post.deleted_at)
+        words = f"post {post.id} is gone already: it was deleted at {when}"
+        return Result(_data(post, deleted=False), words)
+    if not (context.options.yes or _agreed(context, post)):
+        return Result(_data(post, deleted=False), "nothing was deleted: only the whole word yes deletes")
     with context.locked_database() as db:
         post = _find(context, db)
         tweet_id = _delete(context, db, post)
-    return Result({"deleted": True, "tweet_id": str(tweet_id)}, f"deleted {tweet_url(tweet_id)}")
+        post = db.post(post.id)
+    return Result(_data(post, deleted=True), f"deleted {tweet_url(tweet_id)}")
 
 
-def _agreed(context: Context) -> bool:
-    """Show the tweet and ask. Runs go on meanwhile: the lock is taken after the answer."""
+def _data(post: Post, *, deleted: bool) -> dict[str, object]:
+    return {
+        "deleted": deleted,
+        "id": post.id,
+        "tweet_id": tweet_id_text(post.tweet_id),
+        "deleted_at": post.deleted_at,
+    }
+
+
+def _seen(context: Context) -> Post:
+    """Return the post before anybody is asked. Runs go on: the lock is taken after the answer."""
     db = db_manager.open_for_reading(context.settings.database)
     if db is None:
         raise _not_on_x(context)
     with contextlib.closing(db):
-        post = _find(context, db)
-    terminal.write(clean(post.content.replace("\n", " ")))
-    return confirmed(f"Delete {tweet_url(post.tweet_id)}?")
+        return _find(context, db)
+
+
+def _agreed(context: Context, post: Post) -> bool:
+    """Show the tweet and ask."""
+    plan, question = post.content.replace("\n", " "), f"Delete {tweet_url(post.tweet_id)}?"
+    return confirmed(plan, question, as_json=context.options.json)
 
 
 def _find(context: Context, db: Database) -> Post:

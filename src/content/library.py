@@ -34,6 +34,7 @@ from src.content.tweet_text import (
     find_mentions,
     weighted_length,
 )
+from src.domain.fixes import Fix, env_file
 
 # Its texts pass the gates in the tests; asking again would take seconds of each run.
 _SHIPPED = ROOT / "data" / "library"
@@ -90,6 +91,9 @@ class Statement:
     @property
     def texts(self) -> tuple[str, ...]:
         return (self.statement, *self.wordings)
+
+
+FIX_EMPTY = Fix("set BUILTIN_LIBRARY=true, or name a file of statements (SOURCES) in ", env_file())
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +162,18 @@ def _lines(path: Path, problems: list[Problem]) -> Iterator[tuple[str, str]]:
     try:
         text = read_file(path)
     except (OSError, ValueError) as error:
-        problems.append(Problem(str(path), "", f"cannot be read: {error}"))
+        problems.append(Problem(str(path), "", f"cannot be read: {_why_unread(error)}"))
         return
     for number, written in enumerate(text.split("\n"), start=1):
         line = written.removeprefix("\ufeff")  # of a second file that was put behind the first
         if line.strip() and not line.startswith("//"):
             yield f"{path}:{number}", line
+
+
+def _why_unread(error: OSError | ValueError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "it does not exist"
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 @lru_cache(maxsize=4096)  # a run that reads the account's history asks the library twice

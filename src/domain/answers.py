@@ -113,6 +113,11 @@ def snowflake_time(tweet_id: int) -> datetime:
     return datetime.fromtimestamp(((tweet_id >> 22) + TWITTER_EPOCH_MS) / 1000, UTC)
 
 
+def tweet_id_text(tweet_id: int | None) -> str | None:
+    """Return an id for JSON: as a number JavaScript and jq would round it."""
+    return str(tweet_id) if tweet_id else None
+
+
 def tweet_url(tweet_id: int | None) -> str:
     """Return the address of a tweet."""
     return f"https://x.com/i/web/status/{tweet_id}" if tweet_id else "no tweet id"

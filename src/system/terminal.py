@@ -3,35 +3,52 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
+from collections.abc import Mapping
+from datetime import datetime
 
 
-def write(text: str) -> None:
-    """Write a result and a line break to standard output.
+def write(text: str, *, aside: bool = False) -> None:
+    """Write a text and a line break to standard output; `aside` to standard error, where a result is JSON.
 
     What its encoding lacks is shown as an escape. A reader that has gone, as `head` does, is no failure.
     Raises `OSError` for anything else, such as a full disk; nothing more is written then.
     """
-    if sys.stdout is None:
+    stream = sys.stderr if aside else sys.stdout
+    if stream is None:
         return
     try:
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="backslashreplace")
-        print(text, flush=True)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+        print(text, file=stream, flush=True)
     except OSError as error:
         # The rest goes nowhere; otherwise Python complains when it flushes at its end.
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 (a descriptor is wanted, not a path)
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+            os.dup2(nowhere.fileno(), stream.fileno())
         if not isinstance(error, BrokenPipeError):
             raise
 
 
-def ask(question: str) -> str:
+def write_json(data: Mapping[str, object]) -> None:
+    """Write one JSON object on one line: times in ISO 8601, and only characters that every encoding has."""
+    write(json.dumps(data, default=_plain))
+
+
+def _plain(value: object) -> str:
+    """Return what JSON has no form for as a text."""
+    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else str(value)
+
+
+def ask(question: str, *, aside: bool = False) -> str:
     """Ask a question on the terminal and return the answer, empty where nobody can answer."""
     if sys.stdin is None:
         return ""
     try:
-        return input(question).strip()
+        if not aside:
+            return input(question).strip()
+        write(question, aside=True)
+        return input().strip()
     except (EOFError, UnicodeDecodeError):
         return ""

@@ -18,7 +18,7 @@ from src.config import Settings
 from src.domain.errors import BusyError, TemporaryError, UsageError
 from src.domain.fixes import Fix, command
 from src.domain.logins import Login, PinLogin, RenewableLogin
-from src.system import log
+from src.system import log, terminal
 from src.system.clock import Clock
 from src.system.lock import sole_writer
 from src.x import credentials
@@ -29,16 +29,16 @@ LOCK_SECONDS = 60.0
 Tell = Callable[[str], None]
 
 
-def run(options: argparse.Namespace, settings: Settings, clock: Clock) -> tuple[object, str]:
+def run(options: argparse.Namespace, settings: Settings, clock: Clock) -> tuple[dict[str, object], str]:
     """Carry out one login; return (data, text) for `show`. After a `ProgramError` no token is changed."""
 
     def tell(message: str) -> None:
-        print(message, file=sys.stderr if options.json else sys.stdout, flush=True)
+        terminal.write(message, aside=options.json)
 
     login = _by_code(settings, clock, tell) if options.oauth2 else _by_pin(settings, clock, tell)
     log.keep_secret(login.secrets)
     _keep(settings, login, clock)
-    data = {"login": _kind(login), "file": str(settings.credentials_file)}
+    data: dict[str, object] = {"login": _kind(login), "file": str(settings.credentials_file)}
     proof = fix_text(Fix(command("check --online"), " proves that they may post"), settings.profile)
     kept = f"logged in; the tokens are in {settings.credentials_file}"
     return data, f"{kept}\n{proof}"

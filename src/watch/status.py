@@ -10,7 +10,7 @@ from src import __version__
 from src.config import Settings
 from src.content.freshness import Supply
 from src.domain import money
-from src.domain.answers import RateLimit, tweet_url
+from src.domain.answers import RateLimit, tweet_id_text, tweet_url
 from src.domain.plurals import numbered
 from src.domain.posts import Post
 from src.domain.runs import RunOutcome, RunRecord
@@ -34,6 +34,13 @@ class Unit(NamedTuple):
 
 
 UNITS = (Unit("day", "days", 1440, 2880), Unit("hour", "hours", 60, 120), Unit("minute", "minutes", 1, 1))
+
+# The windows of X's rate limits, for people.
+WINDOW_NAMES = {
+    "x-rate-limit": "15 minutes:",
+    "x-app-limit-24hour": "app, 24 hours:",
+    "x-user-limit-24hour": "user, 24 hours:",
+}
 
 
 # ---- as text -----------------------------------------------------------------------------------------------
@@ -86,9 +93,10 @@ def _last_post_text(tweet: Post | None, settings: Settings, now: datetime) -> st
 def _last_run_text(run: RunRecord | None, settings: Settings, now: datetime) -> str:
     if run is None:
         return "none"
-    outcome = run.outcome or ("not finished" if run.finished is None else "an outcome of a newer version")
-    message = f" ({run.message})" if run.message and run.outcome is not RunOutcome.POSTED else ""
-    return f"{when_text(run.started, settings, now)}: {outcome}{message}"
+    said = run.message or ("an outcome of a newer version" if run.finished else "not finished")
+    if run.outcome is RunOutcome.POSTED:
+        said = "posted"
+    return f"{when_text(run.started, settings, now)}: {said}"
 
 
 def _breaker_text(overview: Overview, settings: Settings) -> str:
@@ -124,7 +132,7 @@ def next_post_text(wait: Wait | None, settings: Settings) -> str:
 def limit_text(limit: RateLimit, settings: Settings, now: datetime) -> str:
     """Return one window of X's rate limits in words."""
     known = f"until {settings.shown(limit.reset)}" if limit.reset > now else "when last reported"
-    return f"{limit.name} {limit.remaining} of {limit.limit} left {known}"
+    return f"{WINDOW_NAMES.get(limit.name, limit.name)} {limit.remaining} of {limit.limit} left {known}"
 
 
 def rate_text(share: Rate) -> str:
@@ -200,6 +208,8 @@ def as_data(overview: Overview | None, findings: Sequence[Finding], settings: Se
         "reasons": [_finding_data(finding, settings) for finding in findings],
         "exit_code": int(health.exit_code(findings)),
     }
+    if findings:
+        data |= {"message": findings[0].message, "fix": fix_text(findings[0].fix, settings.profile)}
     if overview is None:
         return {**data, "nothing_has_run": True}
     wait, rates = overview.wait, overview.rates
@@ -257,7 +267,7 @@ def _last_post_data(tweet: Post | None) -> dict[str, Any] | None:
         return None
     return {
         "at": iso(tweet.sent_at),
-        "tweet_id": str(tweet.tweet_id or ""),
+        "tweet_id": tweet_id_text(tweet.tweet_id),
         "url": tweet_url(tweet.tweet_id),
         "deleted_at": iso(tweet.deleted_at),
     }

@@ -243,7 +243,7 @@ def test_two_profiles_with_the_same_keys(machine):
     mark = done.stderr.rpartition("type: rm ")[2].strip()
     assert os.readlink(mark) == "../a"
     assert str(machine.folder / "data" / "profiles" / "copy" / ".env") in done.stderr
-    checked = json.loads(machine.cli("check", "--profile", "copy", "--json").stdout)
+    checked = json.loads(machine.cli("check", "--profile", "copy", "--json").stdout)["parts"]
     assert not checked[0]["ok"]
     assert len(machine.x.requests) == asked
     assert machine.cli("--profile", "a").returncode == 0
@@ -356,7 +356,7 @@ def test_messages_name_the_profile(machine):
             machine.cli(
                 "check", "--profile", "a", "--json", SOURCES=str(broken), BUILTIN_LIBRARY="false"
             ).stdout
-        )
+        )["parts"]
     }
     assert rows["library"]["fix"] == "type: python -m src.twitter_manager --profile a sources check"
     preview = machine.cli("--dry-run", "--profile", "a", SOURCES=str(broken), BUILTIN_LIBRARY="false")

@@ -233,7 +233,7 @@ def test_corrupt_database_is_set_aside(still):
 def test_check(still):
     """check names every part, and fails with the code of the first thing wrong."""
     done = still.cli("check", "--online", "--json", env={**WORDING, "DATA_DIR": str(still.folder / "data")})
-    rows = {row["part"]: row for row in json.loads(done.stdout)}
+    rows = {row["part"]: row for row in json.loads(done.stdout)["parts"]}
     assert rows["credentials"]["ok"]
     assert rows["database"]["ok"]
     assert rows["account"]["ok"]
@@ -264,8 +264,8 @@ def test_status_and_history(still):
     assert status.stdout.startswith("healthy")
     assert str(still.x.accepted[0].id) in status.stdout
     data = json.loads(still.cli("history", "-n", "1", "--json").stdout)
-    assert data[0]["status"] == "posted"
-    assert data[0]["content"] == still.x.texts()[0]
+    assert data["posts"][0]["status"] == "posted"
+    assert data["posts"][0]["content"] == still.x.texts()[0]
     assert json.loads(still.cli("status", "--json").stdout)["healthy"] is True
 
 

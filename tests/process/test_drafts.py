@@ -31,7 +31,7 @@ def generate(still, count=3):
 def test_approved_drafts_go_first(still):
     """Drafts differ, wait, and an approved one is what the next tick posts."""
     ids = generate(still)
-    drafts = json.loads(still.cli("drafts", "list", "--json").stdout)
+    drafts = json.loads(still.cli("drafts", "list", "--json").stdout)["drafts"]
     assert len({d["content"] for d in drafts}) == 3
     assert still.cli("drafts", "approve", str(ids[1])).returncode == 0
     assert still.cli().returncode == 0

@@ -60,7 +60,7 @@ def test_pin(still):
     assert (posted.returncode, posted.stderr) == (0, "")
     assert len(still.x.texts()) == 1
     check = still.cli("check", "--online", "--json")
-    rows = {row["part"]: row for row in json.loads(check.stdout)}
+    rows = {row["part"]: row for row in json.loads(check.stdout)["parts"]}
     assert rows["account"]["ok"]
     assert "do not count" in rows["credentials"]["says"]
     assert not secrets_shown(still, done.stdout, done.stderr, check.stdout)

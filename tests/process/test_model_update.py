@@ -335,5 +335,5 @@ def test_a_tick_names_the_command(still):
     env = {"MODEL_REVISION": "a" * 40, "HF_ENDPOINT": "http://127.0.0.1:9"}
     done = still.cli(env=env)
     assert (done.returncode, still.rows()[0]["origin"]) == (0, "wording")
-    checked = {row["part"]: row for row in json.loads(still.cli("check", "--json", env=env).stdout)}
+    checked = {row["part"]: row for row in json.loads(still.cli("check", "--json", env=env).stdout)["parts"]}
     assert checked["model"]["fix"] == "type: python -m src.twitter_manager model update"

@@ -48,7 +48,8 @@ def test_reconcile_leaves_open_what_it_cannot_settle(still):
     post_id = lost(still, made=False)
     done = still.cli("reconcile", "--json")
     assert done.returncode == 76
-    assert json.loads(done.stdout) == {"settled": [], "open": [int(post_id)]}
+    data = json.loads(done.stdout)
+    assert (data["settled"], [post["id"] for post in data["open"]]) == ([], [int(post_id)])
     assert still.cli("status").returncode == 76
 
 

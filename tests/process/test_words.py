@@ -18,7 +18,7 @@ def still(tmp_path):
 
 def account(done):
     """The row of `check --online --json` about the account."""
-    return next(row for row in json.loads(done.stdout) if row["part"] == "account")
+    return next(row for row in json.loads(done.stdout)["parts"] if row["part"] == "account")
 
 
 def test_check_online_without_keys(still):
@@ -173,3 +173,57 @@ def test_the_whole_word_yes(still):
     done = still.cli("undo", "1", input="y\n")
     assert done.stdout.endswith("nothing was deleted: only the whole word yes deletes\n")
     assert still.x.texts() == [still.ours()[0]["content"]]
+
+
+def test_a_deleted_tweet(still):
+    """It is called deleted, with the time, everywhere; a second `undo` says that it is gone and asks nothing of X."""
+    still.cli()
+    assert still.cli("undo", "1", "--yes").returncode == 0
+    asked = len(still.x.requests)
+    post = json.loads(still.cli("history", "--json").stdout)["posts"][0]
+    status = json.loads(still.cli("status", "--json").stdout)
+    assert post["deleted_at"][:19] == status["last_post"]["deleted_at"][:19]
+    assert "  deleted by you on 20" in still.cli("history").stdout
+    assert ", deleted by you on 20" in still.cli("status").stdout.splitlines()[1]
+    assert "  deleted by you\n" in still.cli("report").stdout
+    again = still.cli("undo", "1", "--yes")
+    assert again.stdout.startswith("post 1 is gone already: it was deleted at 20")
+    assert (again.returncode, len(still.x.requests)) == (0, asked)
+
+
+@pytest.mark.parametrize(
+    ("extra", "code", "words"),
+    [
+        ({"SOURCES": "/nowhere/own.jsonl"}, 78, "/nowhere/own.jsonl: cannot be read: it does not exist"),
+        ({"BUILTIN_LIBRARY": "false"}, 69, "the library is empty"),
+    ],
+)
+def test_a_library_that_cannot_be_used(still, extra, code, words):
+    """A file that is not there is a setting (78), an empty library has no content (69); neither is a bug."""
+    row = next(
+        r
+        for r in json.loads(still.cli("check", "--json", env=extra).stdout)["parts"]
+        if r["part"] == "library"
+    )
+    assert (row["exit_code"], row["says"]) == (code, words)
+    assert still.cli("sources", "check", env=extra).returncode == code
+
+
+def test_an_open_post(still):
+    """`reconcile` says which post is open, why, and until when it is looked for."""
+    still.x.always_get = fake_x.not_found()
+    still.x.on_get(fake_x.ok())
+    still.x.on_post(fake_x.close(accept=False))
+    assert still.cli(env={"RECONCILE_DELAYS_SECONDS": "0"}).returncode == 76
+    done = still.cli("reconcile")
+    assert "post 1 is open: sent at 20" in done.stdout
+    assert "not seen on the timeline yet; each run looks again until 20" in done.stdout
+    assert "fix: wait for the next runs; or `reconcile 1 --posted TWEET_ID` or " in done.stdout
+    assert done.returncode == 76
+
+
+def test_a_typo_is_no_error_of_the_program(still):
+    """What a person typed wrong is not in error.log."""
+    assert still.cli("drafts", "show", "2").returncode == 2
+    file = still.folder / "logs" / "error.log"
+    assert not file.exists() or "there is no draft" not in file.read_text()

@@ -330,14 +330,15 @@ def test_profiles_have_lines_of_their_own(machine, home):
         with (home / "table").open("a") as file:
             file.write(f"# written after {name}\n")
     done = machine.cli("install", "--remove", "--yes", "--profile", "a", "--json")
-    assert json.loads(done.stdout) == {"removed": ["cron"]}
+    assert json.loads(done.stdout) == {"removed": ["cron"], "exit_code": 0}
     table = table_of(home)
     assert "--profile a" not in table
     assert table.count("--profile b") == 2
     assert "# written after a\n" in table
     assert table.endswith("# written after b\n")
     assert json.loads(machine.cli("install", "--remove", "--yes", "--profile", "a", "--json").stdout) == {
-        "removed": []
+        "removed": [],
+        "exit_code": 0,
     }
 
 

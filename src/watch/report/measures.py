@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from src import db_manager
 from src.config import Settings
-from src.domain.answers import Outcome
+from src.domain.answers import Outcome, tweet_id_text
 from src.domain.posts import Post
 from src.domain.runs import Attempt, Metric, ModelUse, RunOutcome, RunRecord, limits_left
 from src.watch import health, status
@@ -260,6 +260,7 @@ def _post_data(post: Post) -> dict[str, Any]:
         "id": post.id,
         "status": post.status,
         "at": post.sent_at,
-        "tweet_id": str(post.tweet_id or ""),
+        "tweet_id": tweet_id_text(post.tweet_id),
+        "deleted_at": post.deleted_at,
         "content": post.content,
     }

@@ -54,9 +54,15 @@ def _posts(posts: Sequence[Post], settings: Settings) -> list[str]:
     lines = ["last posts"]
     for post in posts[:POSTS]:
         at = settings.shown(post.sent_at) if post.sent_at else ""
-        lines.append(f"  {at}  {tweet_url(post.tweet_id)}  {post.status}")
+        lines.append(f"  {at}  {tweet_url(post.tweet_id)}  {_state(post)}")
         lines.append(f"    {' '.join(post.content.split())}")
     return lines
+
+
+def _state(post: Post) -> str:
+    if post.deleted_at:
+        return "deleted by you"
+    return "no longer on X" if post.vanished_at else post.status
 
 
 def measure_names(measures: Measures) -> dict[str, Spread | None]:
