@@ -78,7 +78,7 @@ def test_all_is_well(world):
     assert "just now" in rows["last post"]
     assert "after 2026-11-22 18:00 UTC" in rows["next post"]
     assert rows["breaker"] == "closed"
-    assert "x-rate-limit 42 of 100 left" in rows["rate limits"]
+    assert "15 minutes: 42 of 100 left" in rows["rate limits"]
     assert rows["spend"].startswith("$0.030 in 24 hours of $100; $0.03 this month of $1000")
     assert rows["success"].startswith("24h: 100 % (2 of 2)")
 

@@ -128,5 +128,5 @@ def test_a_good_check_ends_the_wait(world):
     """X accepts the keys again, so the next run may try."""
     refused(world)
     shown = command(check, world, online=True)
-    assert any("the wait after 3 refusals is over" in row["says"] for row in shown.data)
+    assert any("the wait after 3 refusals is over" in row["says"] for row in shown.data["parts"])
     assert world.tick().outcome == "posted"

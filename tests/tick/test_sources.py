@@ -78,7 +78,7 @@ def test_topics_are_listed_with_how_long_they_last(small):
         "10 statements in 1 of 2 topics: 5 days together",
     ]
     options = SimpleNamespace(online=False)
-    rows = check.COMMAND.run(Context(options, small.settings, Clock(), "c")).data
+    rows = check.COMMAND.run(Context(options, small.settings, Clock(), "c")).data["parts"]
     (says,) = [row["says"] for row in rows if row["part"] == "library"]
     assert says.startswith("10 statements in 1 of 2 topics; at 2 a day a slot first stays empty on ")
 
