@@ -38,8 +38,8 @@ def run(context: Context) -> Result:
                 if post is None or post.status is not Status.DRAFT:
                     break
                 shown = _shown(context, db, post, f"{number} of {len(waiting)}")
-            terminal.write(clean(shown))
-            answer = terminal.ask(QUESTION).lower()[:1]
+            terminal.write(clean(shown), aside=context.options.json)
+            answer = terminal.ask(QUESTION, aside=context.options.json).lower()[:1]
             if answer in {"q", ""}:
                 return _ended(context, counts, len(waiting) - number + 1 + later)
             if answer == "l":
@@ -73,27 +73,27 @@ def _decide(context: Context, post_id: int, answer: str) -> bool:
         with context.locked_database() as db:
             words = change(context, db, texts.find(db, post_id))
     except UsageError as error:
-        terminal.write(clean(f"{error}"))
+        terminal.write(clean(f"{error}"), aside=context.options.json)
         return False
-    terminal.write(f"draft {post_id} {words}")
+    terminal.write(f"draft {post_id} {words}", aside=context.options.json)
     return True
 
 
 def _edit(context: Context, post: Post) -> bool:
     """Let the owner change the text in an editor; say why not, where the new one is refused."""
-    text = edited(config.editor(), post.content)
+    text = edited(config.editor(), post.content, aside=context.options.json)
     if text == post.content:
         return False
     try:
         with context.locked_database() as db:
             texts.edit(context, db, texts.find(db, post.id), text)
     except UsageError as error:
-        terminal.write(clean(f"{error}"))
+        terminal.write(clean(f"{error}"), aside=context.options.json)
         return False
     return True
 
 
-def edited(editor: str, text: str) -> str:
+def edited(editor: str, text: str, *, aside: bool = False) -> str:
     """Return a text as the owner left it in the editor, the same one where the editor fails."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "tweet.txt"
@@ -101,7 +101,7 @@ def edited(editor: str, text: str) -> str:
         try:
             done = subprocess.run([*shlex.split(editor), str(file)], check=False)
         except OSError as error:
-            terminal.write(f"{editor} cannot be started: {error.strerror}")
+            terminal.write(f"{editor} cannot be started: {error.strerror}", aside=aside)
             return text
         return composed(read_file(file).strip()) if done.returncode == 0 else text
 

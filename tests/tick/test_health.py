@@ -375,11 +375,11 @@ def test_a_deleted_tweet_is_called_so(world):
         draft = db.add_draft(Draft("A draft that waits.", "model"), now())
         db.tweets.stamp_deleted(db.archive.last_tweet(), now())
     listed = history(world)
-    (post,) = [row for row in listed.data if row["deleted_at"]]
+    (post,) = [row for row in listed.data["posts"] if row["deleted_at"]]
     assert post["content"] == world.x.texts()[-1]
     assert "deleted by you on 2026-11-22 20:07 UTC" in listed.text
-    assert draft.id not in {row["id"] for row in listed.data}
-    assert draft.id in {row["id"] for row in history(world, everything=True).data}
+    assert draft.id not in {row["id"] for row in listed.data["posts"]}
+    assert draft.id in {row["id"] for row in history(world, everything=True).data["posts"]}
     assert re.search(r"^last post .*, deleted by you on 2026-11-22 20:07 UTC$", screen(world), re.MULTILINE)
     seen, findings = present.look(world.settings, now())
     assert status.as_data(seen, findings, world.settings)["last_post"]["deleted_at"].startswith(
