@@ -726,7 +726,10 @@ def test_restore_does_not_send_what_waited_then(world):
     assert world.tick().outcome == "nothing-due:slot-used"
     world.move(minutes=40)
     post(world, 2)
-    assert world.x.texts()[-2:] == ["Another approved draft.", "An approved draft."]  # refused, so proven absent first
+    assert world.x.texts()[-2:] == [
+        "Another approved draft.",
+        "An approved draft.",
+    ]  # refused, so proven absent first
     world.move(hours=-1, minutes=-30)
     data, words = restore(world, backup)
     assert (data["expired"], data["to_approve"]) == (0, 1)

@@ -31,6 +31,7 @@ def command(world, *words):
     """Run `queue WORDS` as one types it."""
     parser = Parser()
     queue.configure(parser)
+    parser.set_defaults(json=False)
     options = parser.parse_args(list(words))
     assert queue.problem(options) == ""
     return queue.run(Context(options, world.settings, Clock(), "c"))
@@ -355,9 +356,9 @@ def test_a_review(world, monkeypatch):
     numbers = written(world, "Apple.", "Banana.", "Cherry.", "Date.", approved=False)
     answers = iter(["a", "x", "e", "a", "r", "l"])
     screen = []
-    monkeypatch.setattr(terminal, "ask", lambda _question: next(answers))
-    monkeypatch.setattr(terminal, "write", screen.append)
-    monkeypatch.setattr(review, "edited", lambda _editor, text: text.replace("Banana", "A ripe banana"))
+    monkeypatch.setattr(terminal, "ask", lambda _question, **_: next(answers))
+    monkeypatch.setattr(terminal, "write", lambda text, **_: screen.append(text))
+    monkeypatch.setattr(review, "edited", lambda _editor, text, **_: text.replace("Banana", "A ripe banana"))
     told = command(world, "review")
     assert told.data == {"approved": 2, "rejected": 1, "edited": 1, "left": 1}
     statuses = {r["id"]: (r["status"], r["content"]) for r in world.rows()}
@@ -377,7 +378,7 @@ def test_a_review_that_nobody_answers(world, monkeypatch):
     """Without a terminal nothing is changed."""
     world.warm()
     written(world, "Apple.", approved=False)
-    monkeypatch.setattr(terminal, "ask", lambda _question: "")
+    monkeypatch.setattr(terminal, "ask", lambda _question, **_: "")
     assert command(world, "review").data == {"approved": 0, "rejected": 0, "edited": 0, "left": 1}
 
 
@@ -387,9 +388,9 @@ def test_an_edit_that_is_refused_stays_in_the_review(world, monkeypatch):
     (number,) = written(world, "Apple.", approved=False)
     answers = iter(["e", "q"])
     screen = []
-    monkeypatch.setattr(terminal, "ask", lambda _question: next(answers))
-    monkeypatch.setattr(terminal, "write", screen.append)
-    monkeypatch.setattr(review, "edited", lambda _editor, _text: "See setup.py now.")
+    monkeypatch.setattr(terminal, "ask", lambda _question, **_: next(answers))
+    monkeypatch.setattr(terminal, "write", lambda text, **_: screen.append(text))
+    monkeypatch.setattr(review, "edited", lambda _editor, _text, **_: "See setup.py now.")
     command(world, "review")
     assert any("setup.py" in text and "refused" in text for text in screen)
     assert world.rows("SELECT content FROM posts WHERE id = ?", number)[0][0] == "Apple."
@@ -400,7 +401,7 @@ def test_an_edit_that_is_refused_stays_in_the_review(world, monkeypatch):
 )
 def test_the_editor(editor, text, monkeypatch):
     """Its text comes back; where it fails the old one stays."""
-    monkeypatch.setattr(terminal, "write", lambda _text: None)
+    monkeypatch.setattr(terminal, "write", lambda _text, **_: None)
     assert review.edited(editor, "Old.") == text
 
 
