@@ -22,8 +22,8 @@ from src.x.responses import FIX_LOOK, clip
 
 FIX_NETWORK = Fix("check the network and the name server of this machine; the next run tries again")
 FIX_TLS = Fix(
-    "check the clock and the certificates of this machine (the package ca-certificates); a proxy that opens"
-    " TLS needs its certificate in the file that REQUESTS_CA_BUNDLE names"
+    "check the clock of this machine; behind a proxy or firewall that opens TLS, name a file with its"
+    " certificate in REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE (SSL_CERT_FILE and SSL_CERT_DIR are not read)"
 )
 FIX_BUNDLE = Fix(
     "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file of certificates that cannot be read: correct it or"
@@ -115,6 +115,8 @@ def fix_for_failure(error: BaseException | None) -> Fix:
     if type(innermost) is OSError and innermost.errno is None:
         return FIX_BUNDLE  # requests raises a bare one for a bundle of certificates that is not there
     of_tls = any(isinstance(cause, pool.SSLError) for cause in causes)
+    if isinstance(innermost, ssl.SSLError):  # an OSError too, whose number is none of the system's
+        return FIX_TLS
     if of_tls and isinstance(innermost, OSError) and innermost.errno in _FILE_ERRORS:
         return FIX_BUNDLE
     return _of_class(type(innermost))
