@@ -95,7 +95,10 @@ def test_a_tweet_id_is_taken_back(still):
     assert still.cli("reconcile", post_id, "--posted", wrong).returncode == 0
     still.x.always_get = None
     done = still.cli("reconcile", post_id, "--take-back")
-    assert (done.returncode, done.stdout) == (76, f"post {post_id}: unconfirmed\nstill open: {post_id}\n")
+    first, second, fix = done.stdout.splitlines()
+    assert (done.returncode, first) == (76, f"post {post_id}: unconfirmed")
+    assert second.startswith(f"post {post_id} is open: sent at ")
+    assert f"reconcile {post_id} --posted TWEET_ID" in fix
     assert still.cli("reconcile", post_id, "--posted", str(still.x.accepted[-1].id)).returncode == 0
     assert still.ours()[0]["tweet_id"] == still.x.accepted[-1].id
     still.check_promise()

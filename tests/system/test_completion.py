@@ -122,7 +122,7 @@ def test_no_code_of_the_current_folder_runs(settings, foreign, shell):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "0 broken records" in done.stdout
+    assert "0 problems" in done.stdout
 
 
 def test_the_foreign_folder_would_run(foreign):
