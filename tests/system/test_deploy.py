@@ -244,7 +244,7 @@ def test_dockerignore_keeps_secrets_out():
 def test_deploy_holds_no_address():
     """deploy/ names one place on the network, PyTorch's public index of CPU builds."""
     files = list((ROOT / "deploy").iterdir())
-    assert len(files) == 3
+    assert len(files) == 4
     assert [place for file in files for place in re.findall(r"\w+://\S+", file.read_text())] == [
         "https://download.pytorch.org/whl/cpu"
     ]
