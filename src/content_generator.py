@@ -27,6 +27,7 @@ from src.content.tweet_text import MAX_WEIGHT, weighted_length
 from src.domain.errors import ModelError
 from src.domain.fixes import Fix, command
 from src.domain.notes import Note, NoteCode
+from src.domain.queue import OWN
 from src.domain.runs import Metric
 from src.domain.texts import Candidate, Composition, Draft, History, Verdict
 from src.model import choose
@@ -280,7 +281,7 @@ def judge_all(
     return tuple(judged)
 
 
-def judge_by_hand(settings: Settings, text: str, others: Sequence[str], origin: str = "person") -> Verdict:
+def judge_by_hand(settings: Settings, text: str, others: Sequence[str], origin: str = OWN) -> Verdict:
     """Judge a whole text, by default one that a person wrote. `others`: past texts."""
     blocked = safety.read_words(settings.blocklist_file)
     return gates.judge_tweet(text, others, blocked, links.rule_for(settings, origin))

@@ -13,7 +13,12 @@ from src.commands.arguments import Parser
 from src.commands.result import Result
 from src.config import Settings
 from src.db_manager import Database
+from src.domain import times
+from src.domain.errors import UsageError
+from src.domain.fixes import Fix
 from src.system.clock import Clock
+
+AHEAD = Fix("name a day or a time that lies ahead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,20 @@ class Context:
     def now(self) -> datetime:
         """The time, UTC-aware."""
         return self.clock.now()
+
+    def time_ahead(self, text: str, fix: Fix) -> datetime:
+        """Return the time that the owner typed, UTC-aware.
+
+        Raise `UsageError` for one that is over, and with `fix` for one that cannot be.
+        """
+        try:
+            at = times.parse(text, self.settings.schedule.zone)
+        except ValueError as error:
+            raise UsageError(str(error), fix) from error
+        if at <= self.now:
+            message = f"{self.settings.shown(at)} is over already"
+            raise UsageError(message, AHEAD)
+        return at
 
     def locked_database(self) -> AbstractContextManager[Database]:
         """Open the database as its only writer. Raise `BusyError` while another run is in progress."""

@@ -12,11 +12,10 @@ from pathlib import Path
 from src import db_manager
 from src.commands import review, texts
 from src.commands.arguments import Parser, add_actions, count
-from src.commands.command import Command, Context
+from src.commands.command import AHEAD, Command, Context
 from src.commands.result import Result
 from src.content.intake import MAX_CHARACTERS, composed, read_file, read_stream
 from src.db_manager import Database
-from src.domain import times
 from src.domain.errors import UsageError
 from src.domain.fixes import Fix, command
 from src.domain.plurals import numbered
@@ -150,7 +149,7 @@ def _paragraphs(lines: list[str]) -> list[list[str]]:
 
 
 def _add(context: Context, db: Database, given: list[str]) -> Result:
-    at = moment(context, context.options.at)
+    at = _typed_time(context)
     for number, text in enumerate(given, 1):
         try:
             texts.require_good(context, db, text)
@@ -165,23 +164,14 @@ def _add(context: Context, db: Database, given: list[str]) -> Result:
     return Result(data, "\n".join([f"{numbered(len(added), 'text')} added", *rows]))
 
 
-def moment(context: Context, text: str | None) -> datetime | None:
-    """Return the time that the owner typed. Raise `UsageError` for one that cannot be or is over."""
-    if text is None:
-        return None
-    try:
-        at = times.parse(text, context.settings.schedule.zone)
-    except ValueError as error:
-        raise UsageError(str(error), Fix("name a day or a time that lies ahead")) from error
-    if at <= context.now:
-        message = f"{context.settings.shown(at)} is over already"
-        raise UsageError(message, Fix("name a day or a time that lies ahead"))
-    return at
+def _typed_time(context: Context) -> datetime | None:
+    text = context.options.at
+    return None if text is None else context.time_ahead(text, AHEAD)
 
 
 def _move(context: Context, db: Database) -> Result:
     options = context.options
-    at = moment(context, options.at)
+    at = _typed_time(context)
 
     def move(_context: Context, db: Database, post: Post) -> str:
         place = db.queue.front() if options.first else None

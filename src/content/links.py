@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from src.config import Settings
 from src.content.x_entities import from_utf16, link_spans, to_utf16
-from src.domain import feeds
+from src.domain.queue import FEED, OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ def rule_for(settings: Settings, origin: str) -> LinkRule:
     """
     if settings.links == "never":
         return NO_LINKS
-    if origin == "person":
+    if origin == OWN:
         return ANY_LINK
-    of_feeds = (urlsplit(address).hostname or "" for address in settings.feeds if origin == feeds.ORIGIN)
+    of_feeds = (urlsplit(address).hostname or "" for address in settings.feeds if origin == FEED)
     return LinkRule.to((*settings.link_hosts, *of_feeds))
 
 

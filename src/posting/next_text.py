@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 from src.content import gates, links, safety
 from src.content.freshness import repeats_after
-from src.domain import feeds
 from src.domain.fixes import Fix, command
 from src.domain.notes import Note, NoteCode
 from src.domain.posts import Post
-from src.domain.queue import in_order, is_written_ahead
+from src.domain.queue import FEED, in_order, is_written_ahead
+from src.domain.texts import History
 from src.posting import apart, past
 from src.posting.due import over_budget, price_of
 from src.posting.run import NETWORK_SECONDS, Run
@@ -48,12 +48,18 @@ def _waiting(run: Run) -> Post | None:
     now = run.clock.now()
     if run.settings.require_approval and not run.preview:
         run.db.queue.ask_for_all()
-    for post in in_order(run.db.queue.waiting(repeats_after(run.settings, now)), now):
-        why = _why_not(run, post, now)
-        if why:
+    posts = in_order(run.db.queue.waiting(repeats_after(run.settings, now)), now)
+    history = past.history_of(run.db, run.settings, now) if posts else History()
+    too_dear: list[Note] = []
+    for post in posts:
+        if why := _why_not(run, post, history, now):
             _put_back(run, post, why)
-        elif not _too_dear(run, post, now):
+        elif note := _too_dear(run, post, now):
+            too_dear.append(note)
+        else:
+            run.notes += too_dear[:1]
             return run.db.claim_approved(post, run.slot)
+    run.notes += too_dear[:1]  # one word about the budget is enough, however many wait for it
     return None
 
 
@@ -69,16 +75,16 @@ def _put_back(run: Run, post: Post, why: str) -> None:
     run.notes.append(Note(NoteCode.DRAFT_RETURNED, f"draft {post.id} waits again: {why}", fix))
 
 
-def _too_dear(run: Run, post: Post, now: datetime) -> bool:
-    """Return whether a budget does not allow this text, which has a link, now; the run says so."""
+def _too_dear(run: Run, post: Post, now: datetime) -> Note | None:
+    """Return what to tell if a budget does not allow this text, which has a link, now."""
     price = price_of(post.content, run.settings)
     wait = over_budget(run.settings, run.db.archive.usage(run.slot, now), price)
-    if wait:
-        run.notes.append(Note(NoteCode.LINK_OVER_BUDGET, f"post {post.id} waits: {wait.message}", wait.fix))
-    return wait is not None
+    if wait is None:
+        return None
+    return Note(NoteCode.LINK_OVER_BUDGET, f"post {post.id} waits: {wait.message}", wait.fix)
 
 
-def _why_not(run: Run, post: Post, now: datetime) -> str:
+def _why_not(run: Run, post: Post, history: History, now: datetime) -> str:
     """Return why an approved text may not go out, an empty text if it may.
 
     A word of it may be on the blocklist since, or a text like it on X; an item of a feed is new by what it is
@@ -87,8 +93,7 @@ def _why_not(run: Run, post: Post, now: datetime) -> str:
     """
     if run.settings.require_approval and post.approved_at is None:
         return "nobody has approved it"
-    history = past.history_of(run.db, run.settings, now)
-    waits_for_long = (post.approved_at or post.queued_at) and post.origin != feeds.ORIGIN
+    waits_for_long = (post.approved_at or post.queued_at) and post.origin != FEED
     others = history.texts_but(post.content) if waits_for_long else ()
     blocked = safety.read_words(run.settings.blocklist_file)
     rule = links.rule_for(run.settings, post.origin or "")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from src.db_manager import Database
 from src.domain.answers import (
@@ -244,8 +245,9 @@ def absorb(run: Run, look: Look, *, ours: bool = False) -> None:
             logger.warning("post.found_late", extra={"post_id": lost.id, "tweet_id": tweet.id})
     waiting = run.db.with_status(Status.UNKNOWN)
     new = [t for t in strangers if not any(_may_be(run.db, post, t, now) for post in waiting)]
-    slot_of, usd = (run.settings.schedule.slot_of, run.settings.price_post_usd) if ours else (None, 0.0)
-    if imported := run.db.tweets.import_tweets(new, now, run.recognise, slot_of=slot_of, usd=usd):
+    slot_of = run.settings.schedule.slot_of if ours else None
+    price = partial(price_of, settings=run.settings) if ours else None
+    if imported := run.db.tweets.import_tweets(new, now, run.recognise, slot_of=slot_of, price_of=price):
         logger.warning("timeline.unrecorded", extra={"tweets": imported})
     gone = [i for i in run.db.tweets.known_tweet_ids(200) if min(shown) < i <= max(shown) and i not in shown]
     run.db.tweets.stamp_seen(shown, gone if look.canary and not read.odd else [], now)

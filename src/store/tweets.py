@@ -82,7 +82,7 @@ class Tweets:
         recognise: Callable[[Tweet], Origin | None] | None = None,
         *,
         slot_of: Callable[[datetime], str | None] | None = None,
-        usd: float = 0.0,
+        price_of: Callable[[str], float] | None = None,
     ) -> int:
         """Record the tweets that no row holds (a cold start, a person's tweet). Return how many were new.
 
@@ -90,8 +90,8 @@ class Tweets:
 
         A row of the original program with the same text gets its tweet id instead. With `slot_of` (a
         cold start: nobody knows any more which were ours) each tweet also takes its slot where that is
-        free. `usd` is what each is entered with in the ledger: after a restore, what was spent since the
-        backup counts again.
+        free. `price_of` (the US dollars that X bills for a text) enters each in the ledger: after a
+        restore, what was spent since the backup counts again.
         """
         added = 0
         with self._db.transaction() as db:
@@ -99,10 +99,10 @@ class Tweets:
                 if self.known_among(tweet.ids):
                     continue
                 added += 1
-                if usd:
-                    spend(db, tweet.at, "post", 1, usd)
                 source = (recognise and recognise(tweet)) or Origin("", "", "")
                 content = source.text or html.unescape(tweet.text)
+                if price_of:
+                    spend(db, tweet.at, "post", 1, price_of(content))
                 mark = fingerprint(content)
                 times = (iso(tweet.at), tweet.at.timestamp(), now.timestamp())
                 if seed := _old_row(db, content, mark):

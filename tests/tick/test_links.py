@@ -69,6 +69,27 @@ def test_a_budget_that_does_not_allow_it(world):
     assert (world.tick().outcome, world.x.texts()[-1]) == ("posted", TEXT)
 
 
+def test_many_that_the_budget_does_not_allow(world):
+    """However many links wait for the budget, it is told once."""
+    world.extra["DAILY_BUDGET_USD"] = "0.1"
+    for words in ("My talk on indexes", "How we cut our build in half", "A plea for boring releases"):
+        approve(world, f"{words}: https://example.org/{len(words)}")
+    result = world.tick()
+    assert (result.outcome, [note.code for note in result.notes]) == ("posted", ["link-over-budget"])
+
+
+def test_what_was_spent_since_a_backup(world):
+    """A restore enters what was posted since the backup at its price, also where X shows t.co for a link."""
+    world.x.tweet_by_hand("Since the backup: https://t.co/a1B2c3D4e5")
+    world.x.tweet_by_hand("Since the backup, without a link.")
+    with contextlib.closing(open_database(world.database, now())) as db:
+        db.notes.put(cold_start="restored")
+    before = spent(world)
+    world.next_slot()
+    world.tick()
+    assert spent(world)[len(before) :][:2] == [0.2, 0.015]
+
+
 def test_found_again(world):
     """An answer that is lost: the timeline shows t.co in the place of the link, and the tweet is found."""
     approve(world)

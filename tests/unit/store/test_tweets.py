@@ -191,11 +191,11 @@ def test_a_text_of_the_library_is_recognised(db, origin, stored):
 
 def test_what_a_tweet_costs(db):
     """After a restore each new tweet is entered in the ledger, at its own time."""
-    db.tweets.import_tweets([Tweet(TWEET, "a"), Tweet(LATER, "b")], NOW, usd=0.5)
+    db.tweets.import_tweets([Tweet(TWEET, "a"), Tweet(LATER, "b")], NOW, price_of={"a": 0.5, "b": 0.25}.get)
     rows = db.connection.rows("SELECT at, kind, units, usd FROM spending ORDER BY at")
     assert [tuple(row) for row in rows] == [
         (MADE.timestamp(), "post", 1, 0.5),
-        (Tweet(LATER, "").at.timestamp(), "post", 1, 0.5),
+        (Tweet(LATER, "").at.timestamp(), "post", 1, 0.25),
     ]
 
 
