@@ -58,6 +58,7 @@ PROOF_RUNNERS = (
     "go",
     "rust",
     "typescript",
+    "postgresql",
 )
 # The forms of a statement besides an opening and a sentence; docs/texts.md says what each is.
 PATTERNS = ("symptom", "terminal", "measured", "layer", "before-after", "sentence")

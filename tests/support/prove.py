@@ -1,7 +1,9 @@
 """The proofs in library files. `python -m tests.support.prove data/library/*.jsonl` prints what fails.
 
 A proof is code in the language it names, run in an empty folder. It passes when it exits with 0 and, where
-the record has `expect`, prints exactly that (surrounding white space aside).
+the record has `expect`, prints exactly that (surrounding white space aside). `needs` names the programs that
+it calls besides those of its runner. `opposite` says what the proof sets against the claim: the option left
+out, the older way, the case that stays well. A proof whose program is missing is reported by its id.
 """
 
 from __future__ import annotations
@@ -14,11 +16,15 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from src.content.library import Library, Statement, load
+from tests.support import postgres
 
 _COMMANDS = {
     "python": [sys.executable, "-W", "ignore", "-c"],
@@ -29,11 +35,19 @@ _COMMANDS = {
     "ruby": ["ruby", "-W0", "-e"],
     **{name: ["bash", "-euo", "pipefail", "-c"] for name in ("c", "java", "go", "rust", "typescript")},
 }
-# What a runner needs besides Python; the other proofs are shell scripts that call these programs.
-_PROGRAMS = {"git": "git", "node": "node", "php": "php", "ruby": "ruby", "c": "g++", "java": "javac"} | {
-    "go": "go",
-    "rust": "rustc",
-    "typescript": "tsc",
+# The programs of a runner, and Debian's packages that hold them (TypeScript: npm's). Python has none.
+PROGRAMS: dict[str, tuple[tuple[str, ...], str]] = {
+    "bash": (("bash",), "apt-get install bash"),
+    "git": (("git",), "apt-get install git"),
+    "node": (("node",), "apt-get install nodejs"),
+    "php": (("php",), "apt-get install php-cli"),
+    "ruby": (("ruby",), "apt-get install ruby"),
+    "c": (("gcc", "g++"), "apt-get install gcc g++"),
+    "java": (("javac", "java"), "apt-get install default-jdk-headless"),
+    "go": (("go",), "apt-get install golang-go"),
+    "rust": (("rustc",), "apt-get install rustc"),
+    "typescript": (("tsc", "node"), "npm install -g typescript"),
+    "postgresql": (("initdb", "pg_ctl", "psql"), "apt-get install postgresql"),
 }
 _HOMES = {"RUSTUP_HOME": ".rustup", "CARGO_HOME": ".cargo", "GOCACHE": ".cache/go-build"}
 _GIT_ENVIRONMENT = {
@@ -59,22 +73,54 @@ def prove(record: Statement) -> str:
     return ""
 
 
-def missing_program(record: Statement) -> str:
-    """Return the program that the proof of a record needs and this machine lacks, or an empty text."""
-    program = _PROGRAMS.get(record.proof["run"], "bash")
-    return "" if shutil.which(program) else program
+def missing_programs(record: Statement) -> tuple[str, ...]:
+    """Return the programs that the proof of a record needs and this machine lacks."""
+    programs, _ = PROGRAMS.get(record.proof["run"], ((), ""))
+    return tuple(name for name in (*programs, *record.proof.get("needs", "").split()) if not _path(name))
+
+
+def skipped(records: Iterable[Statement]) -> dict[str, tuple[str, ...]]:
+    """Return the programs that are missing, each with the ids of the statements that are not proven for it."""
+    ids = defaultdict(list)
+    for record in records:
+        for name in missing_programs(record):
+            ids[name].append(record.id)
+    return {name: tuple(found) for name, found in ids.items()}
+
+
+def sentence(missing: Mapping[str, tuple[str, ...]]) -> str:
+    """Return what is not proven, by program, as a person reads it."""
+    installs = {name: install for programs, install in PROGRAMS.values() for name in programs}
+    return "; ".join(
+        f"{name} is missing{f' (type: {installs[name]})' if name in installs else ''}, "
+        f"not proven: {', '.join(ids)}"
+        for name, ids in missing.items()
+    )
+
+
+def hold_proofs(records: Sequence[Statement]) -> None:
+    """Fail if a proof fails. Then skip the test, by the ids of its statements, for each that could not be run."""
+    assert not failed_proofs(records)
+    if missing := skipped(records):
+        pytest.skip(sentence(missing))
 
 
 def failed_proofs(records: Iterable[Statement]) -> dict[str, str]:
-    """Run many proofs side by side; return what went wrong by the id of its statement."""
-    records = [record for record in records if not missing_program(record)]
+    """Run the proofs that this machine can run side by side; return what went wrong by the statement's id."""
+    records = [record for record in records if not missing_programs(record)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return {s.id: why for s, why in zip(records, pool.map(prove, records), strict=True) if why}
+
+
+def _path(name: str) -> str:
+    return shutil.which(name) or postgres.program(name)
 
 
 def _run(runner: str, code: str, folder: Path) -> tuple[int, str]:
     if runner == "sqlite":
         return _sqlite(code, folder)
+    if runner == "postgresql":
+        return postgres.server().run(code, folder)
     prelude = "git init -q -b main .\n" if runner == "git" else ""
     environment = {
         "PATH": os.environ["PATH"],
@@ -131,15 +177,21 @@ def main(paths: list[str]) -> int:
     library: Library = load(Path(path) for path in paths)
     for problem in library.problems:
         print(problem)
-    failed = 0
     proofs = [record for record in library.statements if record.proof]
+    missing = skipped(proofs)
+    if missing:
+        print(sentence(missing))
+    failed = 0
     for record in proofs:
+        if missing_programs(record):
+            continue
         if reason := prove(record):
             failed += 1
             print(f"{record.id}: {reason}")
     print(
-        f"{len(library.statements)} statements, {len(library.problems)} problems; "
-        f"{len(proofs)} proofs, {failed} failed; topics: {', '.join(library.topics)}"
+        f"{len(library.statements)} statements, {len(library.problems)} problems; {len(proofs)} proofs, "
+        f"{failed} failed, {len({i for ids in missing.values() for i in ids})} skipped; "
+        f"topics: {', '.join(library.topics)}"
     )
     return bool(failed or library.problems)
 
