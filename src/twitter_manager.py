@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from src import __version__, config, db_manager
@@ -142,13 +142,16 @@ def _locked_tick(
 
 def _read_feeds(run: Run) -> None:
     """Read the feeds that are due, once everything about this run's post is on record. Never raises."""
-    if not run.settings.feeds:
+    settings = run.settings
+    if not settings.feeds:
         return
-    from src.posting import feeding  # noqa: PLC0415 (a run without FEEDS never loads it)
-
     try:
         with machine.refusals():
-            feeding.read_due(run)
+            pause = timedelta(minutes=settings.feed_minutes)
+            if feeds := run.db.feeds.due(settings.feeds, run.clock.now(), pause):
+                from src.posting import feeding  # noqa: PLC0415 (a run in which no feed is due loads none of it)
+
+                feeding.read(run, feeds)
     except ProgramError as trouble:
         logger.error("feeds.trouble", extra={"message_text": str(trouble), "fix": trouble.fix.render()})
 

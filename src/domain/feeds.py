@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
 FIELDS = ("title", "summary", "link", "version", "project", "hashtags")  # of a template
 ORIGIN = "feed"  # of a post that an item became
+EARLY = timedelta(minutes=5)  # cron starts no run to the second
+LONGEST_PAUSE = timedelta(days=1)  # after failures, or because a server asks to wait
 
 
 class Answer(StrEnum):
@@ -75,6 +77,16 @@ class FeedRecord:
     def unread(cls, address: str) -> Self:
         """Return the record of a feed that was never asked."""
         return cls(address, Validators(), None, None, 0, None, "", ended=False)
+
+    def is_due(self, now: datetime, pause: timedelta) -> bool:
+        """Return whether it is time to ask this feed, which is asked every `pause`.
+
+        A next read that lies further ahead than any pause was set by a clock that was wrong.
+        """
+        if self.ended:
+            return False
+        possible = now + max(pause, LONGEST_PAUSE) + EARLY
+        return self.next_at is None or not now + EARLY < self.next_at <= possible
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ became, so that a kill at any step uses no item twice and loses none.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 
 from src.config import Settings
 from src.content import gates, links, safety
 from src.domain.errors import DeadlineError, ProgramError
-from src.domain.feeds import ORIGIN, Answer, Decision, FeedRecord, Item, ItemState, Validators
+from src.domain.feeds import LONGEST_PAUSE, ORIGIN, Answer, Decision, FeedRecord, Item, ItemState
 from src.feeds import fetch
 from src.feeds.parse import Document, NoFeedError, only_its_guid, parse
 from src.feeds.text import render
@@ -23,76 +23,56 @@ from src.system.interrupts import hard_limit
 from src.system.log import logger
 
 ALL_SECONDS = 20.0  # for all feeds of one run
-EARLY = timedelta(minutes=5)  # cron starts no run to the second
-LONGEST_PAUSE = timedelta(days=1)
 FLOOD = 10  # new items in one read that a person should look at first
 _NUMBERS = re.compile(r"\d+")
 NEARLY_THE_SAME = 92.0  # likeness of two titles, 0 to 100
 
 
-def read_due(run: Run) -> None:
-    """Read the feeds whose time has come, those that waited longest first, within 20 seconds in all."""
-    now = run.clock.now()
-    records = run.db.feeds.records()
-    due = [address for address in run.settings.feeds if _is_due(records.get(address), now)]
-    if not due:
-        return
-    run.db.feeds.expire(now - timedelta(days=run.settings.feed_max_age_days))
-    due.sort(key=lambda address: _waited_since(records.get(address)))
+def read(run: Run, due: Sequence[FeedRecord]) -> None:
+    """Read these feeds, in this order, within 20 seconds in all."""
+    run.db.feeds.expire(run.clock.now() - timedelta(days=run.settings.feed_max_age_days))
     end = run.clock.monotonic() + min(ALL_SECONDS, run.seconds_left())
-    for address in due:
+    for feed in due:
         left = end - run.clock.monotonic()
         if left < 1:
-            logger.info("feeds.later", extra={"detail": f"{address} is read by the next run"})
+            logger.info("feeds.later", extra={"detail": f"{feed.address} is read by the next run"})
             return
-        _read_safely(run, address, records.get(address), left)
+        _read_safely(run, feed, left)
 
 
-def _is_due(record: FeedRecord | None, now: datetime) -> bool:
-    if record is None or record.next_at is None:
-        return True
-    return not record.ended and record.next_at <= now + EARLY
-
-
-def _waited_since(record: FeedRecord | None) -> float:
-    return record.next_at.timestamp() if record and record.next_at else 0.0
-
-
-def _read_safely(run: Run, address: str, record: FeedRecord | None, seconds: float) -> None:
+def _read_safely(run: Run, feed: FeedRecord, seconds: float) -> None:
     """Read one feed. What the machine refuses ends the reading; a bug is logged and counts as failed."""
     try:
-        _read(run, address, record, seconds)
+        _read(run, feed, seconds)
     except ProgramError:
         raise
     except Exception as error:  # noqa: BLE001 (nothing that a feed does may end a run)
-        logger.error("feed.bug", exc_info=error, extra={"detail": address})
+        logger.error("feed.bug", exc_info=error, extra={"detail": feed.address})
         detail = f"a bug: {type(error).__name__}"
-        _note(run, address, record, fetch.Fetched(Answer.FAILED, detail=detail))
+        _note(run, feed, fetch.Fetched(Answer.FAILED, detail=detail))
 
 
-def _read(run: Run, address: str, record: FeedRecord | None, seconds: float) -> None:
+def _read(run: Run, feed: FeedRecord, seconds: float) -> None:
     started = run.clock.monotonic()
-    known = record.validators if record else Validators()
-    hosts = frozenset(run.settings.feed_private_hosts)
-    fetched = fetch.fetch(address, known, hosts, seconds=seconds, now=run.clock.now())
+    address, hosts = feed.address, frozenset(run.settings.feed_private_hosts)
+    fetched = fetch.fetch(address, feed.validators, hosts, seconds=seconds, now=run.clock.now())
     reach("feed.fetched")
     if fetched.answer is not Answer.NEW:
-        _note(run, address, record, fetched)
+        _note(run, feed, fetched)
         return
     try:
         left = max(seconds - (run.clock.monotonic() - started), 0.5)
         with hard_limit(left):
             document = parse(fetched.body, fetched.content_type, address)
     except NoFeedError as error:
-        _note(run, address, record, fetch.Fetched(Answer.FAILED, detail=str(error)))
+        _note(run, feed, fetch.Fetched(Answer.FAILED, detail=str(error)))
         return
     except DeadlineError:
         detail = f"reading it took longer than {left:.0f} s"
-        _note(run, address, record, fetch.Fetched(Answer.FAILED, detail=detail))
+        _note(run, feed, fetch.Fetched(Answer.FAILED, detail=detail))
         return
     now = run.clock.now()
-    first = record is None or record.read_at is None
-    decisions, also_known = _decide(run, address, document, first=first)
+    decisions, also_known = _decide(run, address, document, first=feed.read_at is None)
     moved = f"moved to {fetched.moved_to}: put that into FEEDS" if fetched.moved_to else ""
     next_at = now + timedelta(minutes=run.settings.feed_minutes)
     run.db.feeds.record_read(address, decisions, also_known, fetched.validators, now, next_at, moved)
@@ -100,19 +80,19 @@ def _read(run: Run, address: str, record: FeedRecord | None, seconds: float) -> 
     logger.info("feed.read", extra={"detail": address, "items": len(document.items), "queued": queued})
 
 
-def _note(run: Run, address: str, record: FeedRecord | None, fetched: fetch.Fetched) -> None:
+def _note(run: Run, feed: FeedRecord, fetched: fetch.Fetched) -> None:
     """Record an answer without a document; a feed that fails is asked less and less often, at least daily."""
     now = run.clock.now()
     pause = timedelta(minutes=run.settings.feed_minutes)
     if fetched.answer is Answer.FAILED:
-        pause = min(pause * 2 ** min(record.failures if record else 0, 10), max(LONGEST_PAUSE, pause))
+        pause = min(pause * 2 ** min(feed.failures, 10), max(LONGEST_PAUSE, pause))
     pause = max(pause, timedelta(seconds=fetched.wait_seconds))
     detail = fetched.detail
     if fetched.fix:
         detail = f"{detail}; {fetched.fix.render()}"
-    run.db.feeds.record_answer(address, fetched.answer, detail, now, now + pause)
+    run.db.feeds.record_answer(feed.address, fetched.answer, detail, now, now + pause)
     if fetched.answer is not Answer.SAME:
-        logger.warning("feed.failed", extra={"detail": f"{address}: {detail}"})
+        logger.warning("feed.failed", extra={"detail": f"{feed.address}: {detail}"})
 
 
 # ---- what becomes of an item -------------------------------------------------------------------------------

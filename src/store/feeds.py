@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from src.domain.feeds import ORIGIN, Answer, Decision, FeedRecord, Item, ItemState, KeptItem, Validators
 from src.domain.posts import Status
@@ -25,6 +25,13 @@ class Feeds:
     def records(self) -> dict[str, FeedRecord]:
         """Return every feed on record by its address."""
         return {row["address"]: _to_record(row) for row in self._db.rows("SELECT * FROM feeds")}
+
+    def due(self, addresses: Sequence[str], now: datetime, pause: timedelta) -> list[FeedRecord]:
+        """Return those of these feeds that it is time to ask, the one that waited longest first."""
+        records = self.records()
+        feeds = (records.get(address) or FeedRecord.unread(address) for address in addresses)
+        due = [feed for feed in feeds if feed.is_due(now, pause)]
+        return sorted(due, key=lambda feed: feed.next_at.timestamp() if feed.next_at else 0.0)
 
     def known(self, feed: str, keys: Sequence[str]) -> dict[str, int]:
         """Return which of these keys of a feed are known, and the item that each belongs to."""

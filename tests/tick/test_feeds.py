@@ -2,10 +2,12 @@
 
 import random
 import sqlite3
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from src import posting
 from src.feeds import fetch
 from src.store.backup import prepare_restored
 from tests.support.feed_server import Entry, FeedServer, Reply, releases, rss
@@ -218,6 +220,28 @@ def test_asked_only_when_due(world, server):
     server.pages["/feed.xml"] = Reply(status=304)
     run(world, 6)
     assert [asked.headers.get("If-None-Match") for asked in server.asked] == ['"1"', '"1"']
+
+
+def test_nothing_is_loaded_where_no_feed_is_due(world, monkeypatch):
+    """A run in which no feed is due loads nothing of what reads them; one in which a feed is due does."""
+    world.extra["FEED_MINUTES"] = "180"
+    run(world)
+    monkeypatch.delattr(posting, "feeding")
+    monkeypatch.setitem(sys.modules, "src.posting.feeding", None)
+    assert [result.outcome for result in run(world, 2)] == ["posted", "posted"]
+    with pytest.raises(ImportError):
+        world.tick()
+
+
+def test_a_clock_that_was_years_ahead(world, server):
+    """A feed that was read under a clock years ahead is read again once the clock is right."""
+    world.jump(days=1000)
+    world.tick()
+    world.jump(days=-1000)
+    server.asked.clear()
+    world.next_slot()
+    run(world, 2)
+    assert [asked.path for asked in server.asked] == ["/feed.xml"] * 2
 
 
 def test_trouble_of_a_feed(world, server):

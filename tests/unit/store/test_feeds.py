@@ -1,6 +1,7 @@
 """Feeds on record: an item becomes one post, stays for ever, and each question counts its own feed."""
 
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -38,6 +39,36 @@ def skipped(name, note="too-long", **fields):
 
 def titles(found):
     return [kept.item.title for kept in found]
+
+
+# ---- which is due ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ahead", "pause", "due"),
+    [
+        (timedelta(minutes=-90), HOUR, True),
+        (timedelta(minutes=5), HOUR, True),
+        (timedelta(minutes=5, seconds=1), HOUR, False),
+        (timedelta(days=1, minutes=5), HOUR, False),
+        (timedelta(days=1, minutes=5, seconds=1), HOUR, True),
+        (timedelta(days=7), timedelta(days=7), False),
+    ],
+)
+def test_when_a_feed_is_due(ahead, pause, due):
+    """A feed is due five minutes early, and where its next read lies further ahead than any pause."""
+    record = FeedRecord(FEED, Validators(), NOW, NOW + ahead, 0, Answer.NEW, "", ended=False)
+    assert record.is_due(NOW, pause) is due
+    assert not replace(record, ended=True).is_due(NOW, pause)
+
+
+def test_which_feeds_are_due(db):
+    """Those never asked come first, then those that waited longest; the others and unlisted ones are left out."""
+    for number, name in enumerate("dcba"):
+        read(db, feed=f"https://{name}.example/", at=NOW - number * HOUR)
+    feeds = [f"https://{name}.example/" for name in "cadz"]
+    due = [record.address for record in db.feeds.due(feeds, NOW, HOUR)]
+    assert due == ["https://z.example/", "https://a.example/", "https://c.example/"]
 
 
 # ---- a read ----------------------------------------------------------------------------------------------------
