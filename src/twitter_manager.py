@@ -41,7 +41,7 @@ from src.watch.ping import ping
 from src.x.claim import claim_account, fix_text, note_text, require_closed_folders, title
 
 if TYPE_CHECKING:
-    from src.watch.health import Facts
+    from src.watch.facts import Facts
 
 
 INTERRUPTED = 130  # as a shell reports SIGINT
@@ -194,9 +194,10 @@ def _alert(settings: Settings, facts: Facts | None, result: TickResult, clock: C
     """Send the alerts that are due; without facts an error ended the run before it could look."""
     if not settings.alert_urls:
         return
-    from src.watch import alerts, health  # noqa: PLC0415 (the same)
+    from src.watch import alerts  # noqa: PLC0415 (the same)
+    from src.watch.facts import Facts  # noqa: PLC0415 (the same)
 
-    alerts.watch(facts or health.Facts(failure=result), settings, clock.now())
+    alerts.watch(facts or Facts(failure=result), settings, clock.now())
 
 
 def _require_credentials(settings: Settings) -> None:

@@ -35,7 +35,7 @@ from src.system.failpoints import reach
 from src.system.lock import sole_writer
 from src.system.log import logger
 from src.watch import alerts
-from src.watch.health import Facts, Maintenance
+from src.watch.facts import Facts, Maintenance
 from src.x.claim import fix_text
 
 WAIT_SECONDS = 60.0  # for a tick that is running; then leave it alone

@@ -26,7 +26,7 @@ from src.system.files import write_atomically
 from src.system.interrupts import hard_limit
 from src.system.log import Redactor, logger, sanitise
 from src.watch import health
-from src.watch.health import Code, Facts, Finding
+from src.watch.facts import Code, Facts, Finding
 from src.watch.ping import ping
 from src.x.claim import fix_text, title
 

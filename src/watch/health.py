@@ -10,19 +10,18 @@ import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from src.config import Settings
 from src.db_manager import Database
-from src.domain.errors import DamagedError, ProgramError
-from src.domain.feeds import FeedRecord
+from src.domain.errors import DamagedError
 from src.domain.fixes import NO_FIX, Fix, command, env_file, line
 from src.domain.plurals import numbered
-from src.domain.posts import Post, Status
+from src.domain.posts import Status
 from src.domain.runs import Exit, RunOutcome, RunRecord, TickResult
 from src.domain.schedule import MAKE_UP
 from src.domain.timetable import Timetable
 from src.posting.breaker import BREAKER_AFTER, BreakerState, breaker_state
+from src.watch.facts import Code, Facts, Finding, Maintenance, Review
 
 FEED_FAILURES = 3  # reads in a row before the owner is told
 LOG_FIX = Fix("the details are in error.log in the folder of the logs")
@@ -34,106 +33,6 @@ _FIXES = {  # the table of runs stores no fix
     RunOutcome.BUDGET: Fix("raise DAILY_BUDGET_USD or MONTHLY_BUDGET_USD if you want more"),
     RunOutcome.CLOCK_BEHIND: Fix("set the clock of this machine (timedatectl set-ntp true)"),
 }
-
-
-class Code(StrEnum):
-    """The names of everything that can be wrong. They never change: alerts, JSON and Prometheus show them."""
-
-    BLOCKED = "blocked"
-    UNKNOWN = "unknown"
-    FAILURES = "failures"
-    MODEL = "model"
-    SILENCE = "silence"
-    BUDGET = "budget"
-    DATABASE = "database"
-    SETTINGS = "settings"
-    BUG = "bug"
-    LIBRARY = "library"
-    LOGIN = "login"
-    CREDENTIALS = "credentials"
-    NOT_RUNNING = "not-running"
-    DAMAGE = "damage"
-    BACKUP = "backup"
-    RETURNED = "returned-draft"
-    APPROVAL = "approval"
-    FEED = "feed"
-
-
-@dataclass(frozen=True, slots=True)
-class Stock:
-    """The library's fresh statements, and the days that its texts last (None: more than a year)."""
-
-    fresh: int
-    days: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """The login at X: when it ends unless a run renews it (UTC), None where that is not soon."""
-
-    ends: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """What only an observer outside a run sees: the start of the last run (UTC), and missing credentials."""
-
-    last_started: datetime | None
-    missing: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """The texts that a person decides on: whether runs wait for an approval, and the number of drafts."""
-
-    awaited: bool
-    drafts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Maintenance:
-    """The end of `maintain`: the error that stopped it, or None, and whether it found the database sound."""
-
-    error: ProgramError | None
-    checked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Everything that the judgement rests on; None is a fact that was not looked at. Times are UTC.
-
-    `result` is how the last run ended; `failure` takes its place where an error ended a run before it could
-    look at the rest. `unknown` are the posts whose outcome is open. `failures` and `model_failures` count
-    consecutive runs.
-    """
-
-    result: TickResult | None = None
-    failure: TickResult | None = None
-    breaker: BreakerState | None = None
-    unknown: tuple[Post, ...] | None = None
-    returned: tuple[Post, ...] | None = None
-    review: Review | None = None
-    failures: int | None = None
-    model_failures: int | None = None
-    last_posted: datetime | None = None
-    watched_since: datetime | None = None
-    timetable: Timetable | None = None
-    library: Stock | None = None
-    login: Login | None = None
-    outside: Outside | None = None
-    maintenance: Maintenance | None = None
-    feeds: tuple[FeedRecord, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that a person should look at: `exit_code` is for `status`, `since` is when it began (UTC)."""
-
-    code: Code
-    message: str
-    fix: Fix
-    exit_code: Exit = Exit.TEMPORARY
-    since: datetime | None = None
 
 
 def look(db: Database, settings: Settings, now: datetime) -> Facts:

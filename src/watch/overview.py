@@ -22,7 +22,7 @@ from src.posting import due, past
 from src.posting.due import Wait
 from src.posting.plan import plan
 from src.watch import health
-from src.watch.health import Facts, Finding, Outside, Stock
+from src.watch.facts import Facts, Finding, Outside, Stock
 from src.watch.slot_history import Rate, Slot, rate, slot_history
 
 WINDOWS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}

@@ -9,7 +9,7 @@ from src.domain.errors import ConfigError
 from src.domain.runs import Metric, TickResult
 from src.posting.run import Run
 from src.watch import health
-from src.watch.health import Facts, Login, Stock
+from src.watch.facts import Facts, Login, Stock
 
 
 def read(run: Run, result: TickResult) -> Facts:

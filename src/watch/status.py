@@ -18,7 +18,7 @@ from src.domain.timetable import Pause
 from src.posting.breaker import CLOSED
 from src.posting.due import Wait
 from src.watch import health
-from src.watch.health import Finding
+from src.watch.facts import Finding
 from src.watch.overview import Overview, Spend
 from src.watch.slot_history import Rate
 from src.x.claim import fix_text

@@ -22,7 +22,7 @@ from src.system import log
 from src.system.lock import model_turn, writer_lock
 from src.twitter_manager import run_tick
 from src.watch import alerts
-from src.watch.health import Facts
+from src.watch.facts import Facts
 from src.x.claim import claim_account, fix_text
 from tests import fake_x
 from tests.fake_x import FakeX

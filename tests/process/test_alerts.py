@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from src import config
 from src.domain.runs import Exit, RunOutcome, TickResult
 from src.watch import alerts
-from src.watch.health import Facts, Stock
+from src.watch.facts import Facts, Stock
 from tests import fake_x
 from tests.support.world import World
 

@@ -30,7 +30,7 @@ from src.system import failpoints
 from src.system.lock import writer_lock
 from src.upkeep import maintenance
 from src.watch import alerts, health
-from src.watch.health import Facts, Maintenance
+from src.watch.facts import Facts, Maintenance
 from tests import fake_x
 from tests.support.hooks import new_hook
 from tests.support.scenarios import Plan, die, judge

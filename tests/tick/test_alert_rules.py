@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import yaml
 
 from src.config import ROOT
-from src.watch.health import Code
+from src.watch.facts import Code
 from src.watch.report import measures
 from src.watch.report.prometheus import as_prometheus
 

@@ -16,7 +16,7 @@ from src.domain.runs import Exit, RunOutcome, TickResult
 from src.posting.breaker import BreakerState
 from src.watch import alerts, health, ping
 from src.watch.alerts import due
-from src.watch.health import Code, Facts, Login, Maintenance, Outside, Review, Stock
+from src.watch.facts import Code, Facts, Login, Maintenance, Outside, Review, Stock
 from tests import fake_x
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)

@@ -22,7 +22,7 @@ from src.system.clock import Clock
 from src.upkeep.maintenance import maintain
 from src.watch import health, status
 from src.watch import overview as present
-from src.watch.health import Facts, Maintenance, Outside
+from src.watch.facts import Facts, Login, Maintenance, Outside, Stock
 from tests import fake_x
 from tests.support.library import library_read_once, small_library
 from tests.support.upkeep import open_now
@@ -326,8 +326,8 @@ def test_nothing_is_found_where_nobody_looked():
         (Facts(watched_since=NOW), {"silence"}),
         (Facts(result=TickResult(Exit.OK, RunOutcome.POSTED, "")), {"budget", "database", "settings", "bug"}),
         (Facts(failure=TickResult(Exit.IO, RunOutcome.TROUBLE, "")), set()),
-        (Facts(library=health.Stock(9, None)), {"library"}),
-        (Facts(login=health.Login(None)), {"login"}),
+        (Facts(library=Stock(9, None)), {"library"}),
+        (Facts(login=Login(None)), {"login"}),
         (Facts(outside=Outside(NOW, ())), {"credentials", "not-running"}),
         (Facts(maintenance=Maintenance(None, checked=True)), {"damage", "backup"}),
         (Facts(maintenance=Maintenance(StorageError("no room"), checked=False)), set()),

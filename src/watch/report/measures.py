@@ -17,7 +17,7 @@ from src.domain.posts import Post
 from src.domain.runs import Attempt, Metric, ModelUse, RunOutcome, RunRecord, limits_left
 from src.watch import health, status
 from src.watch import overview as present
-from src.watch.health import Finding
+from src.watch.facts import Finding
 from src.watch.overview import Overview
 from src.watch.slot_history import Fate, Gap, Slot, gaps
 
