@@ -175,6 +175,10 @@ class Settings(FeedSettings):
     price_post_usd: float = Field(0.015, ge=0, description="what X bills for a post")
     price_read_usd: float = Field(0.001, ge=0, description="what X bills for one of your own posts read")
 
+    results_after_days: int = Field(
+        0, ge=0, le=365, description="age at which what became of a post is read, once, days; 0: never"
+    )
+
     alert_urls: SecretStr | None = Field(
         None, description="where alerts go: Apprise addresses, comma-separated"
     )

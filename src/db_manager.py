@@ -27,6 +27,7 @@ from src.store.journal import Journal, spend
 from src.store.migrate import check_file, migrate
 from src.store.notes import Notes
 from src.store.queue import Queue
+from src.store.results import Results
 from src.store.rows import iso, new_id, to_post
 from src.store.tweets import Tweets
 from src.system.files import create_private
@@ -36,7 +37,7 @@ from src.system.lock import WAIT_FOR_IT, sole_writer
 class Database:
     """One open database: the life of a post. Each method that writes is one transaction.
 
-    `journal`, `notes`, `tweets`, `archive`, `queue` and `feeds` share the connection.
+    `journal`, `notes`, `tweets`, `archive`, `queue`, `feeds` and `results` share the connection.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -47,6 +48,7 @@ class Database:
         self.archive = Archive(connection)
         self.feeds = Feeds(connection)
         self.queue = Queue(connection)
+        self.results = Results(connection)
 
     def close(self) -> None:
         """Close the file."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ from src.config import Settings
 from src.domain.answers import Outcome, SendResult, TimelineRead
 from src.domain.fixes import Fix
 from src.domain.logins import RenewableLogin
+from src.domain.results import Lookup
 from src.system import log
 from src.system.failpoints import reach
 from src.system.interrupts import signals_blocked
@@ -25,6 +26,7 @@ from src.system.log import Redactor
 from src.x import credentials, responses
 from src.x.failures import read_failure
 from src.x.responses import Renewal
+from src.x.results import read_lookup
 from src.x.session import XSession
 
 TIMELINE_PAGE = 100
@@ -106,6 +108,28 @@ class XClient:
             judge,
         )
         return replace(read, result=result)
+
+    def look_up(self, tweet_ids: Sequence[int]) -> Lookup:
+        """Read the public figures of at most 100 of our tweets; X bills each that it shows.
+
+        Apart from the reads that prove absence: a figure that X holds back comes as an error beside the data.
+        """
+        if refused := self.ready():
+            return Lookup(result=refused)
+        lookup = Lookup()
+
+        def judge(status: int, headers: Mapping[str, str], body: str, now: datetime) -> SendResult:
+            nonlocal lookup
+            lookup = read_lookup(tweet_ids, status, headers, body, now)
+            return lookup.result
+
+        result = self._exchange(
+            lambda: self._client.get_tweets(
+                list(tweet_ids), tweet_fields=["public_metrics"], user_auth=self._signed
+            ),
+            judge,
+        )
+        return replace(lookup, result=result)
 
     def access_level(self) -> tuple[SendResult, str]:
         """Return the outcome of a small owned read, and the token's rights: posting needs `read-write`."""

@@ -136,6 +136,7 @@ def _locked_tick(
         ping(settings, "/start")
         result = _recorded(run)
         _read_feeds(run)
+        _read_results(run)
         _write_ahead(run)
         return result, _facts(run, result)
 
@@ -154,6 +155,21 @@ def _read_feeds(run: Run) -> None:
                 feeding.read(run, feeds)
     except ProgramError as trouble:
         logger.error("feeds.trouble", extra={"message_text": str(trouble), "fix": trouble.fix.render()})
+
+
+def _read_results(run: Run) -> None:
+    """Read what became of the posts that are old enough for it. Never raises."""
+    days = run.settings.results_after_days
+    if not days:
+        return
+    try:
+        with machine.refusals():
+            if posts := run.db.results.due(days, run.clock.now()):
+                from src.posting import results  # noqa: PLC0415 (a run in which no result is due loads none of it)
+
+                results.read(run, posts)
+    except ProgramError as trouble:
+        logger.error("results.trouble", extra={"message_text": str(trouble), "fix": trouble.fix.render()})
 
 
 def _write_ahead(run: Run) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -13,6 +13,7 @@ from src.db_manager import Database
 from src.domain.answers import Outcome, SendResult, TimelineRead
 from src.domain.logins import RenewableLogin
 from src.domain.notes import Note
+from src.domain.results import Lookup
 from src.domain.slots import slot_start
 from src.domain.texts import Composition, History
 from src.domain.timetable import Timetable
@@ -29,6 +30,7 @@ class Account(Protocol):
     def send(self, text: str) -> SendResult: ...
     def timeline(self, since_id: int, count: int = 100, until_id: int = 0) -> TimelineRead: ...
     def delete(self, tweet_id: int) -> SendResult: ...
+    def look_up(self, tweet_ids: Sequence[int]) -> Lookup: ...
 
 
 Compose = Callable[[Settings, History, datetime, float], Composition]
@@ -117,6 +119,10 @@ class LazyAccount:
         """See `XClient.delete`."""
         return self._client.delete(tweet_id)
 
+    def look_up(self, tweet_ids: Sequence[int]) -> Lookup:
+        """See `XClient.look_up`."""
+        return self._client.look_up(tweet_ids)
+
 
 class DryRunAccount:
     """The account of a dry run, which makes no request."""
@@ -136,6 +142,10 @@ class DryRunAccount:
     def delete(self, tweet_id: int) -> SendResult:
         """Return NOT_SENT: nothing is deleted."""
         return SendResult(Outcome.NOT_SENT)
+
+    def look_up(self, tweet_ids: Sequence[int]) -> Lookup:
+        """Return an answer that says nothing."""
+        return Lookup()
 
 
 def no_text(_settings: Settings, _history: History, _now: datetime, _seconds: float) -> Composition:

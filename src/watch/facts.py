@@ -10,6 +10,7 @@ from src.domain.errors import ProgramError
 from src.domain.feeds import FeedRecord
 from src.domain.fixes import Fix
 from src.domain.posts import Post
+from src.domain.results import Reading
 from src.domain.runs import Exit, TickResult
 from src.domain.timetable import Timetable
 from src.posting.breaker import BreakerState
@@ -36,6 +37,7 @@ class Code(StrEnum):
     RETURNED = "returned-draft"
     APPROVAL = "approval"
     FEED = "feed"
+    RESULTS = "results"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class Facts:
     outside: Outside | None = None
     maintenance: Maintenance | None = None
     feeds: tuple[FeedRecord, ...] | None = None
+    results: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)

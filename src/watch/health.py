@@ -23,7 +23,7 @@ from src.domain.timetable import Timetable
 from src.posting.breaker import BREAKER_AFTER, BreakerState, breaker_state
 from src.watch.facts import Code, Facts, Finding, Maintenance, Review
 
-FEED_FAILURES = 3  # reads in a row before the owner is told
+READ_FAILURES = 3  # of a feed or of results, in a row, before the owner is told
 LOG_FIX = Fix("the details are in error.log in the folder of the logs")
 _FIXES = {  # the table of runs stores no fix
     RunOutcome.NOT_SENT: Fix("check the network and the name server of this machine"),
@@ -48,6 +48,7 @@ def look(db: Database, settings: Settings, now: datetime) -> Facts:
         watched_since=db.notes.made_at(),
         timetable=db.notes.timetable(settings.schedule, now),
         feeds=tuple(db.feeds.records().values()),
+        results=db.results.reading(),
     )
 
 
@@ -282,7 +283,7 @@ def _feed(facts: Facts, settings: Settings, _now: datetime) -> Finding | None:
     bad = [
         record
         for record in facts.feeds or ()
-        if record.address in settings.feeds and (record.ended or record.failures >= FEED_FAILURES)
+        if record.address in settings.feeds and (record.ended or record.failures >= READ_FAILURES)
     ]
     if not bad:
         return None
@@ -291,6 +292,14 @@ def _feed(facts: Facts, settings: Settings, _now: datetime) -> Finding | None:
     words = "has ended" if record.ended else f"failed {record.failures} times in a row: {record.detail}"
     fix = Fix("take it out of FEEDS, or put its new address there; ", command("sources feeds"), " shows all")
     return Finding(Code.FEED, f"the feed {record.address} {words}{more}", fix)
+
+
+def _results(facts: Facts, settings: Settings, _now: datetime) -> Finding | None:
+    reading = facts.results
+    if reading is None or not settings.results_after_days or reading.failures < READ_FAILURES:
+        return None
+    message = f"what became of posts could not be read, {reading.failures} days in a row: {reading.detail}"
+    return Finding(Code.RESULTS, message, reading.fix or LOG_FIX)
 
 
 def _maintenance_that_checked(facts: Facts) -> Maintenance | None:
@@ -343,4 +352,5 @@ _RULES = (
     _Rule(Code.RETURNED, lambda facts: facts.returned, _returned),
     _Rule(Code.APPROVAL, lambda facts: facts.review, _approval),
     _Rule(Code.FEED, lambda facts: facts.feeds, _feed),
+    _Rule(Code.RESULTS, lambda facts: facts.results, _results),
 )

@@ -17,8 +17,9 @@ from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.fake_x.faults import PROBLEMS, Fault, duplicate, ok, read_only
+from tests.fake_x.faults import PROBLEMS, Fault, duplicate, invalid_request, ok, read_only
 from tests.fake_x.logins import LoginHandler
+from tests.fake_x.lookup import Figures, lookup_of, no_figures
 from tests.fake_x.memory import EPOCH_MS, SEQUENCE_OF_LATE_TWEETS, Credentials, OAuth2, Seen, Stored
 from tests.fake_x.timeline import Honest, Look, page_of, short_links
 
@@ -50,6 +51,9 @@ class FakeX:
         self.slot = ""  # what the test calls the time of the tweets made now
         # The last word on what a page of the timeline shows of its items.
         self.view: Callable[[list[Any]], list[Any]] = lambda items: items
+        self.figures: Figures = no_figures  # of each tweet
+        # The last word on the answer to a request for tweets by their ids.
+        self.lookup_view: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
         self.access_level = "read-write"
         self.limits: dict[str, str] = {}
         self.pace: Callable[[], float] = lambda: 0.0  # seconds that an answer takes
@@ -63,6 +67,7 @@ class FakeX:
             "DELETE": deque(),
             "TOKEN": deque(),
             "ME": deque(),
+            "LOOKUP": deque(),
         }
         self._nonces: set[str] = set()
         self._last_id = 0
@@ -107,6 +112,9 @@ class FakeX:
 
     def on_me(self, *faults: Fault) -> None:
         self._faults["ME"].extend(faults)
+
+    def on_lookup(self, *faults: Fault) -> None:
+        self._faults["LOOKUP"].extend(faults)
 
     def next_fault(self, kind: str) -> Fault:
         with self._lock:
@@ -240,6 +248,8 @@ class _Handler(LoginHandler):
             return self._send(*problem)
         if path == "/2/tweets" and method == "POST":
             return self._post()
+        if path == "/2/tweets" and method == "GET":
+            return self._lookup()
         if path.startswith("/2/users/") and path.endswith("/tweets") and method == "GET":
             return self._timeline(path.split("/")[3])
         if path == "/2/users/me":
@@ -435,6 +445,18 @@ class _Handler(LoginHandler):
                 },
             )
         return self._json(200, {"data": {"id": str(found.id), "text": html.escape(found.text, quote=False)}})
+
+    def _lookup(self) -> None:
+        ids = self.query.get("ids", "").split(",")
+        if not 1 <= len(ids) <= 100 or not all(one.isdigit() for one in ids):
+            fault = invalid_request()
+            return self._send(fault.status, fault.body)
+        fault = self.x.next_fault("LOOKUP")
+        if fault.kind != "ok":
+            return self._misbehave(fault)
+        fields = self.query.get("tweet.fields", "")
+        body = lookup_of(ids, self.x.visible(self.user), self.x.figures, fields, links=self.x.links)
+        return self._json(200, self.x.lookup_view(body))
 
     def _delete(self, tweet_id: int) -> None:
         fault = self.x.next_fault("DELETE")

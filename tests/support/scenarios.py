@@ -21,7 +21,17 @@ from tests.fake_x import Fault
 from tests.support.world import World, new_world
 
 # Those that an ordinary tick passes; the others have kills of their own, or need settings of their own.
-APART = ("tokens.", "migrate.", "model.", "maintain.", "restore.", "feed.", "statement.", "ahead.")
+APART = (
+    "tokens.",
+    "migrate.",
+    "model.",
+    "maintain.",
+    "restore.",
+    "feed.",
+    "results.",
+    "statement.",
+    "ahead.",
+)
 TICK_NAMES = tuple(n for n in failpoints.NAMES if not n.startswith(APART))
 MIGRATION_NAMES = tuple(n for n in failpoints.NAMES if n.startswith("migrate."))
 

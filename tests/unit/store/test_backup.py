@@ -52,7 +52,7 @@ def test_what_a_backup_holds(db, tmp_path):
     run_in(tmp_path / "twitter.db", 'CREATE TABLE "my ""own" (x)', 'INSERT INTO "my ""own" VALUES (1)')
     made = Backup(db.connection, tmp_path / "copy.db").write()
     rows = {"attempts": 1, "candidates": 0, "meta": 2, 'my ""own': 1, "posts": 2, "runs": 1, "spending": 0}
-    rows |= {"feeds": 0, "feed_items": 0, "feed_keys": 0}
+    rows |= {"feeds": 0, "feed_items": 0, "feed_keys": 0, "results": 0}
     assert made == Contents(NEWEST, rows, (post, "draft", None))
     assert made.posts == 2
     assert read_contents(tmp_path / "copy.db") == made

@@ -211,7 +211,7 @@ def test_a_migration_that_makes_another_schema(tmp_path, monkeypatch):
     """What the statements made is checked before it is committed."""
     monkeypatch.setattr(module, "statements", lambda version: list(statements(version))[:-1])
     with connected(tmp_path / "twitter.db") as connection:
-        with pytest.raises(StorageError, match="the column place of its table posts is missing"):
+        with pytest.raises(StorageError, match="its trigger results_are_kept is missing"):
             migrate(connection, tmp_path / "twitter.db", NOW)
         assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
 
