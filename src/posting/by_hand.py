@@ -71,7 +71,7 @@ def _require_seen(run: Run, tweet: Tweet) -> Tweet:
 def take_back(run: Run, post_id: int) -> Post:
     """Take back the tweet id that a person gave to a post, or that lies in the future. Raise `UsageError`."""
     post = run.db.find_post(post_id)
-    if post is None or post.tweet_id is None or not _may_be_taken_back(run, post):
+    if post is None or not _may_be_taken_back(run, post):
         message = f"post {post_id} has no tweet id that a person gave it"
         raise UsageError(message, Fix("type: ", line("history")))
     run.db.take_back(post)
@@ -79,5 +79,7 @@ def take_back(run: Run, post_id: int) -> Post:
 
 
 def _may_be_taken_back(run: Run, post: Post) -> bool:
-    in_future = snowflake_time(post.tweet_id or 0) > run.clock.now() + CLOCK_TOLERANCE
+    if post.tweet_id is None:
+        return False
+    in_future = snowflake_time(post.tweet_id) > run.clock.now() + CLOCK_TOLERANCE
     return post.resolved_by == "operator" or in_future
