@@ -165,7 +165,7 @@ class Settings(FeedSettings):
         (2.0, 10.0, 30.0), description="pauses before looking for a lost tweet"
     )
     retry_wait_seconds: float = Field(
-        8, ge=0, le=60, description="longest first pause before an unsent text is retried"
+        8, ge=0, le=60, description="longest pause before an unsent text is retried"
     )
 
     daily_budget_usd: float = Field(1.0, ge=0, description="most to spend on the X API in 24 hours")

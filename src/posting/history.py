@@ -28,7 +28,6 @@ from src.posting.run import Run
 from src.system.failpoints import reach
 from src.system.log import logger
 
-PAGE = 100
 MOST_TWEETS = 3200  # X shows no more
 TRIES = 3
 _EMPTY = SendResult(Outcome.UNKNOWN, reason="it is empty, although this account has posted before")
@@ -84,9 +83,9 @@ class Position:
     """
 
     head: str
-    until: int = 0
-    seen: int = 0
-    tries: int = 0
+    until: int
+    seen: int
+    tries: int
 
     @staticmethod
     def notes(head: str) -> tuple[str, str, str]:

@@ -28,7 +28,7 @@ class Account(Protocol):
 
     def ready(self) -> SendResult | None: ...
     def send(self, text: str) -> SendResult: ...
-    def timeline(self, since_id: int, count: int = 100, until_id: int = 0) -> TimelineRead: ...
+    def timeline(self, since_id: int, *, until_id: int) -> TimelineRead: ...
     def delete(self, tweet_id: int) -> SendResult: ...
     def look_up(self, tweet_ids: Sequence[int]) -> Lookup: ...
 
@@ -47,21 +47,21 @@ class Run:
     compose: Compose
     run_id: str
     clock: Clock = field(default_factory=Clock)
-    slot: str = ""
     preview: bool = False
+    slot: str = field(init=False)
     started: datetime = field(init=False)
     timetable: Timetable = field(init=False)
     metrics: dict[str, float] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     write_many: WriteMany | None = None
-    _phase: tuple[str, float] = ("", 0.0)
+    _phase: tuple[str, float] | None = None
     _recognise: Recognise | None = None
 
     def __post_init__(self) -> None:
         self.started = self.clock.now()
         self.timetable = self.db.notes.timetable(self.settings.schedule, self.started)
         open_slots = [slot.name for slot in self.timetable.open_at(self.started)]
-        self.slot = self.slot or self.db.archive.slot_to_fill(open_slots)
+        self.slot = self.db.archive.slot_to_fill(open_slots)
 
     def day_before(self) -> datetime | None:
         """Return the slot of a day before this run's, None where no slot is open."""
@@ -77,10 +77,10 @@ class Run:
     def phase(self, name: str) -> None:
         """End the phase before, and start this one if it has a name; metric `NAME_seconds` measures it."""
         now = self.clock.monotonic()
-        ended, since = self._phase
-        if ended:
+        if self._phase:
+            ended, since = self._phase
             self.add(f"{ended}_seconds", round(now - since, 4))
-        self._phase = (name, now)
+        self._phase = (name, now) if name else None
 
     def add(self, metric: str, amount: float = 1.0) -> None:
         """Add to a metric of this run."""
@@ -111,9 +111,9 @@ class LazyAccount:
         """See `XClient.send`."""
         return self._client.send(text)
 
-    def timeline(self, since_id: int, count: int = 100, until_id: int = 0) -> TimelineRead:
+    def timeline(self, since_id: int, *, until_id: int) -> TimelineRead:
         """See `XClient.timeline`."""
-        return self._client.timeline(since_id, count, until_id)
+        return self._client.timeline(since_id, until_id=until_id)
 
     def delete(self, tweet_id: int) -> SendResult:
         """See `XClient.delete`."""
@@ -135,7 +135,7 @@ class DryRunAccount:
         """Return the answer to a successful post; the dry run's copy of the database is discarded."""
         return SendResult(Outcome.POSTED, tweet_id=1)
 
-    def timeline(self, since_id: int, count: int = 100, until_id: int = 0) -> TimelineRead:
+    def timeline(self, since_id: int, *, until_id: int) -> TimelineRead:
         """Return a read that shows nothing and proves nothing."""
         return TimelineRead()
 

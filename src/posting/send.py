@@ -26,12 +26,11 @@ def send(run: Run, post: Post) -> tuple[Post, SendResult]:
 
 
 def _send_with_retries(run: Run, post_id: int) -> SendResult:
-    from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential  # noqa: PLC0415
+    from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random  # noqa: PLC0415
 
-    pause = run.settings.retry_wait_seconds
     retrying = Retrying(
         stop=stop_after_attempt(SEND_TRIES),
-        wait=wait_random_exponential(multiplier=pause / 4, max=pause * 4),
+        wait=wait_random(max=run.settings.retry_wait_seconds),
         retry=retry_if_result(
             lambda r: r.outcome is Outcome.NOT_SENT and run.seconds_left() > NETWORK_SECONDS / 2
         ),
@@ -53,7 +52,7 @@ def _send_once(run: Run, post_id: int) -> SendResult:
         reach("send.before")
         result = run.account.send(post.content)
         reach("send.after")
-        if result.tweet_id and run.db.tweets.known_among([result.tweet_id]):
+        if run.db.tweets.known_among(filter(None, [result.tweet_id])):
             result = SendResult(
                 Outcome.UNKNOWN,
                 http_status=result.http_status,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,3 +29,19 @@ def written(folder: Path, name: str = log.ALL_FILE, at: datetime = NOW, size: in
 
 def set_aside(folder: Path, name: str = log.ALL_FILE) -> list[str]:
     return sorted(f.name for f in folder.glob(f"{name}.2*"))
+
+
+@contextlib.contextmanager
+def caught() -> Iterator[list[logging.LogRecord]]:
+    """Collect what the program logs meanwhile, of every level."""
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = records.append  # type: ignore[method-assign, assignment]
+    level = log.logger.level
+    log.logger.addHandler(handler)
+    log.logger.setLevel(logging.DEBUG)
+    try:
+        yield records
+    finally:
+        log.logger.removeHandler(handler)
+        log.logger.setLevel(level)

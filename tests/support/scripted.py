@@ -9,6 +9,7 @@ from typing import Any
 from src import config
 from src.db_manager import empty_database
 from src.domain.answers import TWITTER_EPOCH_MS, SendResult, TimelineRead, Tweet
+from src.domain.results import Lookup
 from src.posting.run import Run, no_text
 from src.system.clock import Clock
 from tests.support.stored import NOW
@@ -57,11 +58,14 @@ class Scripted:
         self.sent.append(text)
         return self.sends.pop(0)
 
-    def timeline(self, since_id: int, count: int = 100, until_id: int = 0) -> TimelineRead:
+    def timeline(self, since_id: int, *, until_id: int) -> TimelineRead:
         self.ranges.append((since_id, until_id))
         return self.reads.pop(0)
 
     def delete(self, tweet_id: int) -> SendResult:
+        raise NotImplementedError
+
+    def look_up(self, tweet_ids: Sequence[int]) -> Lookup:
         raise NotImplementedError
 
 
