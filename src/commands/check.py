@@ -38,7 +38,7 @@ from src.posting.history import MOST_TWEETS
 from src.system import access, profiles
 from src.system.clock import Clock
 from src.system.lock import sole_writer
-from src.watch import alerts
+from src.watch import alerts, costs
 from src.watch.status import lasts_text
 from src.x import credentials, key_signs
 from src.x.claim import claim_account, fix_text, folders, require_closed_folders
@@ -93,6 +93,7 @@ def _probes(context: Context) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "folders", lambda: check_folders(settings)
     yield "database", lambda: _check_database(settings)
     yield "library", lambda: _check_library(settings, clock.now())
+    yield "cost", lambda: costs.as_text(costs.monthly(settings), settings)
     if len(sharing := _profiles(settings)) > 1:
         yield "profiles", lambda: _check_profiles(settings, sharing)
     if settings.alert_urls:

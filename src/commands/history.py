@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from src import db_manager
 from src.commands.arguments import Parser, count
@@ -12,6 +12,8 @@ from src.commands.result import Result
 from src.config import Settings
 from src.domain.answers import tweet_id_text, tweet_url
 from src.domain.posts import Post
+from src.domain.results import PostResult
+from src.watch.report.results_text import figures_data, figures_text
 
 
 def configure(parser: Parser) -> None:
@@ -25,16 +27,20 @@ def configure(parser: Parser) -> None:
 def run(context: Context) -> Result:
     """Read the last posts; without a database there are none."""
     posts: list[Post] = []
+    results: Mapping[int, PostResult] = {}
     db = db_manager.open_for_reading(context.settings.database)
     if db is not None:
         with contextlib.closing(db):
             options = context.options
             posts = db.archive.history(options.n) if options.all else db.archive.sent_posts(options.n)
-    lines = [line for post in posts for line in _lines(post, context.settings)]
-    return Result({"posts": list(map(_data, posts))}, "\n".join(lines) or "no posts yet")
+            results = db.results.of([post.id for post in posts])
+    lines = [line for post in posts for line in _lines(post, results.get(post.id), context.settings)]
+    return Result(
+        {"posts": [_data(post, results.get(post.id)) for post in posts]}, "\n".join(lines) or "no posts yet"
+    )
 
 
-def _data(post: Post) -> dict[str, object]:
+def _data(post: Post, result: PostResult | None) -> dict[str, object]:
     return {
         "id": post.id,
         "status": post.status,
@@ -48,15 +54,18 @@ def _data(post: Post) -> dict[str, object]:
         "source_id": post.source_id,
         "content": post.content,
         "error": post.error_message,
+        "results": figures_data(result),
     }
 
 
-def _lines(post: Post, settings: Settings) -> Iterator[str]:
+def _lines(post: Post, result: PostResult | None, settings: Settings) -> Iterator[str]:
     at = post.posted_at or post.sent_at
     when = settings.shown(at) if at else "-"
     outcome = tweet_url(post.tweet_id) if post.tweet_id else post.error_message or ""
     yield f"{post.id:>5}  {when:<21} {_state(post, settings):<11} {outcome}"
     yield from (f"       {line}" for line in post.content.splitlines() if line)
+    if result:
+        yield f"       {figures_text(result)}"
 
 
 def _state(post: Post, settings: Settings) -> str:

@@ -9,11 +9,12 @@ from dataclasses import astuple
 from datetime import datetime, timedelta
 
 from src.domain.fixes import Fix
+from src.domain.posts import Post
 from src.domain.results import MOST, Due, Figures, PostResult, Reading, is_time, latest_age
 from src.store.connection import Connection
 from src.store.journal import spend
 from src.store.notes import put_note
-from src.store.rows import required_time, time_of
+from src.store.rows import required_time, time_of, to_post
 
 HEAD = "results"  # of the ledger
 
@@ -76,14 +77,14 @@ class Results:
 
     def of(self, post_ids: Sequence[int]) -> dict[int, PostResult]:
         """Return the results of those of these posts that have one, by the post's id."""
-        marks = ", ".join("?" * len(post_ids))
-        rows = self._db.rows(f"{_SELECT} WHERE r.post_id IN ({marks})", *post_ids)
+        among = "SELECT value FROM json_each(?)"  # of any number, which marks would not be
+        rows = self._db.rows(f"{_SELECT} WHERE r.post_id IN ({among})", json.dumps(list(post_ids)))
         return {row["post_id"]: _to_result(row) for row in rows}
 
-    def since(self, since: datetime) -> dict[int, PostResult]:
-        """Return the results of the posts that were sent since then, by the post's id."""
-        rows = self._db.rows(f"{_SELECT} WHERE p.sent_at >= ?", since.timestamp())
-        return {row["post_id"]: _to_result(row) for row in rows}
+    def with_posts(self, since: datetime) -> list[tuple[Post, PostResult]]:
+        """Return the posts that were sent since then and have a result, with it, oldest first."""
+        rows = self._db.rows(f"{_SELECT} WHERE p.sent_at >= ? ORDER BY p.sent_at", since.timestamp())
+        return [(to_post(row), _to_result(row)) for row in rows]
 
     def _asked_at(self) -> datetime | None:
         kept = self._db.value("SELECT value FROM meta WHERE key = 'results_asked_at'")
@@ -93,7 +94,7 @@ class Results:
             return None
 
 
-_SELECT = "SELECT r.*, p.sent_at AS sent_at FROM results r JOIN posts p ON p.id = r.post_id"
+_SELECT = "SELECT r.*, p.* FROM results r JOIN posts p ON p.id = r.post_id"
 
 
 def _book(db: sqlite3.Connection, shown: int, usd: float, now: datetime) -> None:

@@ -16,6 +16,7 @@ from src.domain.notes import Note, NoteCode
 from src.domain.texts import Composition
 from src.model.client import Written
 from tests import fake_x
+from tests.fake_x import Stored
 from tests.support.world import World
 
 
@@ -68,6 +69,16 @@ class Writer:
                 opening=best.opening,
             )
         return Composition(draft, tuple(replace(c, chosen=c is best) for c in judged), (), metrics)
+
+
+def attention(tweet: Stored) -> dict[str, int]:
+    """Return the figures of a tweet as accounts have them: a long tail, few reactions, questions seen more."""
+    rng = random.Random(tweet.text)
+    asks = "?" in tweet.text.partition("\n")[0]
+    impressions = int(rng.lognormvariate(4.9 + 0.6 * asks, 0.7))
+    rates = {"like": 0.012, "retweet": 0.002, "reply": 0.001, "bookmark": 0.004, "quote": 0.0005}
+    counts = {name: sum(rng.random() < rate for _ in range(impressions)) for name, rate in rates.items()}
+    return {f"{name}_count": count for name, count in {"impression": impressions, **counts}.items()}
 
 
 def simulate(world: World, hours: int, composer: Any = None) -> None:

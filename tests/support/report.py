@@ -148,6 +148,7 @@ def poison(world: World, words: list[str]) -> None:
                 "UPDATE posts SET content = ?, topic = ?, error_message = ?, vanished_at = 1 WHERE id = ?",
                 (word, word, word, post),
             )
+            db.execute("INSERT INTO results VALUES (?, 4e9, 9, 3, 2, 1, 0, NULL)", (post,))
             db.execute("UPDATE runs SET outcome = ?, message = ? WHERE id = ?", (word, word, run))
             db.execute("DELETE FROM attempts WHERE slot = ?", (slot,))
             if number % 2:  # the cause of every second gap is what X said, of the others how the run ended

@@ -15,7 +15,7 @@ from src.content import library
 from src.watch.report import measures
 from src.watch.report.page import as_html
 from tests.support.browser import INSTALL, installed, new_browser
-from tests.support.month import Writer, simulate
+from tests.support.month import Writer, attention, simulate
 from tests.support.world import new_world
 
 WIDTH, HEIGHT = 1240, 1080
@@ -28,7 +28,8 @@ def page(folder: Path, hours: int) -> str:
     vars(library)["load"] = lru_cache(
         library.load
     )  # each run of its own would read the library once; here one process makes hundreds of runs
-    with new_world(folder, DAILY_BUDGET_USD="1", MONTHLY_BUDGET_USD="20") as world:
+    with new_world(folder, DAILY_BUDGET_USD="1", MONTHLY_BUDGET_USD="20", RESULTS_AFTER_DAYS="7") as world:
+        world.x.figures = attention
         world.move(hours=-hours - 2)
         world.x.pace = lambda: 0.35 if rng.random() < 0.03 else rng.uniform(0.05, 0.11)
         simulate(world, hours, composer=Writer(world, rng))

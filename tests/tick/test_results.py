@@ -1,13 +1,21 @@
 """Results in whole runs: each post is read once at its age, within the budget, and no answer of X ends a run."""
 
+import json
 import sys
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from src import posting
+from src.commands import history as history_command
+from src.commands.command import Context
 from src.store.backup import prepare_restored
+from src.system.clock import Clock
 from src.watch import overview
+from src.watch.report import measures
+from src.watch.report.page import as_html
+from src.watch.report.text import as_text
 from tests import fake_x
 from tests.fake_x import lookup
 from tests.support.world import new_world
@@ -297,6 +305,47 @@ def test_a_refused_account_is_not_asked(world):
     world.x.always_post = fake_x.unauthorized()
     run(world, 8)
     assert asked(world) == []
+
+
+def shown(world):
+    """Return what history and the report say, each as text and as data, and the page."""
+    options = SimpleNamespace(n=10, all=False)
+    history = history_command.COMMAND.run(Context(options, world.settings, Clock(), "c"))
+    report = measures.read(world.settings, datetime.now(UTC), 30)
+    texts = history.text, as_text(report, world.settings)
+    datas = history.data, measures.as_data(report, world.settings)
+    return (
+        *texts,
+        *(json.loads(json.dumps(data, default=str)) for data in datas),
+        as_html(report, world.settings),
+    )
+
+
+def test_what_is_shown(world):
+    """History, report and page show the figures at that age, of a deleted tweet that it was gone."""
+    run(world, DAY - 2)
+    before = shown(world)
+    assert before[3]["results"]["whole"]["posts"] == 0
+    assert "none is old enough yet" in before[1]
+    assert "none is old enough yet" in before[4]
+    run(world, 3)
+    world.x.delete_by_hand(ours(world)[1].id)
+    run(world, DAY)
+    history, report, history_data, report_data, page = shown(world)
+    first = ours(world)[0]
+    words = (
+        f"after 1 day: {figures(first)['impression_count']} impressions, {figures(first)['like_count']} likes"
+    )
+    for text in (history, report, page):
+        assert words in text
+        assert "after 1 day: not on X any more" in text
+    for data in (history_data, report_data):
+        post = next(post for post in data["posts"] if post["tweet_id"] == str(first.id))
+        assert post["results"]["likes"] == figures(first)["like_count"]
+        assert post["results"]["days"] == 1
+        assert data["posts"][0]["results"] is None
+    assert (report_data["results"]["whole"]["posts"], report_data["results"]["gone"]) == (1, 1)
+    assert "too few to tell" in report
 
 
 @pytest.mark.parametrize("place", ["results.read", "results.before_commit", "results.committed"])

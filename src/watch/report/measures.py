@@ -14,11 +14,15 @@ from src import db_manager
 from src.config import Settings
 from src.domain.answers import Outcome, tweet_id_text
 from src.domain.posts import Post
+from src.domain.results import PostResult
 from src.domain.runs import Attempt, Metric, ModelUse, RunOutcome, RunRecord, limits_left
 from src.watch import health, status
 from src.watch import overview as present
 from src.watch.facts import Finding
 from src.watch.overview import Overview
+from src.watch.report import results
+from src.watch.report.results import Results
+from src.watch.report.results_text import figures_data
 from src.watch.slot_history import Fate, Gap, Slot, gaps
 
 T = TypeVar("T")
@@ -89,6 +93,8 @@ class PostingReport:
     model_failures: int
     posts: list[Post]
     posts_by_status: dict[str, int]
+    results: Results
+    post_results: dict[int, PostResult]  # of the last posts, by their ids
 
 
 # ---- counting ----------------------------------------------------------------------------------------------
@@ -108,6 +114,7 @@ def count(db: db_manager.Database, settings: Settings, now: datetime, days: int)
     overview = present.read_overview(db, settings, slots, now)
     slots = [slot for slot in slots if slot.start >= now - window]
     runs, attempts = db.journal.runs_since(now - window), db.journal.attempts_since(now - window)
+    posts = db.archive.sent_posts(LAST_POSTS)
     judged, taken, refused = db.journal.candidates_since(now - window)
     return PostingReport(
         now=now,
@@ -123,8 +130,10 @@ def count(db: db_manager.Database, settings: Settings, now: datetime, days: int)
         taken=taken,
         refused=dict(Counter(refused).most_common()),
         model_failures=sum(r.model_use is ModelUse.FAILED for r in runs),
-        posts=db.archive.sent_posts(LAST_POSTS),
+        posts=posts,
         posts_by_status=db.archive.count_by_status(),
+        results=results.summarise(db.results.with_posts(now - window), settings.results_after_days),
+        post_results=db.results.of([post.id for post in posts]),
     )
 
 
@@ -246,7 +255,8 @@ def as_data(report: PostingReport, settings: Settings) -> dict[str, Any]:
         },
         "by_day": [_day_data(day) for day in report.by_day],
         "gaps": [asdict(gap) for gap in report.gaps],
-        "posts": [_post_data(post) for post in report.posts],
+        "posts": [_post_data(post, report.post_results.get(post.id)) for post in report.posts],
+        "results": asdict(report.results) if report.results.shown else None,
         "posts_by_status": report.posts_by_status,
     }
 
@@ -255,7 +265,7 @@ def _day_data(day: Day) -> dict[str, Any]:
     return {**asdict(day), "fates": {str(fate): count for fate, count in day.fates.items()}}
 
 
-def _post_data(post: Post) -> dict[str, Any]:
+def _post_data(post: Post, result: PostResult | None) -> dict[str, Any]:
     return {
         "id": post.id,
         "status": post.status,
@@ -263,4 +273,5 @@ def _post_data(post: Post) -> dict[str, Any]:
         "tweet_id": tweet_id_text(post.tweet_id),
         "deleted_at": post.deleted_at,
         "content": post.content,
+        "results": figures_data(result),
     }

@@ -21,7 +21,7 @@ from src.posting.breaker import CLOSED, BreakerState
 from src.system.log import sanitise
 from src.watch import health, status
 from src.watch.overview import Overview, Spend
-from src.watch.report import charts
+from src.watch.report import charts, results_page, results_text
 from src.watch.report.measures import Day, PostingReport, Spread
 from src.watch.report.text import gap_time, measure_names
 from src.watch.slot_history import Fate, Rate, Slot
@@ -99,6 +99,8 @@ def as_html(report: PostingReport, settings: Settings) -> str:
         shown=settings.shown,
         zone=settings.time_zone,
         refused=_refused(report.refused),
+        results=results_page.section(report.results),
+        figures={i: results_text.figures_text(result) for i, result in report.post_results.items()},
         tweet_url=tweet_url,
         missed=sum(s.fate is not Fate.POSTED for s in report.slots),
     )

@@ -8,6 +8,7 @@ from src.config import Settings
 from src.domain.answers import tweet_url
 from src.domain.posts import Post
 from src.watch import status
+from src.watch.report import results_text
 from src.watch.report.measures import Measures, PostingReport, Spread
 from src.watch.slot_history import Gap
 
@@ -19,7 +20,13 @@ _WIDTH = 26  # of the names in front
 def as_text(report: PostingReport, settings: Settings) -> str:
     """Return the whole report."""
     screen = status.as_text(report.overview, report.findings, settings, report.now)
-    parts = [[screen], _counts(report), _gaps(report.gaps, settings), _posts(report.posts, settings)]
+    parts = [
+        [screen],
+        _counts(report),
+        _gaps(report.gaps, settings),
+        results_text.as_lines(report.results),
+        _posts(report, settings),
+    ]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
@@ -48,14 +55,16 @@ def _gaps(gaps: Sequence[Gap], settings: Settings) -> list[str]:
     return [title, *(f"  {gap_text(gap, settings)}" for gap in gaps[:GAPS])]
 
 
-def _posts(posts: Sequence[Post], settings: Settings) -> list[str]:
-    if not posts:
+def _posts(report: PostingReport, settings: Settings) -> list[str]:
+    if not report.posts:
         return []
     lines = ["last posts"]
-    for post in posts[:POSTS]:
+    for post in report.posts[:POSTS]:
         at = settings.shown(post.sent_at) if post.sent_at else ""
         lines.append(f"  {at}  {tweet_url(post.tweet_id)}  {_state(post)}")
         lines.append(f"    {' '.join(post.content.split())}")
+        if result := report.post_results.get(post.id):
+            lines.append(f"    {results_text.figures_text(result)}")
     return lines
 
 

@@ -80,11 +80,11 @@ def test_what_a_read_leaves(db):
     first, second = sent(db, 1, 8 * DAY), sent(db, 2, 7 * DAY)
     db.results.record({first: FIGURES}, 1, 0.001, NOW)
     db.results.record({first: Figures(), second: Figures()}, 1, 0.001, NOW + DAY)
-    assert db.results.since(NOW - 30 * DAY) == {
-        first: PostResult(first, NOW, 8 * DAY, FIGURES),
-        second: PostResult(second, NOW + DAY, 8 * DAY, Figures()),
-    }
-    assert set(db.results.since(NOW - 7 * DAY)) == {second}
+    assert db.results.with_posts(NOW - 30 * DAY) == [
+        (db.post(first), PostResult(first, NOW, 8 * DAY, FIGURES)),
+        (db.post(second), PostResult(second, NOW + DAY, 8 * DAY, Figures())),
+    ]
+    assert [post.id for post, _ in db.results.with_posts(NOW - 7 * DAY)] == [second]
     assert set(db.results.of([first])) == {first}
     assert db.results.of([]) == {}
     assert booked(db) == [("results", 1, 0.001)] * 2
