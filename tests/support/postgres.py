@@ -52,9 +52,9 @@ class Server:
         name = f"proof{next(self._numbers)}"
         environment = {**self._environment(), "PGDATABASE": name, "HOME": str(folder)}
         with self._creating:  # two copies of one template at a time are refused
-            self._psql(["-c", f"CREATE DATABASE {name}"], self._environment())
-        done = self._psql(["-v", "ON_ERROR_STOP=1"], environment, code)
-        self._psql(["-c", f"DROP DATABASE {name} WITH (FORCE)"], self._environment())
+            self._psql(["-c", f"CREATE DATABASE {name}"], self._environment(), folder)
+        done = self._psql(["-v", "ON_ERROR_STOP=1"], environment, folder, code)
+        self._psql(["-c", f"DROP DATABASE {name} WITH (FORCE)"], self._environment(), folder)
         return done.returncode, done.stdout
 
     def stop(self) -> None:
@@ -68,11 +68,12 @@ class Server:
         return {"PATH": folders, "LC_ALL": "C.UTF-8", **connection}
 
     def _psql(
-        self, words: list[str], environment: dict[str, str], code: str = ""
+        self, words: list[str], environment: dict[str, str], folder: Path, code: str = ""
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [program("psql"), "-X", "-q", "-A", "-t", "-P", "null=NULL", *words],
             input=code,
+            cwd=folder,  # where the code's own shell commands leave their files
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
