@@ -6,7 +6,6 @@ are covered. Each page is kept, and after a run that was broken off the next one
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -95,14 +94,17 @@ class Position:
     @classmethod
     def of(cls, run: Run, head: str) -> Position:
         """Return the position that an earlier run kept, or the beginning."""
-        kept = (run.db.notes.get(name) for name in cls.notes(head))
-        return cls(head, *(int(value or 0) for value in kept))
+        return cls(head, *(_number(run, name) for name in cls.notes(head)))
 
     def keep(self, run: Run) -> None:
         """Keep the position for the next run."""
-        values = (self.until, self.seen, self.tries)
-        pairs = zip(self.notes(self.head), values, strict=True)
-        run.db.notes.put(**{name: str(value) for name, value in pairs})
+        until, seen, tries = self.notes(self.head)
+        run.db.notes.put(**{until: str(self.until), seen: str(self.seen), tries: str(self.tries)})
+
+
+def _number(run: Run, name: str) -> int:
+    value = run.db.notes.get(name)
+    return int(value) if value else 0
 
 
 def _read_all(run: Run, kind: str) -> TickResult | None:
@@ -132,9 +134,9 @@ def _read_since_the_backup(run: Run) -> TickResult | None:
     def keep(page: TimelineRead) -> None:
         absorb(run, look_at(run, page), ours=True)
 
-    since = int(run.db.notes.get("restore_since") or 0)
+    since = _number(run, "restore_since")
     unfinished = _read_back(run, "restored", at, since, keep)
-    if since and not unfinished and not Position.of(run, "restore").seen:
+    if not unfinished and not Position.of(run, "restore").seen:
         run.db.notes.put(restore_since="0")
         unfinished = _read_back(run, "restored", at, 0, keep)
     return unfinished
@@ -144,9 +146,9 @@ def _read_back(
     run: Run, kind: str, at: Position, since_id: int, keep: Callable[[TimelineRead], None]
 ) -> TickResult | None:
     """Read page by page, newest first. Return the run's result if that did not come to its end."""
-    for pages in itertools.count():
-        if pages and run.seconds_left() < SECONDS_A_PAGE:  # the first page of a run always goes
-            return _unfinished(kind, at.seen, "the time of this run is over", NO_FIX)
+    first = True
+    while first or run.seconds_left() >= SECONDS_A_PAGE:  # the first page of a run always goes
+        first = False
         page = read_timeline(run, since_id, until_id=at.until, head="import")
         if not page.healthy:
             return _unread(kind, at.seen, page.result)
@@ -162,13 +164,13 @@ def _read_back(
             return None
         if not since_id and snowflake_time(at.until) < covered_since(run):
             return None
-    raise AssertionError
+    return _unfinished(kind, at.seen, "the time of this run is over", NO_FIX)
 
 
 def _at_the_end(run: Run, kind: str, at: Position, since_id: int) -> TickResult | None:
     """Return why an empty page is not taken for the end of the history, None where it is."""
     if kind != "new" and not at.seen and not since_id:
-        return _unread(kind, 0, _EMPTY)
+        return _unread(kind, at.seen, _EMPTY)
     if at.tries:
         Position(at.head, at.until, at.seen, at.tries - 1).keep(run)
         return _unread(kind, at.seen, _MORE)
