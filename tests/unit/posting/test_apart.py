@@ -1,12 +1,13 @@
 """Profiles keep apart: what one took is not another's for ACCOUNTS_APART_DAYS, whatever kills whom."""
 
+import fcntl
 import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from src import config
-from src.domain.errors import StorageError
+from src.domain.errors import DeadlineError, StorageError
 from src.posting import apart
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
@@ -41,6 +42,7 @@ def test_what_one_took_is_not_another_s(accounts):
     assert not apart.reserve(bert, "s-1", NOW + 31 * DAY)
     assert apart.reserve(bert, "s-1", datetime(2026, 12, 24, tzinfo=UTC))
     assert apart.reserve(plain, "s-2", NOW)
+    assert apart.reserve(plain, "s-2", NOW + DAY)
     assert not apart.reserve(anna, "s-2", NOW)
 
 
@@ -108,3 +110,89 @@ def test_a_folder_that_cannot_be_written(accounts, monkeypatch):
     with pytest.raises(StorageError, match="cannot use .*statements") as raised:
         apart.reserve(plain, "s-1", NOW)
     assert "chmod u+wx" in raised.value.fix.render()
+
+
+def test_a_text_without_a_statement_takes_none(accounts):
+    """An own text is nobody's statement: nothing is entered."""
+    _, anna, _ = accounts()
+    assert apart.reserve(anna, "", NOW)
+    assert not apart.file_of(anna).exists()
+
+
+@pytest.mark.parametrize(
+    "line", ["2026-11-22  s-1", "2026-11-22 anna ", "yesterday anna s-1", "", "anna s-1"]
+)
+def test_a_line_that_says_nothing(accounts, line):
+    """A line without its day, its profile or its statement is passed over, the next one counts."""
+    _, anna, bert = accounts()
+    apart.file_of(anna).write_text(f"{line}\n2026-11-22 anna s-2\n")
+    assert set(apart.taken(bert, NOW)) == {"s-2"}
+
+
+def test_what_a_profile_remembers(accounts):
+    """It enters its own name, and what it posted less than ACCOUNTS_APART_DAYS ago, to the second."""
+    _, anna, _ = accounts()
+    limit = NOW - 30 * DAY
+    apart.remember(anna, [("s-1", limit), ("s-2", limit + timedelta(seconds=1))], NOW)
+    assert apart.file_of(anna).read_text() == "2026-10-23 anna s-2\n"
+
+
+@pytest.mark.parametrize(("old", "anew"), [(2, False), (3, True)])
+def test_when_the_file_is_written_anew(accounts, old, anew):
+    """When more than a quarter of its lines is older than 365 days; those lines go, and no other."""
+    plain, _, _ = accounts()
+    gone = [f"2025-11-21 anna s-{n}\n" for n in range(old)]
+    kept = [f"2025-11-22 anna k-{n}\n" for n in range(7 - old)]
+    apart.file_of(plain).write_text("".join(gone + kept))
+    apart.remember(plain, [("s-9", NOW)], NOW)
+    expected = [*([] if anew else gone), *kept, "2026-11-22 - s-9\n"]
+    assert apart.file_of(plain).read_text() == "".join(expected)
+
+
+def test_a_line_is_on_the_disk_before_the_text_goes_out(accounts, monkeypatch):
+    """The whole line is synced; and no file stays open."""
+    _, anna, _ = accounts()
+    synced, opened = [], set(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    apart.reserve(anna, "s-1", NOW)
+    assert synced == [len("2026-11-22 anna s-1\n")]
+    assert set(os.listdir("/proc/self/fd")) == opened
+
+
+def test_a_file_that_cannot_be_read(accounts):
+    """The error names the file and what to type."""
+    _, anna, _ = accounts()
+    apart.file_of(anna).mkdir()
+    with pytest.raises(StorageError, match=r"statements cannot be read: Is a directory") as raised:
+        apart.taken(anna, NOW)
+    assert "chmod u+rw" in raised.value.fix.render()
+
+
+def test_another_process_holds_the_lock(accounts, monkeypatch):
+    """The wait for it ends, and nothing is entered; afterwards the same works."""
+    _, anna, _ = accounts()
+    lock = apart.file_of(anna).with_name(".statements.lock")
+    apart.reserve(anna, "s-1", NOW)
+    assert lock.stat().st_mode & 0o777 == apart.file_of(anna).stat().st_mode & 0o777 == 0o600
+    monkeypatch.setattr(apart, "LOCK_SECONDS", 0.05)
+    with lock.open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(StorageError, match="another process holds"):
+            apart.reserve(anna, "s-2", NOW)
+    assert "s-2" not in apart.file_of(anna).read_text()
+    assert apart.reserve(anna, "s-2", NOW)
+
+
+def test_how_long_the_lock_is_waited_for(accounts, monkeypatch):
+    """Twenty seconds, as the message says."""
+    _, anna, _ = accounts()
+    asked = []
+
+    def over(seconds):
+        asked.append(seconds)
+        raise DeadlineError
+
+    monkeypatch.setattr(apart, "hard_limit", over)
+    with pytest.raises(StorageError, match="for 20 seconds$"):
+        apart.reserve(anna, "s-1", NOW)
+    assert asked == [20.0]

@@ -1,5 +1,6 @@
 """The circuit breaker: what is counted and timed, the value that others read, and its one sentence."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,7 @@ from src.domain.answers import Outcome, SendResult
 from src.domain.fixes import NO_FIX, Fix
 from src.domain.runs import Hold
 from src.domain.timetable import Timetable
-from src.posting.breaker import BreakerState, breaker_state, next_hold
+from src.posting.breaker import BreakerState, breaker_state, keys_mark, next_hold
 from src.watch.health import breaker_detail, breaker_text
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
@@ -80,3 +81,10 @@ def test_the_breaker_in_one_line():
     assert breaker_text(replace(open_, until=NOW), SETTINGS).startswith(
         "open until 2026-11-22 14:07 UTC: no credits"
     )
+
+
+def test_a_mark_of_the_keys_is_short():
+    """Sixteen hex digits tell two sets of keys apart, and nothing of the keys."""
+    settings = config.load({"TWITTER_API_KEY": "key-of-a-test-0123456789"})
+    assert re.fullmatch("[0-9a-f]{16}", keys_mark(settings))
+    assert keys_mark(settings) != keys_mark(config.load({}))
