@@ -39,10 +39,10 @@ from src.system.env_file import FILE_SUFFIX
 from src.system.feed_settings import FeedSettings
 from src.system.files import absolute, existing_folder
 from src.system.log_rotation import Rules
+from src.system.model_settings import ModelSettings
 from src.system.setting_types import (
     BaseUrl,
     Days,
-    MirrorUrl,
     Seconds,
     Sources,
     Span,
@@ -56,7 +56,7 @@ SECRETS = ("TWITTER_API_KEY", "TWITTER_API_SECRET", "TWITTER_ACCESS_TOKEN", "TWI
 FILE_SECRETS = (*SECRETS, "TWITTER_CLIENT_SECRET")
 
 
-class Settings(FeedSettings):
+class Settings(FeedSettings, ModelSettings):
     """Everything an owner can set. Field names are the variable names in lower case."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
@@ -116,29 +116,6 @@ class Settings(FeedSettings):
     queue_ahead: int = Field(0, ge=0, le=500, description="texts kept written ahead; 0: written when due")
     deadline_seconds: int = Field(480, ge=30, le=3000, description="time one run may take, all told")
 
-    model: str = Field("embedded", min_length=1, description="`embedded`, a hub id (owner/name), or a folder")
-    model_revision: str = Field(
-        "", pattern=r"^([0-9a-f]{40})?$", description="the commit of a hub model, 40 hex digits"
-    )
-    hf_endpoint: MirrorUrl = Field(
-        "https://huggingface.co", description="where `model update` downloads: the hub or a mirror"
-    )
-    hf_token: SecretStr | None = Field(
-        None, description="access token for a hub model behind a licence or a login"
-    )
-    mode: Literal["auto", "hook", "rewrite", "free"] = Field(
-        "auto",
-        description=(
-            "what the model writes: hook (an opening), rewrite, free (unchecked facts!); auto is hook"
-        ),
-    )
-    candidates: int = Field(
-        16, ge=0, le=64, description="openings the model writes for each tweet; 0 leaves it out"
-    )
-    generate_seconds: int = Field(240, ge=5, le=1800, description="time limit of the model's process")
-    generate_memory_mb: int = Field(
-        0, ge=0, le=262144, description="address-space limit of the model, MB; 0 for none"
-    )
     sources: Sources = Field((), description="your own library files or folders, beside the built-in library")
     builtin_library: bool = Field(
         True, description="whether the statements that ship with the program are used"

@@ -172,7 +172,7 @@ def _compose_one(
         return Composition(_vetted_draft(settings, blocked, statement, text, vetted))
     mode = mode_for(settings, model)
     candidates = judge_all(blocked, written, statement, text, history, mode, since)
-    best = best_of(candidates, tuned=model.tuned)
+    best = best_of(candidates, bar_for(model))
     if best is None:
         leads = "the library's own opening leads" if vetted else "the vetted wording goes out alone"
         message = f"none of {len(candidates)} candidates was good enough; {leads}"
@@ -199,12 +199,17 @@ def vetted_opening(
     return next((lead for lead in leads if not lead or lead in passed), None)
 
 
-def best_of(candidates: Sequence[Candidate], *, tuned: bool) -> Candidate | None:
-    """Return the best candidate that passed every gate, None unless its score is better than no opening."""
+def bar_for(model: Model) -> float:
+    """Return the score (nats a token) from which a text of this model leads: its trial measured it."""
+    return GOOD_ENOUGH[model.tuned] if model.bar is None else model.bar
+
+
+def best_of(candidates: Sequence[Candidate], bar: float) -> Candidate | None:
+    """Return the best candidate that passed every gate, None unless its score reaches the bar."""
 
     def good(candidate: Candidate) -> bool:
         margin = PREMISE_MARGIN if candidate.opening.lower().startswith("why") else 0.0
-        return candidate.verdict.passed and candidate.score >= GOOD_ENOUGH[tuned] + margin
+        return candidate.verdict.passed and candidate.score >= bar + margin
 
     return next(filter(good, candidates), None)
 

@@ -26,14 +26,17 @@ EMBEDDED_NAME = "SmolLM2-135M-Instruct"
 class Model:
     """A model that is ready to load: its folder, its name for logs, and its number format.
 
-    `tuned`: it was trained to write openings. A `stand_in` writes in the place of the model that MODEL names.
-    `note` says why, and `fix` what the owner can do.
+    `tuned`: it was trained to write openings. `embedded`: it is the program's own, which has a decoder of its
+    own. `bar` is the score at which an opening leads, None where no trial measured one. A `stand_in` writes
+    in the place of the model that MODEL names. `note` says why, and `fix` what the owner can do.
     """
 
     folder: Path
     name: str
     tuned: bool = False
     dtype: str = "bfloat16"
+    embedded: bool = False
+    bar: float | None = None
     stand_in: bool = False
     note: str = ""
     fix: Fix = NO_FIX
@@ -49,6 +52,8 @@ class Model:
             name,
             tuned=bool(record.get("adapter")),
             dtype=record.get("precision", {}).get("dtype", "bfloat16"),
+            embedded="gguf" in record.get("source", {}),
+            bar=record.get("trial", {}).get("bar"),
             stand_in=stand_in,
             note=note,
             fix=fix,

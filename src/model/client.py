@@ -13,8 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from src.config import ROOT, Settings
@@ -22,6 +22,7 @@ from src.domain.errors import ModelError
 from src.domain.fixes import Fix, command
 from src.model import child
 from src.model.choose import Model
+from src.model.voice import voice_of
 from src.system import progress
 from src.system.lock import model_turn
 
@@ -32,11 +33,15 @@ ENTRY = "src.model.worker"  # started by this name, as a process of its own
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the model wrote for one statement: texts with scores (nats a token, best first), and its speed."""
+    """What the model wrote for one statement: texts with scores (nats a token, best first), and its speed.
+
+    `dropped` counts rows that gave no text, by the reason (`clean`, or `control-token`).
+    """
 
     openings: tuple[tuple[str, float], ...]
     tokens: int = 0
     seconds: float = 0.0
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
 
 def mode_for(settings: Settings, model: Model) -> str:
@@ -81,11 +86,14 @@ class ModelProcess:
         request = json.dumps(
             {
                 "model": str(model.folder),
+                "embedded": model.embedded,
                 "tuned": model.tuned,
                 "dtype": model.dtype,
                 "n": self._settings.candidates,
                 "seed": seed,
                 "mode": mode_for(self._settings, model),
+                "voice": voice_of(self._settings),
+                "sampling": self._settings.sampling_overrides,
                 "statements": [{"id": name, "text": text} for name, text in items],
             }
         )
@@ -151,9 +159,13 @@ def _read_answers(output: bytes) -> dict[str, Written]:
             data = json.loads(line)
             openings = tuple((_text(item[0]), _number(item[1])) for item in data["openings"])
             written[str(data["id"])] = Written(
-                openings, int(_number(data["tokens"])), _number(data["seconds"])
+                openings, int(_number(data["tokens"])), _number(data["seconds"]), _counts(data)
             )
     return written
+
+
+def _counts(data: Mapping[str, Any]) -> dict[str, int]:
+    return {str(name)[:40]: int(_number(count)) for name, count in data.get("dropped", {}).items()}
 
 
 def _text(value: object) -> str:

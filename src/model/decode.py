@@ -8,88 +8,44 @@ statement.
 
 from __future__ import annotations
 
-import copy
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from src.model.llama import Llama, can_run
-from src.model.prompts import prompt_for
+from src.model.llama import Llama
+from src.model.prompts import NO_STATEMENT, prompt_for
+from src.model.sampling import Sampling
 
 if TYPE_CHECKING:
     import torch
 
-MAX_NEW_TOKENS = 24
-MAX_NEW_TOKENS_OF_A_TWEET = 72
-TEMPERATURE = 0.7
-TOP_P = 0.95
-TOP_K = 64
 SCORED_TOGETHER = 8
 PMI_WEIGHT = 0.5
-_NO_STATEMENT = "Software developers write, test and run programs."
-
-
-class TransformersModel:
-    """Any causal model that transformers knows, with the same calls as `llama.Llama`."""
-
-    def __init__(self, folder: Path, dtype: str) -> None:
-        import torch  # noqa: PLC0415
-        from transformers import AutoModelForCausalLM, DynamicCache  # noqa: PLC0415
-
-        self._new_cache = DynamicCache
-        self._model = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=getattr(torch, dtype),
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-        )
-        self._model.eval()
-
-    def new_cache(self, length: int) -> TransformersCache:
-        """Return an empty cache; it grows by itself, `length` is not needed."""
-        return TransformersCache(self._new_cache(config=self._model.config))
-
-    def forward(
-        self, tokens: torch.Tensor, cache: TransformersCache, *, last_only: bool = False
-    ) -> torch.Tensor:
-        """Return the logits [B, T, V] of `tokens` [B, T] after what `cache` holds."""
-        keep = {"logits_to_keep": 1} if last_only else {}
-        out = self._model(tokens, past_key_values=cache.inner, use_cache=True, **keep)
-        cache.inner = out.past_key_values
-        logits: torch.Tensor = out.logits
-        return logits
-
-
-class TransformersCache:
-    """A transformers cache that can be repeated."""
-
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
-
-    def repeat(self, rows: int) -> TransformersCache:
-        """Return a cache with the same past for each of `rows` rows."""
-        import torch  # noqa: PLC0415
-
-        inner = copy.deepcopy(self.inner)
-        # The first row, chosen so many times: layers with a convolution or a linear state know no repeating.
-        inner.reorder_cache(torch.zeros(rows, dtype=torch.long))
-        return TransformersCache(inner)
 
 
 class Engine:
-    """Writes and scores openings with either kind of model. Shapes: B openings, T tokens, V vocabulary."""
+    """Writes and scores with the embedded model. Shapes: B openings, T tokens, V vocabulary."""
 
-    def __init__(self, folder: Path, *, tuned: bool, dtype: str = "bfloat16", mode: str = "hook") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        tuned: bool,
+        dtype: str = "bfloat16",
+        mode: str = "hook",
+        overrides: Mapping[str, Any] | None = None,
+    ) -> None:
         import torch  # noqa: PLC0415
         from tokenizers import Tokenizer  # noqa: PLC0415
 
         self.tuned = tuned and mode == "hook"
         self.mode = mode
-        self._longest = MAX_NEW_TOKENS if mode == "hook" else MAX_NEW_TOKENS_OF_A_TWEET
+        self.sampling = Sampling.of(None, mode, overrides or {})
+        self._longest = self.sampling.max_new_tokens
         self._torch = torch
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._model: Any = Llama(folder, dtype) if can_run(folder) else TransformersModel(folder, dtype)
+        self._model = Llama(folder, dtype)
         self._end: int | None = self._tokenizer.token_to_id("<|im_end|>")
         self._line_end = self._ids("\n")[-1]
         self._ends = {self._stop, self._line_end, self._end, *_end_tokens(folder)}
@@ -152,7 +108,7 @@ class Engine:
 
     def _nothing(self) -> tuple[Any, torch.Tensor]:
         if self._no_statement is None:
-            self._no_statement = self._read(_NO_STATEMENT)
+            self._no_statement = self._read(NO_STATEMENT)
         return self._no_statement
 
     _no_statement: tuple[Any, torch.Tensor] | None = None
@@ -201,9 +157,12 @@ class Engine:
 
     def _choose(self, logits: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Sample one token a row from the nucleus, [B, V] -> [B]."""
-        values, indices = (logits / TEMPERATURE).topk(TOP_K, dim=-1)
+        size = logits.shape[-1]
+        values, indices = (logits / self.sampling.temperature).topk(
+            min(self.sampling.top_k or size, size), dim=-1
+        )
         probabilities = values.softmax(-1)
-        keep = probabilities.cumsum(-1) - probabilities < TOP_P
+        keep = probabilities.cumsum(-1) - probabilities < self.sampling.top_p
         picked = self._torch.multinomial(probabilities * keep, 1, generator=generator)
         return indices.gather(-1, picked)[:, 0]
 

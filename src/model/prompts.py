@@ -45,3 +45,34 @@ def prompt_for(text: str, *, tuned: bool, mode: str = "hook") -> str:
         return f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"
     shown = "".join(f"Fact: {fact}\nQuestion: {opening}\n\n" for fact, opening in _EXAMPLES)
     return f"{shown}Fact: {text}\nQuestion:"
+
+
+_TASKS = {
+    "hook": (
+        "You write the opening line of a tweet for software developers. You get a fact. Answer with one "
+        "short question or sentence of at most twelve words that makes a reader want to know the fact. It "
+        "does not give the fact away and claims nothing that the fact does not say. Answer with that line "
+        "alone: no quotation marks, no list, no explanation."
+    ),
+    "rewrite": (
+        "You reword a fact as one tweet for software developers. Keep every name, number and condition, "
+        "and claim nothing that the fact does not say. Answer with the tweet alone, on one line, of at most "
+        "40 words: no quotation marks, no list, no hashtags, no links."
+    ),
+    "free": (
+        "You write one tweet for software developers about the topic that you get: one precise, true and "
+        "useful tip. Answer with the tweet alone, on one line, of at most 40 words: no quotation marks, no "
+        "list, no hashtags, no links."
+    ),
+}
+_SHOWN = {"hook": _EXAMPLES, "rewrite": _REWRITES, "free": ()}
+NO_STATEMENT = "Software developers write, test and run programs."
+
+
+def system_text(mode: str, voice: str = "") -> str:
+    """Return what a model with a chat template is told once: the task, the owner's voice, examples."""
+    parts = [_TASKS[mode]]
+    if voice:
+        parts.append(f"Write in this voice: {voice}")
+    parts += [f"Example.\n{given}\nAnswer: {answer}" for given, answer in _SHOWN[mode]]
+    return "\n\n".join(parts)

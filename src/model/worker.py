@@ -2,9 +2,13 @@
 
 `python -m src.model.worker` reads one request from standard input and prints one line per statement:
 
-    {"model": FOLDER, "tuned": true, "mode": "hook", "n": 16, "seed": 7,
-     "statements": [{"id": ..., "text": ...}, ...]}
-    {"id": ..., "openings": [[text, score, mean_log_likelihood], ...], "tokens": 312, "seconds": 1.9}
+    {"model": FOLDER, "embedded": true, "tuned": true, "mode": "hook", "n": 16, "seed": 7,
+     "voice": "", "sampling": {"temperature": 0.7}, "statements": [{"id": ..., "text": ...}, ...]}
+    {"id": ..., "openings": [[text, score, mean_log_likelihood], ...], "dropped": {"thinking": 2},
+     "tokens": 312, "seconds": 1.9}
+
+The embedded model has a decoder of its own, every other model goes through transformers. `dropped` counts the
+rows that gave no text, by the reason.
 
 It imports only its own folder, so that it starts quickly and cannot reach a setting.
 """
@@ -15,7 +19,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,23 +34,35 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+Writer = Callable[[str, int, int], tuple[list[tuple[str, float, float]], int, Mapping[str, int]]]
+
+
+def loaded(request: Mapping[str, Any]) -> Writer:
+    """Load the model of a request; return what writes (candidates, tokens decoded, rows dropped)."""
+    folder, dtype = Path(request["model"]), request.get("dtype", "bfloat16")
+    mode, overrides = request.get("mode", "hook"), request.get("sampling", {})
+    if request.get("embedded"):
+        engine = Engine(folder, tuned=bool(request["tuned"]), dtype=dtype, mode=mode, overrides=overrides)
+        return lambda text, count, seed: (*engine.write(text, count, seed), {})
+    from src.model.generate import HubModel  # noqa: PLC0415 (the embedded model needs nothing of it)
+
+    voice = request.get("voice", "")
+    return HubModel(folder, dtype=dtype, mode=mode, voice=voice, overrides=overrides).write
+
+
 def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Carry out one request; yield one result per statement."""
     import torch  # noqa: PLC0415
 
     torch.set_num_threads(int(request.get("threads") or usable_cores()))
-    engine = Engine(
-        Path(request["model"]),
-        tuned=bool(request["tuned"]),
-        dtype=request.get("dtype", "bfloat16"),
-        mode=request.get("mode", "hook"),
-    )
+    write = loaded(request)
     for number, item in enumerate(request["statements"]):
         started = time.perf_counter()
-        openings, decoded = engine.write(item["text"], int(request["n"]), int(request["seed"]) + number)
+        openings, decoded, dropped = write(item["text"], int(request["n"]), int(request["seed"]) + number)
         yield {
             "id": item["id"],
             "openings": openings,
+            "dropped": dict(dropped),
             "tokens": decoded,
             "seconds": round(time.perf_counter() - started, 3),
         }

@@ -59,7 +59,7 @@ class Writer:
             )
         )
         judged = content_generator.judge_all(frozenset(), written, statement, text, history)
-        best = content_generator.best_of(judged, tuned=True)
+        best = content_generator.best_of(judged, content_generator.GOOD_ENOUGH[True])
         draft = plain.draft
         if best:
             draft = replace(

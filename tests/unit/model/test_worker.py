@@ -10,6 +10,7 @@ from src import config
 from src.model import convert, decode, worker
 from src.model.llama import WEIGHTS, Llama, can_run, quantise, restore, save_aligned
 from src.model.prompts import prompt_for
+from src.model.sampling import MAX_NEW_TOKENS
 from tests.support.needs import embedded_model
 
 TEXTS = [
@@ -193,121 +194,6 @@ def test_scores_are_log_likelihoods(model):
         assert math.isclose(mean, wanted, abs_tol=2e-3)
 
 
-def test_any_other_model_goes_through_transformers(tiny, tmp_path):
-    """A model that is no plain Llama writes through transformers, with the same calls."""
-    import shutil
-
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    folder = tmp_path / "gpt2"
-    shutil.copytree(tiny / "gpt2", folder)
-    vocabulary = {"<|im_end|>": 0, "\n": 1, **{f"w{i}": i for i in range(2, 97)}}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="w2"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    tokenizer.save(str(folder / "tokenizer.json"))
-    engine = decode.Engine(folder, tuned=True, dtype="float32")
-    assert isinstance(engine._model, decode.TransformersModel)
-    scores = engine.log_likelihoods("w5", [[5, 6], [7]])
-    import torch
-
-    slow = reference(folder)
-    prompt = engine._ids(prompt_for("w5", tuned=True))
-    with torch.inference_mode():
-        steps = slow(torch.tensor([[*prompt, 5, 6, 0]])).logits.log_softmax(-1)[0]
-    wanted = sum(float(steps[len(prompt) - 1 + i, t]) for i, t in enumerate([5, 6, 0])) / 3
-    assert math.isclose(scores[0], wanted, abs_tol=1e-4)
-
-
-def test_other_models_begin_and_end_as_they_were_taught(tiny, tmp_path, monkeypatch):
-    """The begin-of-text token of a model leads its prompt, and each of its end tokens ends an opening; a tuned model's prompt stays bare."""
-    import shutil
-
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-
-    folder = tmp_path / "gpt2"
-    shutil.copytree(tiny / "gpt2", folder)
-    tokenizer = Tokenizer(
-        models.WordLevel(
-            {"<bos>": 0, "\n": 1, "a": 2, "<eos>": 3, **{f"w{i}": i for i in range(4, 97)}}, unk_token="w4"
-        )
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<bos> $A <eos>", special_tokens=[("<bos>", 0), ("<eos>", 3)]
-    )
-    tokenizer.save(str(folder / "tokenizer.json"))
-    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [3, 90]}))
-    assert decode.Engine(folder, tuned=True, dtype="float32")._begin == []
-    engine = decode.Engine(folder, tuned=False, dtype="float32", mode="free")
-    assert engine._begin == [0]
-    read = []
-    real = engine._model.forward
-    monkeypatch.setattr(
-        engine._model,
-        "forward",
-        lambda tokens, *a, **k: read.append(tokens.tolist()) or real(tokens, *a, **k),
-    )
-    chosen = iter([[5, 6, 7, 8], [90, 7, 3, 1], [9, 1, 9, 9]])
-    monkeypatch.setattr(engine, "_choose", lambda logits, generator: torch.tensor(next(chosen)))
-    with torch.inference_mode():
-        past, logits = engine._read("w5")
-        rows, decoded = engine._sample(past, logits, 4, 1)
-    assert read[0][0][0] == 0
-    assert [row for row, _ in rows] == [[5, 90], [6, 7, 1], [7, 3], [8, 1]]
-    assert decoded == 9
-
-
-@pytest.fixture
-def joined(tmp_path):
-    """A random hybrid (convolution and attention) whose tokenizer joins a mark and line breaks in one token."""
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import Lfm2Config, Lfm2ForCausalLM
-
-    torch.manual_seed(1)
-    shape = Lfm2Config(
-        vocab_size=97,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        layer_types=["conv", "full_attention", "conv"],
-        initializer_range=0.5,
-    )
-    Lfm2ForCausalLM(shape).save_pretrained(tmp_path)
-    vocabulary = {"?\n\n": 0, "\n": 1, "why?\n": 2, "\n\nNext": 3, **{f"w{i}": i for i in range(4, 97)}}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="w4"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    tokenizer.save(str(tmp_path / "tokenizer.json"))
-    return tmp_path
-
-
-def test_a_line_break_ends_a_text_in_whatever_token_it_hides(joined, monkeypatch):
-    """What stands before the break in its token is kept; each text is scored with the token that ended it, as without a cache."""
-    import torch
-
-    engine = decode.Engine(joined, tuned=False, dtype="float32")
-    chosen = iter([[5, 6, 2, 7], [0, 3, 9, 8], [9, 9, 9, 1]])
-    monkeypatch.setattr(engine, "_choose", lambda logits, generator: torch.tensor(next(chosen)))
-    with torch.inference_mode():
-        past, logits = engine._read("w5")
-        rows, decoded = engine._sample(past, logits, 4, 1)
-        scored = engine._score(past, logits, [row for row, _ in rows])
-    assert decoded == 8
-    assert [row for row, _ in rows] == [[5, 0], [6, 3], [2], [7, 8, 1]]
-    assert [engine._clean(row) for row, _ in rows] == ["w5 ?", "w6", "why?", "w7 w8"]
-    slow = reference(joined)
-    prompt = engine._begin + engine._ids(prompt_for("w5", tuned=False))
-    for (row, given), score in zip(rows, scored, strict=True):
-        with torch.inference_mode():
-            steps = slow(torch.tensor([prompt + row])).logits.log_softmax(-1)[0]
-        wanted = sum(float(steps[len(prompt) - 1 + i, token]) for i, token in enumerate(row)) / len(row)
-        assert math.isclose(given, wanted, abs_tol=1e-3)
-        assert math.isclose(score, wanted, abs_tol=1e-3)
-
-
 @pytest.mark.model
 def test_forward_passes_are_counted(model, monkeypatch):
     """Sixteen openings take a prefill and a pass a token: no more, whatever the machine. They are scored on the way."""
@@ -321,8 +207,19 @@ def test_forward_passes_are_counted(model, monkeypatch):
     )
     engine.write(TEXTS[0], 16, 3)
     steps = [shape for shape in passes if shape == (16, 1)]
-    assert len(steps) <= decode.MAX_NEW_TOKENS
+    assert len(steps) <= MAX_NEW_TOKENS
     assert len(passes) == len(steps) + 1
+
+
+@pytest.mark.model
+def test_the_owners_sampling_holds_for_the_embedded_model(model):
+    """MAX_NEW_TOKENS bounds its rows, and one word to choose from makes all of them the same."""
+    engine = decode.Engine(model.folder, tuned=model.tuned, overrides={"top_k": 1, "max_new_tokens": 24})
+    written, _ = engine.write(TEXTS[0], 8, 5)
+    assert len(written) <= 1
+    short = decode.Engine(model.folder, tuned=model.tuned, overrides={"max_new_tokens": 4})
+    _, decoded = short.write(TEXTS[0], 8, 5)
+    assert decoded <= 8 * 4
 
 
 @pytest.mark.model
@@ -334,6 +231,7 @@ def test_the_protocol(model):
             json.dumps(
                 {
                     "model": str(model.folder),
+                    "embedded": True,
                     "tuned": model.tuned,
                     "n": 4,
                     "seed": 1,
