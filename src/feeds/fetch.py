@@ -38,6 +38,8 @@ USER_AGENT = f"twitter_manager/{__version__} (feed reader of one account)"
 _ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1"
 _CHUNK = 65_536
 _GZIP_OR_ZLIB = 47
+_GZIP_MARK = b"\x1f"  # the first byte of a packed part
+_TOO_LONG = f"more than {MAX_BYTES:,} bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,20 +191,32 @@ def retry_after(value: str, now: datetime) -> float:
 
 
 def _capped(response: requests.Response) -> Iterator[bytes]:
-    """Yield the unpacked body. Raises once it has more than MAX_BYTES, however small it came."""
+    """Yield the unpacked body. Raises once it has more than MAX_BYTES, however small it came.
+
+    A packed body may be several packed parts, one behind the other (RFC 1952, 2.2).
+    """
     packed = response.headers.get("Content-Encoding", "").strip().lower()
     if packed not in {"", "identity", "gzip", "x-gzip", "deflate"}:
         message = f"an encoding that was not asked for: {packed[:20]}"
         raise _RefusedError(message)
     unpack = None if packed in {"", "identity"} else zlib.decompressobj(_GZIP_OR_ZLIB)
-    total = 0
+    came = total = 0
     for chunk in response.raw.stream(_CHUNK, decode_content=False):
-        piece = unpack.decompress(chunk, MAX_BYTES + 1 - total) if unpack else chunk
-        total += len(piece)
-        if total > MAX_BYTES or (unpack and unpack.unconsumed_tail):
-            message = f"more than {MAX_BYTES:,} bytes"
-            raise _RefusedError(message)
-        yield piece
+        came += len(chunk)
+        rest = chunk
+        while rest:
+            piece, rest = rest, b""
+            if unpack:
+                if unpack.eof and not piece.startswith(_GZIP_MARK):
+                    break  # what follows the packed parts is padding
+                unpack = zlib.decompressobj(_GZIP_OR_ZLIB) if unpack.eof else unpack
+                piece, rest = unpack.decompress(piece, MAX_BYTES + 1 - total), unpack.unused_data
+            total += len(piece)
+            if total > MAX_BYTES or (unpack and unpack.unconsumed_tail):
+                raise _RefusedError(_TOO_LONG)
+            yield piece
+        if came > MAX_BYTES:
+            raise _RefusedError(_TOO_LONG)
     if unpack and not unpack.eof:
         message = "an answer that was cut short"
         raise _RefusedError(message)

@@ -104,10 +104,19 @@ def test_gzip(server):
     assert ask(server).body == FEED
 
 
+@pytest.mark.parametrize("tail", [b"", b"\0\0\0"])
+def test_packed_in_parts(server, tail):
+    """A document that is packed in several parts is read to its end; what pads it is left out."""
+    parts = [gzip.compress(FEED[:100]), gzip.compress(FEED[100:150]), gzip.compress(FEED[150:]), tail]
+    server.pages["/feed.xml"] = Reply(b"".join(parts), headers={"Content-Encoding": "gzip"})
+    assert ask(server).body == FEED
+
+
+@pytest.mark.parametrize("chunk", [b"x" * 100_000, b"\0" * 1_000_000, b""])
 @pytest.mark.parametrize("packed", [False, True])
-def test_an_endless_body(server, packed):
-    """A body without an end is cut off at the cap, also where it is packed to nothing."""
-    chunk = gzip.compress(b"\0" * 1_000_000) if packed else b"x" * 100_000
+def test_an_endless_body(server, packed, chunk):
+    """A body without an end is cut off at the cap, also where it is packed to nothing, or nothing is packed."""
+    chunk = gzip.compress(chunk) * 20 if packed else chunk or b"<" * 9000
 
     def pieces():
         while True:
@@ -115,7 +124,8 @@ def test_an_endless_body(server, packed):
 
     headers = {"Content-Encoding": "gzip"} if packed else {}
     server.pages["/feed.xml"] = Reply(pieces=pieces, headers=headers)
-    assert ask(server).answer is Answer.FAILED
+    got = ask(server)
+    assert (got.answer, got.detail) == (Answer.FAILED, "more than 2,000,000 bytes")
 
 
 def test_a_slow_drip(server):
