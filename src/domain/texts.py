@@ -18,6 +18,7 @@ from src.domain.reasons import sentence
 
 SHORT_LINK = "https://t.co/"
 _SHORT_LINKS = re.compile(re.escape(SHORT_LINK) + r"[0-9A-Za-z]+")
+_NO_WORD = re.compile(r"[\W_]+")
 _HASHTAGS = re.compile(r"(?: #\w+)+$")
 ALIKE = 0.75  # of a ratio between 0 and 1; two tweets on different things have less than 0.6
 _ANY_LINK = r"[^\s.]\S*?\.\S*?[^\s.]"
@@ -193,5 +194,5 @@ def _normal(text: str) -> str:
 def fingerprint(text: str) -> str:
     """Return 32 hex digits that are the same for texts that differ only in case, punctuation or spacing."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    words = "".join(c if c.isalnum() else " " for c in folded).split()
-    return hashlib.sha256(" ".join(words).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    words = _NO_WORD.sub(" ", folded).strip()
+    return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -12,6 +12,7 @@ import pytest
 
 from src.config import ROOT
 from src.content.library import Library, load
+from src.posting.recognise import Recognise, recogniser
 
 SHIPPED = ROOT / "data" / "library"
 
@@ -30,10 +31,21 @@ def load_once(paths: Iterable[Path]) -> Library:
 
 @contextlib.contextmanager
 def library_read_once() -> Iterator[None]:
-    """Let the program load files that have not changed only once, until the block ends."""
+    """Let the program load and recognise files that have not changed only once, until the block ends."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("src.content.library.load", load_once)
+        patch.setattr("src.posting.run.recogniser", _recogniser_once)
         yield
+
+
+def _recogniser_once(paths: Iterable[Path]) -> Recognise:
+    paths = tuple(paths)
+    return _recogniser(paths, tuple(map(_state, paths)))
+
+
+@lru_cache(maxsize=4)
+def _recogniser(paths: tuple[Path, ...], _states: tuple[tuple[int, int], ...]) -> Recognise:
+    return recogniser(paths)
 
 
 @lru_cache(maxsize=4)
@@ -42,8 +54,11 @@ def _load(paths: tuple[Path, ...], _states: tuple[tuple[int, int], ...]) -> Libr
 
 
 def _state(path: Path) -> tuple[int, int]:
-    """Return when a file was changed and its size, by which a change is seen."""
-    status = path.stat()
+    """Return when a file was changed and its size, by which a change is seen; zeros if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
     return status.st_mtime_ns, status.st_size
 
 
