@@ -53,7 +53,8 @@ def plan(db: Database, settings: Settings, now: datetime) -> list[Planned]:
 
 def _free_slots(db: Database, timetable: Timetable, now: datetime) -> Iterator[Window]:
     """Yield the slots without a post, from those that are open on."""
-    slots = itertools.chain(timetable.open_at(now), timetable.between(now, now + FAR))
-    for slot in dict.fromkeys(slots):
+    opened = timetable.open_at(now)
+    later = (slot for slot in timetable.between(now, now + FAR) if slot not in opened)
+    for slot in itertools.chain(opened, later):
         if not db.archive.holds_slot(slot.name) or db.pending(slot.name):
             yield slot

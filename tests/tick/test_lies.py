@@ -1,4 +1,4 @@
-"""X says no and posts all the same: a share of `tests/crash/test_lies.py`, each answer once made and once not."""
+"""X says no and posts all the same: a share of `tests/crash/test_lies.py`, every second answer with a tweet made."""
 
 import pytest
 
@@ -11,8 +11,8 @@ def test_refused_but_made(world, name):
     refused_but_made(world, name, 3)
 
 
-@pytest.mark.parametrize(("made", "minutes", "lag"), [(True, 60, 45), (False, 1440, 90)])
-@pytest.mark.parametrize("name", ANSWERS)
-def test_no_slot_gets_two(world, name, made, minutes, lag):
+@pytest.mark.parametrize("number", range(len(ANSWERS)), ids=ANSWERS)
+def test_no_slot_gets_two(world, number):
     """Whatever X says, whether it made the tweet and how far its timeline is behind: one tweet, one text, on record."""
-    one_tweet_a_slot(world, name, made=made, lag=lag, minutes=minutes)
+    made, minutes, lag = [(True, 60, 45), (False, 1440, 90)][number % 2]
+    one_tweet_a_slot(world, [*ANSWERS][number], made=made, lag=lag, minutes=minutes)
