@@ -93,7 +93,8 @@ def _read_refusal(status: int, headers: Mapping[str, str], data: dict[str, Any],
 
     if status in {400, 401, 403} and (known := _known_code(data)):
         outcome, reason, fix = known
-        return answer(outcome, reason, fix, _after_a_day(headers, now) if outcome is Outcome.LATER else None)
+        until = _limit_ends(reason, headers, now) if outcome is Outcome.LATER else None
+        return answer(outcome, reason, fix, until)
     match status:
         case 400:
             return answer(Outcome.REFUSED, problem or "invalid-request")
@@ -141,9 +142,12 @@ def _known_code(data: dict[str, Any]) -> tuple[Outcome, str, Fix] | None:
     return next((meaning for code, meaning in CODES.items() if code in codes), None)
 
 
-def _after_a_day(headers: Mapping[str, str], now: datetime) -> datetime:
-    """Return when a limit of a day ends: as the headers say, else at the end of X's day (UTC)."""
-    if rate_limits(headers, now) or "retry-after" in {name.lower() for name in headers}:
+def _limit_ends(reason: str, headers: Mapping[str, str], now: datetime) -> datetime:
+    """Return the end of a limit that X names by a code: of a daily one X's midnight, unless the headers say.
+
+    Each answer tells of a window of 15 minutes: with requests left in it, it says nothing of the day's limit.
+    """
+    if reason != "daily-limit" or _exhausted(headers, now) or _told_to_wait(headers, now):
         return retry_after(headers, now)
     return now.replace(hour=0, minute=0, second=0, microsecond=0) + LONGEST_WAIT
 
@@ -271,10 +275,12 @@ def read_tokens(
     data: Mapping[str, Any] | None, now: datetime, before: RenewableLogin
 ) -> RenewableLogin | None:
     """Return the login with the tokens of a renewal, or None if the answer does not hold two sound ones."""
+    if data is None:
+        return None
     try:
-        life = timedelta(seconds=int((data or {})["expires_in"]))
-        scopes = str((data or {}).get("scope", "")).split()
-        access, refresh = checked((data or {})["access_token"]), checked((data or {})["refresh_token"])
+        life = timedelta(seconds=int(data["expires_in"]))
+        scopes = str(data.get("scope", "")).split()
+        access, refresh = checked(data["access_token"]), checked(data["refresh_token"])
     except (ValueError, TypeError, KeyError, OverflowError):
         return None
     if not timedelta(0) < life < _LONGEST_LIFE:
@@ -307,9 +313,10 @@ def fix_for(result: SendResult, login: Login | None) -> Fix:
 
 
 def _tweet(item: object) -> Tweet | None:
-    tweet_id = _tweet_id({"data": item})
-    text = item.get("text") if isinstance(item, dict) else None
-    if tweet_id is None or not isinstance(item, dict) or not isinstance(text, str):
+    if not isinstance(item, dict):
+        return None
+    tweet_id, text = _tweet_id({"data": item}), item.get("text")
+    if tweet_id is None or not isinstance(text, str):
         return None
     return Tweet(tweet_id, text, _earlier_ids(tweet_id, item.get("edit_history_tweet_ids")))
 
@@ -337,22 +344,28 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> datetime:
 
     Without any of them in 15 minutes; at most in 24 hours. Retry-After is a number of seconds or a date.
     """
-    resets = [w.reset for w in rate_limits(headers, now) if w.remaining <= 0]
+    resets = _exhausted(headers, now)
     bare = _number(headers.get("x-rate-limit-reset"))
     if not resets and bare is not None:
         resets = [_clamp(bare, now)]
-    told = _told_to_wait(headers.get("Retry-After"), headers, now)
+    told = _told_to_wait(headers, now)
     resets += [told] if told else []
     return max([*resets, now + timedelta(minutes=1)]) if resets else now + timedelta(minutes=15)
 
 
-def _told_to_wait(value: str | None, headers: Mapping[str, str], now: datetime) -> datetime | None:
+def _exhausted(headers: Mapping[str, str], now: datetime) -> list[datetime]:
+    """Return when the windows reset in which no request is left."""
+    return [window.reset for window in rate_limits(headers, now) if window.remaining <= 0]
+
+
+def _told_to_wait(headers: Mapping[str, str], now: datetime) -> datetime | None:
     """Return the end of the wait that a Retry-After header asks for, None where it cannot be read."""
+    value = headers.get("Retry-After", "")
     seconds = _number(value)
-    if seconds is None and value:
+    if seconds is None:
         ends = server_time({"Date": value})
         seconds = int((ends - (server_time(headers) or now)).total_seconds()) if ends else None
-    return None if seconds is None else _clamp(int(now.timestamp()) + min(max(seconds, 0), 10**9), now)
+    return None if seconds is None else _clamp(int(now.timestamp()) + seconds, now)
 
 
 def clock_is_off(headers: Mapping[str, str], now: datetime) -> bool:
