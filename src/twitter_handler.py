@@ -164,7 +164,7 @@ class XClient:
         if response is None:
             result = read_failure(failure, sent=self._session.trace.sent)
             return replace(result, latency_ms=latency, detail=self._redact(result.detail))
-        body = (response.content or b"").decode("utf-8", "replace")
+        body = response.content.decode("utf-8", "replace")
         if (
             response.status_code >= 400
         ):  # only errors' messages are kept, and a proxy may repeat our own headers in them

@@ -96,10 +96,10 @@ _DEEPEST = 8  # causes looked through
 def read_failure(error: BaseException | None, *, sent: bool) -> SendResult:
     """Return the outcome of an exchange without a whole response; `sent`: a byte of it may have left."""
     cause = _causes(error)[-1]
-    name, detail = type(cause).__name__, _LOGIN_OF_PROXY.sub("***@", clip(str(cause), 400))
+    name, detail = type(cause).__name__, clip(_LOGIN_OF_PROXY.sub("***@", str(cause)))
     if sent:
-        return SendResult(Outcome.UNKNOWN, reason=name, detail=clip(detail), fix=FIX_LOOK)
-    return SendResult(Outcome.NOT_SENT, reason=name, detail=clip(detail), fix=fix_for_failure(error))
+        return SendResult(Outcome.UNKNOWN, reason=name, detail=detail, fix=FIX_LOOK)
+    return SendResult(Outcome.NOT_SENT, reason=name, detail=detail, fix=fix_for_failure(error))
 
 
 def fix_for_failure(error: BaseException | None) -> Fix:
@@ -137,4 +137,4 @@ def _causes(error: BaseException | None) -> list[BaseException]:
 def _inner(error: BaseException) -> BaseException | None:
     named = (getattr(error, name, None) for name in ("reason", "original_error", "__cause__"))
     candidates = (*named, *error.args)
-    return next((c for c in candidates if isinstance(c, BaseException) and c is not error), None)
+    return next((c for c in candidates if isinstance(c, BaseException)), None)

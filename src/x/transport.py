@@ -10,7 +10,6 @@ from typing import Any
 
 from requests.adapters import HTTPAdapter
 from urllib3.poolmanager import PoolManager
-from urllib3.util.retry import Retry
 
 
 @dataclass(slots=True)
@@ -25,7 +24,7 @@ class TracingAdapter(HTTPAdapter):
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
-        super().__init__(max_retries=Retry(0, redirect=0, read=False, status=0, other=0))
+        super().__init__()  # without `max_retries` requests tries once
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """Make the pool of direct connections."""

@@ -107,6 +107,9 @@ def pool_error(reason):
         ),
         (requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support."), failures.FIX_SOCKS),
         (requests.exceptions.InvalidProxyURL("x"), failures.FIX_PROXY),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), failures.FIX_NETWORK),
+        (pool_error(urllib3.exceptions.SSLError(ConnectionResetError(104, "reset"))), failures.FIX_NETWORK),
+        (pool_error(urllib3.exceptions.SSLError(ValueError("x"))), failures.FIX_SIGNING),
         (TypeError("Consumer key must be string or bytes, not NoneType"), failures.FIX_SIGNING),
         (MemoryError(), machine.FIX_MEMORY),
     ],
@@ -120,6 +123,20 @@ def test_the_password_of_a_proxy_is_not_repeated():
     """It stands in the messages of urllib3."""
     result = read_failure(OSError("cannot reach http://me:secret@proxy:8080"), sent=False)
     assert result.detail == "cannot reach http://***@proxy:8080"
+
+
+def test_a_long_password_of_a_proxy():
+    """It is taken out before the message is cut, so that no part of it is left."""
+    result = read_failure(OSError(f"no http://{'s' * 500}@proxy {'y' * 500}"), sent=True)
+    assert result.detail == f"no http://***@proxy {'y' * 500}"[:200]
+
+
+def test_causes_end():
+    """Of a chain without end the eighth cause counts."""
+    error = OSError("19")
+    for number in reversed(range(19)):
+        error = caused(OSError(str(number)), error)
+    assert read_failure(error, sent=True).detail == "7"
 
 
 class _Proxy(socketserver.StreamRequestHandler):
