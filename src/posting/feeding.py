@@ -158,7 +158,7 @@ def decide(settings: Settings, item: Item, note: str = "", *, approved: bool | N
             go = automatic if approved is None else approved
             return Decision(item, ItemState.QUEUED, text, go, note)
         refused = refused or "; ".join(verdict.explained)
-    return Decision(item, ItemState.SKIPPED, note=refused or "nothing can be said of it in 280 characters")
+    return Decision(item, ItemState.SKIPPED, note=refused)
 
 
 def _texts(settings: Settings, item: Item) -> Iterator[str]:

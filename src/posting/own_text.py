@@ -40,7 +40,7 @@ def require_due(run: Run, text: str, *, extra: bool) -> None:
     if wait is None:
         return
     fix = wait.fix
-    if not extra and wait.outcome in _EXTRA_HELPS:
+    if wait.outcome in _EXTRA_HELPS:  # with `extra` none of these is a reason to wait
         beside = Fix(command("post --extra TEXT"), " sends it now beside the slots; ")
         fix = Fix(beside, command("queue add TEXT"), " puts it in line")
     raise NotNowError(wait, fix or Fix("type the same again later"))

@@ -41,8 +41,8 @@ def plan(db: Database, settings: Settings, now: datetime) -> list[Planned]:
         at = max(timetable.current.open_from(slot), now, last + gap if last else now)
         if at >= slot.end:
             continue  # too soon after the one before, until its time is over
-        ready = in_order([post for post in left if post.slot is None], at)
-        chosen = next(iter([*(post for post in left if post.slot), *ready]), None)
+        frozen = [post for post in left if post.slot]
+        chosen = next(iter([*frozen, *in_order(left, at)]), None)
         if chosen:
             planned.append(Planned(chosen, at))
             left.remove(chosen)

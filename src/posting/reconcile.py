@@ -240,8 +240,9 @@ def absorb(run: Run, look: Look, *, ours: bool = False) -> None:
     strangers = run.db.tweets.unrecorded(read.tweets)
     for tweet in strangers:
         lost = run.db.tweets.lost_post(tweet.text, edited=bool(tweet.earlier))
-        possible = lost and made_since(run.db, lost, tweet, now) and _may_be(run.db, lost, tweet, now)
-        if lost and possible and _confirm(run, lost, tweet, "audit"):
+        if lost is None or not made_since(run.db, lost, tweet, now) or not _may_be(run.db, lost, tweet, now):
+            continue
+        if _confirm(run, lost, tweet, "audit"):
             logger.warning("post.found_late", extra={"post_id": lost.id, "tweet_id": tweet.id})
     waiting = run.db.with_status(Status.UNKNOWN)
     new = [t for t in strangers if not any(_may_be(run.db, post, t, now) for post in waiting)]

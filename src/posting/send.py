@@ -87,7 +87,7 @@ def _log(post: Post, result: SendResult) -> None:
 def _measure(run: Run, result: SendResult, price: float) -> None:
     run.add("attempts")
     run.metrics["send_ms"] = result.latency_ms
-    run.metrics["http_status"] = result.http_status or 0  # 0: no answer
+    run.metrics["http_status"] = 0 if result.http_status is None else result.http_status
     if result.outcome not in NOT_BILLED:
         run.add(Metric.COST_USD, price)
     for window in result.limits:

@@ -88,3 +88,14 @@ def test_a_mark_of_the_keys_is_short():
     settings = config.load({"TWITTER_API_KEY": "key-of-a-test-0123456789"})
     assert re.fullmatch("[0-9a-f]{16}", keys_mark(settings))
     assert keys_mark(settings) != keys_mark(config.load({}))
+
+
+def test_the_state_of_the_breaker():
+    """Without a hold after refusals it is closed; a time that is over, or that there never was, is none."""
+    closed = BreakerState(open=False, until=None, count=0, reason="", fix=NO_FIX, since=None)
+    assert breaker_state(None, NOW) == breaker_state(Hold("wait", "r", None, NO_FIX, 3, NOW), NOW) == closed
+    fix, later = Fix("pay"), NOW + timedelta(seconds=1)
+    for until, shown in ((None, None), (NOW, None), (later, later)):
+        state = breaker_state(Hold("blocked", "r", until, fix, 2, NOW), NOW)
+        assert state == BreakerState(open=False, until=shown, count=2, reason="r", fix=fix, since=NOW)
+    assert breaker_state(Hold("blocked", "r", later, fix, 3, NOW), NOW).open

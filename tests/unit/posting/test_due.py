@@ -1,5 +1,6 @@
 """Whether a post is due: the pure decision, case by case."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,8 +12,8 @@ from src.domain.fixes import Fix
 from src.domain.posts import Status
 from src.domain.runs import Exit, Hold
 from src.domain.slots import Usage
-from src.domain.timetable import Timetable
-from src.posting.due import not_due
+from src.domain.timetable import Pause, Timetable
+from src.posting.due import held_back, not_due
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
 SETTINGS = config.load({})
@@ -145,3 +146,41 @@ def test_the_ends_of_the_gap_and_of_the_tolerance():
     last = NOW - timedelta(minutes=30) + SECOND
     assert decide(posted(last)).until == last + timedelta(minutes=30)
     assert decide(posted(NOW + timedelta(minutes=5))).outcome == "nothing-due:too-soon"
+
+
+# ---- what is told ----------------------------------------------------------------------------------------------
+
+
+def test_what_a_used_slot_says():
+    """Only of a post whose outcome is unknown the message says so."""
+    unknown, sent = (decide(replace(FREE, slot_status=s)).message for s in (Status.UNKNOWN, Status.POSTED))
+    assert (unknown, sent) == ("this slot has a post whose outcome is unknown", "this slot has a post")
+
+
+def test_what_a_hold_says():
+    """The message names the reason, and the end where there is one."""
+    held = hold("wait", NOW + timedelta(minutes=23))
+    assert re.fullmatch(r"on hold until .*14:30.*: why", decide(FIRST, held).message)
+    used = replace(FREE, slot_status=Status.UNKNOWN)
+    assert decide(used, hold("blocked", None)).message == "on hold: why"
+
+
+def test_when_the_next_time_is():
+    """Between the times of POST_TIMES nothing is due; in quiet hours that is the reason."""
+    wait = decide(FIRST, settings=config.load({"POST_TIMES": "16:00"}))
+    assert (wait.outcome, wait.until) == ("nothing-due:not-yet", NOW.replace(hour=16, minute=0))
+    assert "the next time to post is" in wait.message
+    quiet = decide(FIRST, settings=config.load({"QUIET_HOURS": "14:00-15:00"}))
+    assert quiet.outcome == "nothing-due:quiet-hours"
+
+
+@pytest.mark.parametrize("days", [30, None])
+def test_a_hold_in_a_pause(days):
+    """Beside the slots a hold is believed until six slots after the pause, or a day where it has no end."""
+    end = NOW + timedelta(days=days) if days else None
+    timetable = Timetable(Timetable.of(SETTINGS.schedule).eras, (Pause(NOW, end),))
+    latest = timetable.next_after(NOW, 6) if end else NOW + timedelta(hours=24)
+    assert not end or latest > end
+    for moment, believed in ((latest, True), (latest + SECOND, False)):
+        wait = held_back(SETTINGS, timetable, FIRST, hold("wait", moment), (), NOW, 0.015)
+        assert (wait is not None) is believed

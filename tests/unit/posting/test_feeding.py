@@ -1,5 +1,6 @@
 """Feeds in one run: which are read, what a read records, what becomes of an item. No request is made."""
 
+import contextlib
 import time
 from datetime import timedelta
 
@@ -139,11 +140,11 @@ def test_a_good_read(reading):
     assert (first.answer, first.failures, first.detail) == (Answer.NEW, 0, "")
     assert (first.read_at, first.next_at) == (NOW, NOW + timedelta(minutes=90))
     assert [kept.item.title for kept in run.db.feeds.items(FEED, ItemState.SEEN, 9)] == [item(0).title]
-    web.items = [item(0), item(1), item(2, prerelease=True)]
+    web.items = [item(0), item(1), *(item(n, prerelease=True) for n in (2, 3))]
     with caught() as records:
         read(run)
     (line,) = [r for r in records if r.msg == "feed.read"]
-    assert (line.items, line.queued, line.detail) == (3, 1, FEED)
+    assert (line.items, line.queued, line.detail) == (4, 1, FEED)
     assert len(contents(run, Status.APPROVED)) == 1
 
 
@@ -221,6 +222,21 @@ def test_a_document_that_takes_too_long(reading):
     assert (kept.answer, kept.detail) == (Answer.FAILED, "reading it took longer than 0 s")
 
 
+@pytest.mark.parametrize(("takes", "left"), [(0.0, 20.0), (3.0, 17.0), (19.75, 0.5), (20.0, 0.5)])
+def test_the_time_to_read_a_document(reading, monkeypatch, takes, left):
+    """It is what the request has left of the time of the feeds, at least half a second."""
+    run, web = reading()
+    web.takes, limits = takes, []
+
+    def limit(seconds):
+        limits.append(seconds)
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(feeding, "hard_limit", limit)
+    read(run)
+    assert limits == [left]
+
+
 def test_a_bug_costs_one_feed(reading):
     """A bug is logged and counts as failed, the next feed is read; what the machine refuses ends the reading."""
     run, web = reading()
@@ -288,10 +304,10 @@ def test_a_flood(reading, count, status):
 def test_many_items_at_once(reading):
     """A document with more keys than SQLite takes in one question is asked for in portions."""
     run, web = reading()
-    web.items = [item(0, f"Number {n}", keys=(f"g{n}", f"l{n}", f"t{n}")) for n in range(400)]
-    read(run)
-    read(run)
-    assert len(run.db.feeds.items(FEED, ItemState.SEEN, 999)) == 400
+    web.items = [item(0, f"Number {n}", keys=(f"g{n}",)) for n in range(1100)]
+    for _ in range(2):
+        read(run)
+        assert run.db.connection.value("SELECT count(*) FROM feed_items") == 1100
 
 
 @pytest.mark.parametrize(

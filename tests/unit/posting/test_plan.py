@@ -56,6 +56,15 @@ def test_the_gap_after_the_last_post():
     assert alone[1] == NOW - MINUTE + gap
 
 
+def test_the_gap_ends_with_the_slot():
+    """A slot that ends when the gap does takes no text: the next one takes the first, and only that."""
+    db = empty_database(NOW)
+    now = THREE - 29 * MINUTE
+    put(db, Status.POSTED, "Sent.", slot="2026-11-22T13:00Z", tweet_id=7, sent_at=THREE - 30 * MINUTE)
+    first, second = own(db, 1), own(db, 2)
+    assert planned(db, now) == [(first, THREE), (second, FOUR)]
+
+
 def test_what_has_no_time_in_sight():
     """In a pause without an end no text has a time: the earliest first, by its own time or by now."""
     db = empty_database(NOW)

@@ -1,16 +1,19 @@
 """What a run works with: its slot, its times, what it measures, and its account."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from src import config
 from src.domain.answers import Outcome, SendResult, TimelineRead
+from src.domain.logins import RenewableLogin
 from src.domain.results import Lookup
 from src.domain.texts import Composition, History
 from src.posting.run import DryRunAccount, LazyAccount, no_text
 from src.system.clock import Clock
-from tests.support.scripted import Still, scripted_run
+from src.twitter_handler import XClient
+from tests.support.scripted import KEYS, Still, scripted_run
 from tests.support.stored import NOW, SLOT, put
 
 
@@ -57,6 +60,7 @@ def test_amounts_add_up():
 def test_the_library_is_read_once():
     """The function that recognises tweets is made when it is first asked for, and kept."""
     run = scripted_run({"BUILTIN_LIBRARY": "false"}, _recognise=None)
+    assert callable(run.recognise)
     assert run.recognise is run.recognise
 
 
@@ -76,6 +80,21 @@ def test_the_lazy_account_hands_on_every_call(monkeypatch):
     assert account.timeline(3, until_id=9) == ("timeline", (3,), {"until_id": 9})
     assert account.delete(7) == ("delete", (7,), {})
     assert account.look_up([7]) == ("look_up", ([7],), {})
+
+
+def test_the_real_account():
+    """It is built when it is first needed, and only a login that expires is renewed."""
+    account = LazyAccount(config.load(KEYS), Clock())
+    assert isinstance(account._client, XClient)
+    assert account._client is account._client
+
+
+def test_a_login_that_expires(monkeypatch):
+    """Its account is asked whether it is ready."""
+    monkeypatch.setattr(LazyAccount, "_client", Client())
+    login = RenewableLogin("access", "refresh", NOW, NOW, "4711")
+    account = LazyAccount(SimpleNamespace(login=login), Clock())
+    assert account.ready() == ("ready", (), {})
 
 
 def test_the_account_of_a_dry_run():

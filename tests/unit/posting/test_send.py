@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.domain.answers import Outcome, RateLimit, SendResult
+from src.domain.answers import Outcome, RateLimit, SendResult, TimelineRead
 from src.domain.runs import limit_left_metric
 from src.domain.texts import Draft
 from src.posting.run import NETWORK_SECONDS
@@ -29,6 +29,8 @@ def test_a_send_is_measured():
     answer = SendResult(Outcome.POSTED, tweet_id=77, http_status=201, latency_ms=250, limits=(limit,))
     run, post, _ = sent(answer)
     assert (post.status, run.db.notes.limits()) == ("posted", (limit,))
+    run.phase("")
+    assert run.metrics["send_seconds"] == 0.0
     assert measured(run) == {
         "attempts": 1,
         "send_ms": 250,
@@ -87,6 +89,16 @@ def test_a_tweet_id_that_another_post_has():
         "tweet-id-taken: X named 77, which another post holds",
     )
     assert first.db.post(post.id).tweet_id == 77
+
+
+def test_a_post_that_another_run_has():
+    """Its intent is on disk already: nothing is sent, and nobody knows what becomes of it."""
+    run = scripted_run({"RECONCILE_DELAYS_SECONDS": "0"}, account=Scripted(reads=[TimelineRead()] * 9))
+    post = run.db.claim(Draft("The words.", "wording"), SLOT, NOW)
+    run.db.begin_send(post, "another", NOW)
+    _, result = send(run, post)
+    assert (result.outcome, result.reason) == (Outcome.UNKNOWN, "taken")
+    assert run.account.sent == []
 
 
 @pytest.mark.parametrize(
