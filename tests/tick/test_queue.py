@@ -274,6 +274,24 @@ def test_the_queue_is_refilled_when_half_are_gone(world, writer):
     world.check_promise()
 
 
+@pytest.mark.parametrize(
+    ("place", "kept"), [("ahead.composed", 0), ("ahead.before_commit", 0), ("ahead.committed", 1)]
+)
+def test_killed_while_writing_ahead(world, writer, place, kept):
+    """The run's post is out; what was kept goes out once, also where the model writes it again, and the queue fills."""
+    world.warm()
+    world.extra["QUEUE_AHEAD"] = "6"
+    before = len(world.x.texts())
+    assert world.forked(f"{place}:kill") == -9
+    assert len(world.x.texts()) == before + 1
+    waiting = [r["content"] for r in world.rows("SELECT * FROM posts WHERE status = 'approved'")]
+    assert waiting == [Writer.text(6)][:kept]
+    posted(world, 8)
+    assert waiting == [text for text in world.x.texts() if text in waiting]
+    assert world.rows("SELECT count(*) FROM posts WHERE status = 'approved'")[0][0] >= 3
+    world.check_promise()
+
+
 def test_a_text_written_ahead_is_judged_again(world):
     """One that the blocklist forbids since is rejected, and the next goes out; nobody is asked."""
     world.warm()
