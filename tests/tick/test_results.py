@@ -211,6 +211,12 @@ def test_answers_that_say_nothing(world, view):
     assert (kept(world), len(asked(world))) == ([], 3)
     (finding,) = reading(world)
     assert finding.fix
+    shown = lookup.lookup_of(
+        asked(world)[0].split(","), world.x.visible(), figures, "public_metrics", links=False
+    )
+    billed = view(shown).get("data")
+    assert bool(booked(world)) is (isinstance(billed, list) and bool(billed) and "errors" not in view(shown))
+    assert all(usd == pytest.approx(units * 0.001) for units, usd in booked(world))
     world.x.lookup_view = lambda body: body
     run(world, DAY)
     assert (len(kept(world)) > 0, reading(world)) == (True, [])
