@@ -3,7 +3,8 @@
 No other module reads `os.environ`. A profile is one account of several: its folders lie in `profiles/NAME` of
 the data folder (with its `.env`) and in `NAME` of the log folder; the models are shared. The environment
 takes precedence over `.env`. All problems are reported at once, each with what is allowed and how to fix it;
-secrets are masked. `.env` must belong to the user who runs the program and be closed to everybody else.
+secrets are masked. `.env` must belong to the user who runs the program, and be closed to others if it holds a
+secret.
 """
 
 from __future__ import annotations
@@ -288,7 +289,7 @@ def load(environ: Mapping[str, str] | None = None, profile: str = "") -> Setting
     profile = profile_of(profile, environ)
     known = set(Settings.model_fields)
     problems: list[str] = []
-    values = env_file_reader.read(env_path(profile, environ), ROOT, profile, problems)
+    values = env_file_reader.read(env_path(profile, environ), ROOT, profile, problems, _public())
     if values.pop("PROFILE", ""):
         reason = "cannot be set in .env, which is itself a profile's"
         problems.append(f"PROFILE: {reason}; use --profile NAME or the environment")
@@ -334,7 +335,7 @@ def as_written(environ: Mapping[str, str] | None = None, profile: str = "") -> t
     environ = os.environ if environ is None else environ
     values = dict(environ)
     with contextlib.suppress(ConfigError, UsageError):  # a missing profile has no folder of its own either
-        values = {**env_file_reader.read(env_path(profile, environ), ROOT, profile, []), **environ}
+        values = {**env_file_reader.read(env_path(profile, environ), ROOT, profile, [], _public()), **environ}
     for name in FILE_SECRETS:
         env_file_reader.read_secret(name, values, [])
     secrets = {values.get(name.upper(), "") for name in Settings.model_fields if _is_secret(name)}
@@ -359,6 +360,11 @@ def editor(environ: Mapping[str, str] | None = None) -> str:
 
 def _is_secret(field_name: str) -> bool:
     return "SecretStr" in str(Settings.model_fields[field_name].annotation)
+
+
+def _public() -> set[str]:
+    """Return the names of the variables whose values are no secrets."""
+    return {name.upper() for name in Settings.model_fields if not _is_secret(name)}
 
 
 def profile_of(option: str, environ: Mapping[str, str] | None = None) -> str:

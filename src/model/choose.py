@@ -26,9 +26,10 @@ EMBEDDED_NAME = "SmolLM2-135M-Instruct"
 class Model:
     """A model that is ready to load: its folder, its name for logs, and its number format.
 
-    `tuned`: it was trained to write openings. `embedded`: it is the program's own, which has a decoder of its
-    own. `bar` is the score at which an opening leads, None where no trial measured one. A `stand_in` writes
-    in the place of the model that MODEL names. `note` says why, and `fix` what the owner can do.
+    `tuned`: it was trained to write openings. `embedded`: it is the program's own, with a decoder of its own.
+    `shares_prompt`: its candidates can share the cache of the prompt. `bar` is the score at which an opening
+    leads, None where no trial measured one. A `stand_in` writes in the place of the model that MODEL names.
+    `note` says why, and `fix` what the owner can do.
     """
 
     folder: Path
@@ -37,6 +38,7 @@ class Model:
     dtype: str = "bfloat16"
     embedded: bool = False
     bar: float | None = None
+    shares_prompt: bool = True
     stand_in: bool = False
     note: str = ""
     fix: Fix = NO_FIX
@@ -54,6 +56,7 @@ class Model:
             dtype=record.get("precision", {}).get("dtype", "bfloat16"),
             embedded="gguf" in record.get("source", {}),
             bar=record.get("trial", {}).get("bar"),
+            shares_prompt=record.get("trial", {}).get("shares_prompt", True),
             stand_in=stand_in,
             note=note,
             fix=fix,
@@ -114,9 +117,7 @@ def folder_in_use(settings: Settings) -> Path | None:
 
 def _can_be_installed(choice: Embedded | HubModel | OwnFolder) -> bool:
     """Return whether `make model` or `model update` can install what MODEL names."""
-    return isinstance(choice, Embedded) or (
-        isinstance(choice, HubModel) and choice.is_hub_id and bool(choice.revision)
-    )
+    return isinstance(choice, Embedded) or (isinstance(choice, HubModel) and choice.is_hub_id)
 
 
 def named_folder(settings: Settings) -> Path | None:
@@ -133,8 +134,8 @@ def _nothing_installed(choice: Embedded | HubModel) -> ModelError:
     if isinstance(choice, Embedded):
         return ModelError("the embedded model is not installed", Fix("type: make model"))
     if not _can_be_installed(choice):
-        message = f"MODEL={choice.name} is neither a folder nor a hub id with MODEL_REVISION"
-        return ModelError(message, Fix("give a folder, or owner/name and the 40-digit revision"))
+        message = f"MODEL={choice.name} is neither a folder nor a hub id"
+        return ModelError(message, Fix("give a folder, or owner/name as on the model's page"))
     return ModelError(f"the model {choice.name} is not downloaded", Fix("type: ", line("model update")))
 
 
@@ -151,7 +152,7 @@ def _explain_stand_in(settings: Settings, choice: Embedded | HubModel, folder: P
             f"the embedded model of this release is not installed, {folder.name} writes until it is",
             Fix("type: make model"),
         )
-    wanted = f"{choice.name} at revision {choice.revision[:12] or '(not set)'}"
+    wanted = f"{choice.name} at revision {choice.revision[:12]}" if choice.revision else choice.name
     return f"{wanted} is not downloaded, {folder.name} writes until it is", Fix(
         "type: ", line("model update")
     )

@@ -88,6 +88,7 @@ class ModelProcess:
                 "model": str(model.folder),
                 "embedded": model.embedded,
                 "tuned": model.tuned,
+                "shares_prompt": model.shares_prompt,
                 "dtype": model.dtype,
                 "n": self._settings.candidates,
                 "seed": seed,

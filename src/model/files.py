@@ -1,6 +1,6 @@
 """The files of a model: manifest, checksums, and what may be loaded.
 
-Nothing is loaded that is not safetensors, asks for remote code, or differs from its recorded checksums.
+Nothing is loaded that is not safetensors, needs code of its own, or differs from its recorded checksums.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ _MOST_PARTS = 1_000_000
 MAX_JSON_BYTES = 50_000_000  # of a file that is read in the process with the keys
 _UNSAFE = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _RECORDED = ("*.safetensors", "*.json", "*.txt", "*.model")
+_TEMPLATE = "*.jinja"
 
 
 def is_installed(folder: Path) -> bool:
@@ -91,9 +93,25 @@ def refuse_unsafe(folder: Path) -> None:
         raise ModelError(message, Fix("use a revision of the model that ships safetensors"))
     for name in ("config.json", "tokenizer_config.json"):
         file = folder / name
-        if file.exists() and names_code(read_object(file)):
+        if file.exists() and names_code(read_object(file)) and not _is_known(folder):
             message = f"{file} wants to run code of its own (auto_map)"
             raise ModelError(message, Fix("choose a model that transformers knows by itself"))
+
+
+def _is_known(folder: Path) -> bool:
+    """Return whether transformers has the architecture itself: then it never looks at code that is named."""
+    file = folder / "config.json"
+    return file.exists() and knows_kind(read_object(file))
+
+
+def knows_kind(config: dict[str, Any]) -> bool:
+    """Return whether a configuration is of a causal architecture that transformers has itself."""
+    from transformers.models.auto.modeling_auto import (  # noqa: PLC0415 (seconds that few models cost)
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    )
+
+    kind = config.get("model_type")
+    return isinstance(kind, str) and kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 
 def names_code(config: object) -> bool:
@@ -135,7 +153,7 @@ def _trusted(folder: Path, models_dir: Path) -> dict[str, dict[str, str]]:
 def trust(folder: Path, models_dir: Path) -> dict[str, dict[str, str]]:
     """Record the checksums of an owner's folder as it is now, and return the record."""
     record = _record_of(folder, models_dir)
-    data = {"folder": {"path": str(folder)}, "files": checksums(folder)}
+    data = {"folder": {"path": str(folder)}, "files": checksums(folder, (*_RECORDED, _TEMPLATE))}
     try:
         record.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_json(record, data)
@@ -149,9 +167,9 @@ def _record_of(folder: Path, models_dir: Path) -> Path:
     return models_dir / "trusted" / f"{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}.json"
 
 
-def checksums(folder: Path) -> dict[str, str]:
+def checksums(folder: Path, patterns: Iterable[str] = _RECORDED) -> dict[str, str]:
     """Return the SHA-256 (hex) of every file that is read when the model is loaded, by name."""
-    files = sorted({p for pattern in _RECORDED for p in folder.glob(pattern) if p.name != MANIFEST})
+    files = sorted({p for pattern in patterns for p in folder.glob(pattern) if p.name != MANIFEST})
     return {p.name: sha256(p) for p in files}
 
 

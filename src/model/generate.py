@@ -50,7 +50,10 @@ class HubModel:
         mode: str = "hook",
         voice: str = "",
         overrides: Mapping[str, Any] | None = None,
+        shares: bool = True,
+        model: Any = None,
     ) -> None:
+        """Load the model in `folder`, or take `model` with its tokenizer. `shares`: rows share the prompt."""
         import torch  # noqa: PLC0415
 
         self._torch = torch
@@ -58,7 +61,8 @@ class HubModel:
         self.sampling = Sampling.of(folder, mode, overrides or {})
         self.prompts = Prompts(folder, mode, voice)
         self._tokenizer = self.prompts.tokenizer
-        self.model: Any = _load(folder, dtype)
+        self.model: Any = model or _load(folder, dtype)
+        self._shares = shares
         self._ends = _end_tokens(self.model) | self.prompts.end_tokens()
         self._breaks: dict[int, bool] = {}
         self._nothing: tuple[list[int], Any] | None = None
@@ -87,9 +91,24 @@ class HubModel:
         dropped = Counter(row.reason for row in rows if row.reason)
         return sorted(scored, key=lambda item: -item[1]), sum(len(row.tokens) for row in rows), dropped
 
+    def shares_prompt(self, prompt: Sequence[int], tolerance: float) -> bool:
+        """Return whether rows that share a prompt's cache are scored as without one (nats a token).
+
+        Raise what the library raises where the model can write neither way.
+        """
+        with self._torch.inference_mode():
+            plain = self._score(prompt, None, self._sample(prompt, None, 2, 1))
+            try:
+                past = self._read(prompt)
+                shared = self._score(prompt, past, self._sample(prompt, past, 2, 1))
+            except (RuntimeError, ValueError, LookupError, TypeError, AttributeError, NotImplementedError):
+                return False
+        pairs = zip(plain, shared, strict=True)
+        return past is not None and all(abs(a - b) <= tolerance for a, b in pairs)
+
     def _read(self, prompt: Sequence[int]) -> Any:
         """Return the cache of all but the last token of a prompt, None where it cannot be shared by rows."""
-        if len(prompt) < 2:
+        if len(prompt) < 2 or not self._shares:
             return None
         out = self.model(self._tensor([prompt[:-1]]), use_cache=True, logits_to_keep=1)
         past = getattr(out, "past_key_values", None)
@@ -255,7 +274,8 @@ def _load(folder: Path, dtype: str) -> Any:
 def _end_tokens(model: Any) -> set[int]:
     """Return the tokens that end a text, as both of the model's configurations say."""
     ends: set[int] = set()
-    for config in (model.config.get_text_config(), model.config, model.declared):
+    declared = getattr(model, "declared", None)
+    for config in (model.config.get_text_config(), model.config, declared):
         ends.update(_as_tokens(getattr(config, "eos_token_id", None)))
     return ends
 

@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
@@ -20,7 +20,7 @@ from typing import IO, Any, Self
 from src.config import Settings
 from src.domain.errors import ConfigError, HubError, ModelError, StorageError
 from src.domain.fixes import Fix, line
-from src.model.files import names_code, read_object
+from src.model.files import knows_kind, names_code, read_object
 from src.system import failpoints, progress
 from src.system.files import put_in_place
 
@@ -28,14 +28,20 @@ ANSWER_SECONDS = 20
 CHUNK_BYTES = 256 * 1024
 ROOM = 1.1  # of the download's size must be free
 SPARE_BYTES = 200_000_000
-_WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
+_WHOLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
+_WEIGHTS = re.compile(r"[\w.-]+\.safetensors")
+_SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
+_BRANCH = "main"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _NEEDED = ("config.json", "tokenizer.json")
 _WANTED = (
     *_NEEDED,
     "tokenizer_config.json",
     "generation_config.json",
     "special_tokens_map.json",
-    "model.safetensors.index.json",
+    "chat_template.jinja",
+    "processor_config.json",
+    _INDEX,
 )
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 
@@ -58,6 +64,19 @@ class Source:
     revision: str
 
 
+def resolve(settings: Settings, name: str) -> Source:
+    """Return the model at the commit that the hub's main branch has now. Raises `ConfigError`, `HubError`."""
+    from huggingface_hub import HfApi  # noqa: PLC0415 (0.4 s that only an update pays)
+
+    with _understood(settings, Source(name, _BRANCH)):
+        api = HfApi(endpoint=settings.hf_endpoint, token=_token(settings) or False)
+        commit = api.model_info(name, revision=_BRANCH, timeout=ANSWER_SECONDS).sha
+    if not commit or not _COMMIT.fullmatch(commit):
+        message = f"{settings.hf_endpoint} does not tell which commit {name} is at"
+        raise HubError(message, Fix("set MODEL_REVISION to a 40-digit commit from its page"))
+    return Source(name, commit)
+
+
 def listing(settings: Settings, source: Source) -> tuple[RemoteFile, ...]:
     """Return the files to fetch, the weights last. Raises `ConfigError` for an unusable model, `HubError`."""
     from huggingface_hub import HfApi  # noqa: PLC0415 (0.4 s that only an update pays)
@@ -73,9 +92,7 @@ def listing(settings: Settings, source: Source) -> tuple[RemoteFile, ...]:
             f"{settings.hf_endpoint} answered with commit {info.sha} of {source.name}, not {source.revision}"
         )
         raise HubError(message, Fix("pin the 40-digit commit, not a tag; if it is, try again later"))
-    return tuple(
-        sorted(_chosen(source, found), key=lambda file: (bool(_WEIGHTS.fullmatch(file.name)), file.size))
-    )
+    return tuple(sorted(_chosen(source, found), key=lambda file: (is_weights(file), file.size)))
 
 
 def _remote_file(sibling: Any) -> RemoteFile:
@@ -91,7 +108,9 @@ def _remote_file(sibling: Any) -> RemoteFile:
 def _chosen(source: Source, files: Sequence[RemoteFile]) -> list[RemoteFile]:
     """Return the weights that transformers reads, configuration and tokenizer; no code and no pickles."""
     names = {file.name for file in files}
-    weights = {"model.safetensors"} & names or {n for n in names if _WEIGHTS.fullmatch(n)}
+    # With an index the weights are those that it names: which, is known when it has been read.
+    pattern = _WEIGHTS if _INDEX in names else _SHARD
+    weights = {_WHOLE} & names or {n for n in names if pattern.fullmatch(n)}
     if not weights:
         pickled = sorted(n for n in names if n.endswith(_PICKLED))
         message = f"{source.name} has no safetensors weights" + (
@@ -109,28 +128,74 @@ def _chosen(source: Source, files: Sequence[RemoteFile]) -> list[RemoteFile]:
     return [file for file in files if file.name in weights or file.name in _WANTED]
 
 
-def fetch(settings: Settings, source: Source, files: Sequence[RemoteFile], folder: Path) -> None:
-    """Download all files into `folder` and verify them.
+def weights_of(source: Source, files: Sequence[RemoteFile], folder: Path) -> list[RemoteFile]:
+    """Return the files of weights to fetch: with an index, those that it lists. The small files are there.
 
-    Complete files are kept, and an interrupted download continues where it stopped. Raises `ConfigError` for
-    a model that wants its own code run, before its weights are fetched; `StorageError` when the disk is too
-    small; `ModelError` for a wrong checksum; `HubError`.
+    Raises `ConfigError` for an index that names a file outside the folder, or one that the hub does not have.
+    """
+    weights = [file for file in files if is_weights(file)]
+    index = folder / _INDEX
+    if not index.exists() or any(file.name == _WHOLE for file in weights):
+        return weights
+    listed = read_object(index).get("weight_map")
+    names = set(listed.values()) if isinstance(listed, dict) else set()
+    if not names or not all(isinstance(n, str) for n in names) or names - {file.name for file in weights}:
+        message = f"the index of the weights of {source.name} names files that are not there"
+        raise ConfigError(message, Fix("choose another MODEL or MODEL_REVISION"))
+    return [file for file in weights if file.name in names]
+
+
+def is_weights(file: RemoteFile) -> bool:
+    """Return whether a file holds weights, and is read last."""
+    return _WEIGHTS.fullmatch(file.name) is not None
+
+
+def fetch(
+    settings: Settings,
+    source: Source,
+    files: Sequence[RemoteFile],
+    folder: Path,
+    before_weights: Callable[[Sequence[RemoteFile]], str] = lambda _: "",
+) -> list[RemoteFile]:
+    """Download into `folder`, verify, and return what was needed of `files`.
+
+    The small files come first; `before_weights` looks at them and may refuse, and returns what to show of the
+    model meanwhile. Complete files are kept, and an interrupted download continues where it stopped. Raises
+    `ConfigError` for a model that needs its own code, before its weights are fetched; `StorageError` when the
+    disk is too small; `ModelError` for a wrong checksum; `HubError`.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    small = [file for file in files if not is_weights(file)]
+    least = [file for file in files if file.name == _WHOLE] or small
+    _refuse_full_disk_for(least, folder)
+    _fetch_all(settings, source, small, folder, "downloading")
+    for file in small:
+        if file.name.endswith(".json"):
+            refuse_code(folder / file.name, source)
+    weights = weights_of(source, files, folder)
+    _refuse_full_disk_for(weights, folder)
+    about = before_weights(weights)
+    _fetch_all(settings, source, weights, folder, f"downloading {about}".strip())
+    failpoints.reach("model.downloaded")
+    return [*small, *weights]
+
+
+def _refuse_full_disk_for(files: Sequence[RemoteFile], folder: Path) -> None:
+    missing = [file for file in files if not (folder / file.name).exists()]
+    refuse_full_disk(folder, sum(file.size - min(_size(_part(folder, file)), file.size) for file in missing))
+
+
+def _fetch_all(
+    settings: Settings, source: Source, files: Sequence[RemoteFile], folder: Path, label: str
+) -> None:
     for file in files:
         if (folder / file.name).exists() and not _is_right(folder / file.name, file):
             (folder / file.name).unlink()
     missing = [file for file in files if not (folder / file.name).exists()]
     there = sum(min(_size(_part(folder, file)), file.size) for file in missing)
-    total = sum(file.size for file in missing)
-    refuse_full_disk(folder, total - there)
-    with progress.bar("downloading", total, "B", initial=there) as shown:
-        for file in files:
-            if file in missing:
-                _fetch_one(settings, source, file, folder, shown)
-            if file.name.endswith(".json"):
-                refuse_code(folder / file.name, source)
-    failpoints.reach("model.downloaded")
+    with progress.bar(label, sum(file.size for file in missing), "B", initial=there) as shown:
+        for file in missing:
+            _fetch_one(settings, source, file, folder, shown)
 
 
 def refuse_full_disk(folder: Path, needed: int) -> None:
@@ -149,19 +214,15 @@ def refuse_code(file: Path, source: Source) -> None:
     except ModelError as error:
         message = f"{file.name} of {source.name} is not JSON"
         raise ConfigError(message, Fix("choose another MODEL or MODEL_REVISION")) from error
-    if names_code(data) if file.name in {"config.json", "tokenizer_config.json"} else "auto_map" in data:
-        message = f"{source.name} wants to run code of its own ({file.name}: auto_map)"
-        raise ConfigError(message, Fix("choose a model that transformers knows by itself"))
     if file.name == "config.json":
         _refuse_kind(data, source)
 
 
 def _refuse_kind(config: dict[str, Any], source: Source) -> None:
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES  # noqa: PLC0415
-
-    kind = config.get("model_type")
-    if not isinstance(kind, str) or kind not in CONFIG_MAPPING_NAMES:
-        message = f"{source.name} is of the kind {kind!r}, which this transformers does not know"
+    if not knows_kind(config):
+        kind = config.get("model_type")
+        code = " and brings code of its own for (auto_map)" if names_code(config) else ""
+        message = f"{source.name} is of the kind {kind!r}, which this transformers does not know{code}"
         raise ConfigError(message, Fix("choose a causal language model such as a Llama, Qwen or Gemma"))
     if "quantization_config" in config:
         message = f"the weights of {source.name} are quantized and need a library of their own"

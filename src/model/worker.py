@@ -47,7 +47,8 @@ def loaded(request: Mapping[str, Any]) -> Writer:
     from src.model.generate import HubModel  # noqa: PLC0415 (the embedded model needs nothing of it)
 
     voice = request.get("voice", "")
-    return HubModel(folder, dtype=dtype, mode=mode, voice=voice, overrides=overrides).write
+    shares = bool(request.get("shares_prompt", True))
+    return HubModel(folder, dtype=dtype, mode=mode, voice=voice, overrides=overrides, shares=shares).write
 
 
 def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:

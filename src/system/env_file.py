@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import io
+from collections.abc import Collection
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
@@ -48,10 +49,15 @@ def _leading_breaks(text: str) -> int:
     return text[: len(text) - len(text.lstrip())].count("\n")
 
 
-def read(path: Path, root: Path, profile: str, problems: list[str]) -> dict[str, str]:
-    """Return the settings of a `.env`; add what is wrong to `problems`. Raise for a missing profile."""
+def read(
+    path: Path, root: Path, profile: str, problems: list[str], public: Collection[str]
+) -> dict[str, str]:
+    """Return the settings of a `.env`; add what is wrong to `problems`. Raise for a missing profile.
+
+    Others may read a file that sets only what `public` names.
+    """
     try:
-        text = read_private(path)
+        text = read_private(path, lambda text: _holds_secret(text, public))
     except FileNotFoundError as error:
         if profile:
             raise profiles.missing(path.parents[2], profile, root / ".env.example") from error
@@ -67,6 +73,12 @@ def read(path: Path, root: Path, profile: str, problems: list[str]) -> dict[str,
     values, unreadable = parse(text)
     problems += [f"{path}, line {line}: {problem}" for line, problem in unreadable]
     return values
+
+
+def _holds_secret(text: str, public: Collection[str]) -> bool:
+    """Return whether a `.env` may hold a secret: in a setting that is one, a misspelt one, a broken line."""
+    values, unreadable = parse(text)
+    return bool(unreadable) or any(value and name not in public for name, value in values.items())
 
 
 def read_secret(name: str, values: dict[str, str], problems: list[str]) -> None:

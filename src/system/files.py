@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -103,10 +103,11 @@ def create_private(path: Path) -> bool:
     return True
 
 
-def read_private(path: Path) -> str:
+def read_private(path: Path, is_secret: Callable[[str], bool] = lambda _: True) -> str:
     """Return the text of a regular file of ours that is closed to others, checked on the open descriptor.
 
-    Raises `ConfigError` for any other file; its message does not name the file.
+    Others may read it if its text is no secret, and never write it. Raises `ConfigError` for any other file;
+    its message does not name the file.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # never waits for a pipe's writer
     with os.fdopen(descriptor, encoding="utf-8") as file:
@@ -117,10 +118,11 @@ def read_private(path: Path) -> str:
         if status.st_uid not in {os.geteuid(), 0}:
             message = f"belongs to another user (uid {status.st_uid})"
             raise ConfigError(message, Fix(f"type: sudo chown $USER {path}"))
-        if status.st_mode & 0o077:
+        text = file.read()
+        if status.st_mode & (0o077 if is_secret(text) else 0o033):
             message = f"can be read or changed by others (mode {stat.S_IMODE(status.st_mode):04o})"
             raise ConfigError(message, Fix(f"type: chmod 600 {path}"))
-        return file.read()
+        return text
 
 
 # ---- folders that settings name --------------------------------------------------------------------------

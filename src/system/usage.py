@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import resource
 import sys
+from pathlib import Path
 
 from src.domain.runs import Metric
 
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _RSS_UNITS_PER_MB = 1024 * 1024 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kibibytes
 
 
@@ -30,6 +34,14 @@ def peak_usage() -> dict[str, float]:
 def peak_of_children_mb() -> float:
     """Return the peak resident memory of the largest child process so far, megabytes."""
     return _megabytes(resource.getrusage(resource.RUSAGE_CHILDREN))
+
+
+def machine_memory_mb() -> int:
+    """Return the memory of this machine, or of the container that this process runs in, in megabytes."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError, ValueError):  # no container, or no limit
+        pages = min(pages, int(_CONTAINER_LIMIT.read_text(encoding="ascii")))
+    return pages // 1_000_000
 
 
 def _megabytes(usage: resource.struct_rusage) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from src import content_generator
@@ -15,8 +15,9 @@ from src.content.library import Statement
 from src.domain.texts import Candidate, History
 from src.model import choose
 from src.model.choose import Model
-from src.model.client import mode_for, write
+from src.model.client import Written, mode_for, write
 from src.model.tune import is_held_out, read_lessons
+from src.system.usage import peak_of_children_mb
 
 SECONDS_A_STATEMENT = 120.0  # a bound against hanging, for a large model on a slow machine
 
@@ -39,7 +40,11 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The result of an evaluation: counts, reason codes and every text. Seconds are wall time."""
+    """The result of an evaluation: counts, reason codes and every text.
+
+    Seconds are wall time. `reasons` also counts rows that gave no text (`thinking`, `unfinished`). The peak
+    (megabytes) is that of the largest child process so far.
+    """
 
     statements: int
     candidates: int
@@ -47,6 +52,8 @@ class Evaluation:
     with_opening: int
     distinct_openings: int
     seconds: float
+    tokens_per_second: float
+    model_peak_mb: float
     reasons: dict[str, int]
     results: tuple[Evaluated, ...]
 
@@ -101,9 +108,25 @@ def evaluate(
         with_opening=len(openings),
         distinct_openings=len(set(openings)),
         seconds=round(seconds, 2),
-        reasons=dict(Counter(reason for c in everything for reason in c.verdict.reasons).most_common()),
+        tokens_per_second=_speed(written.values()),
+        model_peak_mb=peak_of_children_mb(),
+        reasons=_count_reasons(everything, written.values()),
         results=tuple(results),
     )
+
+
+def _speed(written: Iterable[Written]) -> float:
+    """Return tokens a second, without the start of the process."""
+    texts = list(written)
+    return round(sum(w.tokens for w in texts) / max(sum(w.seconds for w in texts), 0.001), 1)
+
+
+def _count_reasons(candidates: Iterable[Candidate], written: Iterable[Written]) -> dict[str, int]:
+    """Return how often each gate refused, and each reason for which a row gave no text; the most first."""
+    counts = Counter(reason for c in candidates for reason in c.verdict.reasons)
+    for texts in written:
+        counts.update(texts.dropped)
+    return dict(counts.most_common())
 
 
 _MARKS = {True: "held out, ", False: "trained on, ", None: ""}
@@ -124,5 +147,6 @@ def as_text(evaluation: Evaluation) -> str:
         f"{evaluation.passed} of {evaluation.candidates} candidates passed every gate",
         f"{openings}, {evaluation.distinct_openings} distinct",
         f"{speed:.1f} candidates a second, the start of the model included",
+        f"{evaluation.tokens_per_second:.0f} tokens a second, {evaluation.model_peak_mb:.0f} MB at most",
     ]
     return "\n".join(lines)

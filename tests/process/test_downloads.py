@@ -1,6 +1,7 @@
 """Downloads from a hub: pinned, checked, resumed; nothing that could run code; every refusal names its fix."""
 
 import hashlib
+import json
 import os
 import re
 import threading
@@ -48,16 +49,30 @@ def test_brings_what_is_needed_and_nothing_else(server, tmp_path, place):
     assert {s.authorization for s in server.seen} == {""}
 
 
-def test_shards(server, tmp_path, place):
-    """The weights of a larger model come in shards, with their index."""
-    shards = {f"model-0000{n}-of-00002.safetensors": bytes([n]) * 400_000 for n in (1, 2)}
+@pytest.mark.parametrize("name", ["model", "weights"])
+def test_shards(server, tmp_path, place, name):
+    """The weights of a larger model come in shards, under whatever names its index lists, and no others."""
+    shards = {f"{name}.safetensors-0000{n}-of-00002.safetensors": bytes([n]) * 400_000 for n in (1, 2)}
+    index = {"weight_map": {str(n): shard for n, shard in enumerate(shards)}}
     files = (
         {n: d for n, d in FILES.items() if "safetensors" not in n}
         | shards
-        | {"model.safetensors.index.json": b'{"weight_map": {}}'}
+        | {"model.safetensors.index.json": json.dumps(index).encode(), "other.safetensors": b"z"}
     )
     bring(server, tmp_path, place, server.add("owner/name", files))
-    assert {*shards, "model.safetensors.index.json"} <= {p.name for p in place.iterdir()}
+    there = {p.name for p in place.iterdir()}
+    assert {*shards, "model.safetensors.index.json"} <= there
+    assert "other.safetensors" not in there
+
+
+def test_a_configuration_that_only_names_code(server, tmp_path, place):
+    """A known architecture whose files name code is fetched like any other; the code and its files are not."""
+    names_code = b'{"model_type": "llama", "auto_map": {"AutoModelForCausalLM": "modeling_own.Model"}}'
+    more = {"config.json": names_code, "tokenizer_config.json": b'{"auto_map": {"AutoTokenizer": "x.Y"}}'}
+    more |= {"chat_template.jinja": b"{{ messages }}", "processor_config.json": b"{}"}
+    bring(server, tmp_path, place, server.add("owner/name", FILES | more))
+    assert {*more, "model.safetensors"} <= {p.name for p in place.iterdir()}
+    assert not list(place.glob("*.py"))
 
 
 def test_a_cut_connection_goes_on_where_it_broke(server, tmp_path, place, monkeypatch):
@@ -121,12 +136,10 @@ def test_too_little_disk(server, tmp_path, place):
         ({"tokenizer.json": None}, "no tokenizer.json"),
         ({"config.json": None}, "no config.json"),
         (
-            {
-                "config.json": b'{"model_type": "llama", "auto_map": {"AutoModelForCausalLM": "modeling_own.Model"}}'
-            },
+            {"config.json": b'{"model_type": "own", "auto_map": {"AutoModel": "modeling_own.Model"}}'},
             "auto_map",
         ),
-        ({"tokenizer_config.json": b'{"auto_map": {"AutoTokenizer": "x.Y"}}'}, "auto_map"),
+        ({"config.json": b'{"model_type": "t5"}'}, "does not know"),
         ({"config.json": b'{"model_type": "surprise"}'}, "does not know"),
         (
             {"config.json": b'{"model_type": "llama", "quantization_config": {"quant_method": "awq"}}'},
@@ -136,7 +149,19 @@ def test_too_little_disk(server, tmp_path, place):
         ({"config.json": b'{"model_type": {"a": 1}}'}, "does not know"),
         ({"config.json": b'{"model_type": null}'}, "does not know"),
         ({"config.json": b"{}"}, "does not know"),
-        ({"config.json": rb'{"model_type": "llama", "\u0061uto_map": {}}'}, "auto_map"),
+        ({"config.json": rb'{"model_type": "own", "\u0061uto_map": {}}'}, "auto_map"),
+        (
+            {"model.safetensors": None, "model.safetensors.index.json": b'{"weight_map": {"a": "../x"}}'},
+            "index",
+        ),
+        (
+            {
+                "model.safetensors": None,
+                "model.safetensors.index.json": b'{"weight_map": {"a": "no.safetensors"}}',
+            },
+            "index",
+        ),
+        ({"model.safetensors": None, "model.safetensors.index.json": b'{"weight_map": []}'}, "index"),
         ({"config.json": b"[1]"}, "not JSON"),
         ({"config.json": b"[" * 100_000}, "not JSON"),
     ],

@@ -95,16 +95,54 @@ def test_a_revision_on_the_command_line(server, make, writer):
 @pytest.mark.parametrize(
     ("model", "revision", "words"),
     [
-        (NAME, "", "no commit of owner/name is pinned"),
         (NAME, "main", "'main' is not a commit"),
         ("name", "f" * 40, "neither"),
     ],
 )
-def test_only_pinned_commits(make, model, revision, words):
-    """Without a full commit nothing is fetched."""
+def test_only_whole_commits(make, model, revision, words):
+    """By a branch or a part of a name nothing is fetched."""
     with pytest.raises(ConfigError, match=words) as caught:
         update(make(model=model), revision)
     assert caught.value.fix
+
+
+def test_a_name_alone(server, make, writer):
+    """Without MODEL_REVISION the branch is resolved and pinned; the hub may move on, the next `model update` follows."""
+    first = server.add(NAME, some_files(1))
+    settings = make()
+    old = embedded(settings)
+    assert choose.locate(settings).folder == old
+    folder, words = update(settings)
+    assert files.manifest(folder)["source"] == {"hub": NAME, "revision": first.revision}
+    assert "MODEL_REVISION" not in words
+    assert "MB of memory, there are" in words
+    second = server.add(NAME, some_files(2))
+    assert choose.locate(settings).folder == folder
+    moved, words = update(settings)
+    assert f"{NAME} at {second.revision[:12]} instead of {NAME} at {first.revision[:12]}" in words
+    assert choose.locate(settings).folder == moved != folder
+    assert choose.rollback(settings) == folder
+
+
+def test_the_trial_sets_the_bar(server, make, writer):
+    """What three in four statements reached lets an opening lead; parameters, speed and memory stand in the manifest."""
+    folder, words = update(make(server.add(NAME, some_files())))
+    record = files.manifest(folder)["trial"]
+    assert record["bar"] == pytest.approx(-0.25)
+    assert choose.locate(make()).bar == record["bar"]
+    assert (record["parameters"], record["tokens_per_second"]) == (1000, 90.0)
+    assert OPENINGS[0][0] in words
+
+
+def test_a_model_that_does_not_fit(server, make, writer, monkeypatch):
+    """A model that needs more memory than there is is refused before a byte of its weights is asked for."""
+    repo = server.add(NAME, some_files())
+    monkeypatch.setattr(model_update, "machine_memory_mb", lambda: 600)
+    with pytest.raises(ConfigError, match="does not fit.* 600"):
+        update(make(repo))
+    with pytest.raises(ConfigError, match="does not fit.* 500"):
+        update(make(repo, GENERATE_MEMORY_MB="500"))
+    assert server.bytes_asked("model.safetensors") == []
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ class FakeHub:
 
     def __init__(self) -> None:
         self.repos: dict[tuple[str, str], Repo] = {}
+        self.branches: dict[str, str] = {}  # where the main branch of a model is
         self.seen: list[Seen] = []
         self._faults: list[tuple[str, Fault]] = []
         self._lock = threading.Lock()
@@ -89,6 +90,7 @@ class FakeHub:
         """Publish a revision; its commit is the checksum of its files."""
         revision = hashlib.sha1(json.dumps({k: git_sha1(v) for k, v in files.items()}).encode()).hexdigest()
         repo = self.repos[name, revision] = Repo(files, revision, **more)
+        self.branches[name] = revision
         return repo
 
     def on(self, part: str, *faults: Fault) -> None:
@@ -162,6 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         return repo
 
     def _info(self, name: str, revision: str, authorization: str) -> None:
+        revision = self.hub.branches.get(name, revision) if revision == "main" else revision
         repo = self._find(name, revision, authorization)
         if repo is None:
             return

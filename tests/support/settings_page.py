@@ -38,7 +38,7 @@ INTRODUCTION = f"""\
 <!-- Made by `make settings-page` from src/config.py and .env.example. Do not edit. -->
 
 Settings stand in `.env` or in the environment, which wins. `ENV_FILE` names another file than `.env`. The
-file must belong to you and be closed to others (`chmod 600 .env`). `check` lists every problem at once. A
+file must belong to you and, with a secret in it, be closed to others (`chmod 600 .env`). `check` lists every problem at once. A
 relative path counts from the project's folder.
 
 Each of these can come from a file instead, named by the same variable with `_FILE` at its end:

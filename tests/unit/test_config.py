@@ -153,9 +153,22 @@ def test_numbers_that_cannot_be(name, value):
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o666])
-def test_open_env_file_is_refused(no_env_file, mode):
-    """An .env that others can read is refused with the command to type."""
-    file = env_file(no_env_file, "CANDIDATES=3\n", mode)
+@pytest.mark.parametrize(
+    "text",
+    ["TWITTER_API_KEY=k\n", "HF_TOKEN=hf_x\n", "TWITER_API_KEY=k\n", "CANDIDATES=3\nTWITTER_API_KEY='k\n"],
+)
+def test_open_env_file_is_refused(no_env_file, mode, text):
+    """An .env with a secret, also a misspelt or unreadable one, that others can read is refused with the command to type."""
+    file = env_file(no_env_file, text, mode)
+    with pytest.raises(ConfigError, match=re.escape(f"chmod 600 {file}")):
+        load({})
+
+
+def test_an_env_file_without_secrets_may_be_read(no_env_file):
+    """Others may read an .env that holds no secret, as an editor or `echo >> .env` leaves it; nobody may write it."""
+    env_file(no_env_file, "CANDIDATES=3\nTWITTER_API_KEY=\n", 0o644)
+    assert load({}).candidates == 3
+    file = env_file(no_env_file, "CANDIDATES=3\n", 0o664)
     with pytest.raises(ConfigError, match=re.escape(f"chmod 600 {file}")):
         load({})
 

@@ -64,7 +64,7 @@ def test_added_weights_are_refused(tmp_path, folder):
         (lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"), "only pickled ones"),
         (lambda f: (f / "model.safetensors").unlink(), "no safetensors"),
         (lambda f: (f / "config.json").write_text('{"auto_map": {"AutoModel": "evil.Model"}}'), "auto_map"),
-        (lambda f: (f / "tokenizer_config.json").write_text('{"auto_map": {}}'), "auto_map"),
+        (lambda f: (f / "config.json").write_text('{"model_type": "own", "auto_map": {}}'), "auto_map"),
     ],
 )
 def test_unsafe_folders(folder, change, words):
@@ -75,10 +75,17 @@ def test_unsafe_folders(folder, change, words):
     assert caught.value.fix
 
 
+def test_code_that_is_only_named(folder):
+    """A configuration that names code for an architecture that transformers has is accepted."""
+    (folder / "config.json").write_text('{"model_type": "phi3", "auto_map": {"AutoModel": "own.Model"}}')
+    (folder / "tokenizer_config.json").write_text('{"auto_map": {}}')
+    refuse_unsafe(folder)
+
+
 def test_unknown_names(tmp_path):
-    """A name that is neither a folder nor a pinned hub id, and a hub model not downloaded, are told apart."""
-    with pytest.raises(ModelError, match="MODEL_REVISION"):
-        locate(settings_for(tmp_path, "owner/name"))
+    """A name that is neither a folder nor a hub id, and a hub model not downloaded, are told apart."""
+    with pytest.raises(ModelError, match="neither a folder nor a hub id"):
+        locate(settings_for(tmp_path, "name"))
     with pytest.raises(ModelError, match="not downloaded"):
         locate(settings_for(tmp_path, "owner/name", MODEL_REVISION="a" * 40))
     with pytest.raises(ModelError, match="not installed"):
