@@ -61,7 +61,8 @@ def _rank(post: Post) -> int:
 
 def origin_text(post: Post) -> str:
     """Return where a text comes from, for people."""
-    name = ORIGINS.get(post.origin or "", post.origin or "")
+    origin = post.origin or ""
+    name = ORIGINS.get(origin, origin)
     return f"{name}: {post.source_id}" if post.source_id else name
 
 

@@ -157,7 +157,7 @@ class Schedule:
     def _first_open(self, slot: Window, moment: datetime | None = None) -> datetime | None:
         """Return the first moment of a slot, from `moment` on, that is not quiet and on a wanted day."""
         begin = max(slot.start, moment or slot.start)
-        if self.times or begin >= slot.end or self._is_open(begin):
+        if self.times or self._is_open(begin):
             return begin
         first, last = (edge.astimezone(self.zone).date() for edge in (begin, slot.end))
         ends = (time.min, self.quiet_span.end) if self.quiet_span else (time.min,)
@@ -218,7 +218,9 @@ class Schedule:
         """Return the schedule that `as_data` made. Raise `ValueError` or its like for anything else."""
         times = tuple(time.fromisoformat(at) for at in data["times"])
         schedule = cls(int(data["interval"]), times, tuple(data["days"]), data["quiet"], data["zone"])
-        next(schedule.between(_SAMPLE, _SAMPLE + _FAR))
+        if next(schedule.between(_SAMPLE, _SAMPLE + _FAR), None) is None:
+            message = "a schedule without a slot"
+            raise ValueError(message)
         return schedule
 
 

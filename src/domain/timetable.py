@@ -95,9 +95,9 @@ class Timetable:
     def opens_after(self, moment: datetime) -> datetime | None:
         """Return when a post may go out after `moment`, at which none may; None in a pause without an end."""
         pause = self.pause_at(moment)
-        if pause and pause.until is None:
-            return None
-        if pause and pause.until:
+        if pause:
+            if pause.until is None:
+                return None
             return pause.until if self.open_at(pause.until) else self.opens_after(pause.until)
         opens = self.current.opens_after(moment)
         return self.opens_after(opens) if self.pause_at(opens) else opens

@@ -47,3 +47,11 @@ def test_empty():
     assert not Fix()
     assert not Fix("", "")
     assert {Fix("a"): 1}[Fix("a", "")] == 1
+
+
+def test_equal_fixes():
+    """Equal parts are equal fixes; a fix is no text."""
+    assert Fix("a", command("b")) == Fix(Fix("a"), command("b"))
+    assert Fix("a") != Fix("b")
+    assert Fix("a") != "a"
+    assert (Fix("a") == ("a",)) is False

@@ -48,3 +48,9 @@ def test_any_other_name_is_a_model_of_the_hub(name, tmp_path):
     assert settings.model_choice == HubModel(name, COMMIT)
     with pytest.raises(choose.ModelError, match=r"not downloaded|neither a folder nor a hub id"):
         choose.locate(settings)
+
+
+def test_the_form_of_a_hub_id():
+    """An owner and a name: nothing else can be downloaded."""
+    assert HubModel("owner/name").is_hub_id is True
+    assert HubModel("name").is_hub_id is False

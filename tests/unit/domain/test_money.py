@@ -21,3 +21,4 @@ def test_amounts(amount, price, total, budget):
 def test_exact():
     """A sum of prices carries no noise of floating point."""
     assert money.exact(sum([0.015] * 7)) == 0.105
+    assert money.exact(0.1234567) == 0.123457

@@ -52,3 +52,18 @@ def test_where_texts_come_from():
     """An own text is called yours; one of the library names its statement."""
     assert origin_text(replace(PLAIN, origin="person")) == "yours"
     assert origin_text(replace(PLAIN, source_id="git-reflog")) == "library: git-reflog"
+
+
+def test_a_refused_text_goes_before_one_whose_time_has_come():
+    """However late it was approved: it was frozen for a slot already."""
+    refused = replace(PLAIN, id=2, attempts=1, approved_at=NOW)
+    timed = replace(PLAIN, id=1, not_before=NOW - 9 * HOUR)
+    moved = replace(PLAIN, id=3, place=9e12)
+    own = replace(PLAIN, id=4, origin="person", approved_at=NOW - 9 * HOUR)
+    assert [post.id for post in in_order([own, moved, timed, refused], NOW)] == [2, 1, 3, 4]
+
+
+def test_where_other_texts_come_from():
+    """An origin that no version knows is told as it is; without one nothing is."""
+    assert origin_text(replace(PLAIN, origin="elsewhere")) == "elsewhere"
+    assert origin_text(replace(PLAIN, origin=None)) == ""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.domain.runs import Metric, ModelUse, limit_left_metric, limits_left, model_use
+from src.domain.runs import Exit, Metric, ModelUse, limit_left_metric, limits_left, model_use
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,11 @@ def test_limits_left():
     """The share left of each window is found again under the window's name."""
     metrics = {limit_left_metric("x-rate-limit"): 0.4, Metric.SECONDS: 1.0, "x-rate-limit-remaining": 40.0}
     assert limits_left(metrics) == {"x-rate-limit": 0.4}
+
+
+def test_exit_codes():
+    """Monitors and timers read these numbers; they are those of sysexits.h, and the README's."""
+    assert {code.name: int(code) for code in Exit} == {
+        "OK": 0, "USAGE": 2, "NO_CONTENT": 69, "BUG": 70, "IO": 74, "TEMPORARY": 75, "UNKNOWN": 76, "BLOCKED": 77,
+        "CONFIG": 78,
+    }  # fmt: skip

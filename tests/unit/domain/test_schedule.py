@@ -7,6 +7,7 @@ import pytest
 from src.domain.schedule import (
     EVERY_DAY,
     Schedule,
+    Window,
     contradictions,
     days_text,
     parse_days,
@@ -261,3 +262,125 @@ def test_words_and_data(schedule, words):
     """A schedule has one sentence for people, and plain data of which the same schedule is made again."""
     assert schedule.describe() == words
     assert Schedule.from_data(schedule.as_data()) == schedule
+
+
+# ---- the edges -------------------------------------------------------------------------------------------------
+
+
+def test_the_ends_of_a_span_of_times():
+    """A wanted time at the beginning belongs to the span, one at its end does not."""
+    assert names(times("09:00", "18:00"), "2026-11-22 09:00", "2026-11-22 18:00") == ["22 09:00"]
+
+
+def test_a_tweet_at_the_minute_of_a_wanted_time():
+    """It filled that slot; a moment later too, and 90 minutes later no more."""
+    daily = times("09:00")
+    moments = ("09:00:00", "09:00:30", "10:29:59", "10:30:00", "08:59:59")
+    slots = [daily.slot_of(at(f"2026-11-22 {moment}")) for moment in moments]
+    assert slots == ["2026-11-22T09:00Z"] * 3 + [None] * 2
+
+
+def test_when_a_slot_opens_again_in_its_middle():
+    """After quiet hours within a slot, and after those at its end with the next one."""
+    assert Schedule(480, quiet="02:00-03:00").opens_after(at("2026-11-22 02:30")) == at("2026-11-22 03:00")
+    assert Schedule(480, quiet="22:00-07:00").opens_after(at("2026-11-22 22:30")) == at("2026-11-23 07:00")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "start", "hours", "opens"),
+    [
+        # All of it is quiet: nothing better than its start is known.
+        (Schedule(60, quiet="22:00-07:00"), "2026-11-22 23:00", 1, "2026-11-22 23:00"),
+        # A wanted time opens at its minute, whatever the quiet hours of today say.
+        (times("09:00", quiet="08:00-10:00"), "2026-11-22 09:00", 1, "2026-11-22 09:00"),
+        # Sunday's day of UTC reaches into Monday in Berlin, which is wanted.
+        (Schedule(1440, days=(0,), zone_name=BERLIN), "2026-11-22 00:00", 24, "2026-11-22 23:00"),
+        # Midnight in Berlin is quiet, half an hour later is not.
+        (Schedule(720, quiet="12:00-00:30", zone_name=BERLIN), "2026-11-22 12:00", 12, "2026-11-22 23:30"),
+        (Schedule(480, quiet="22:00-07:00"), "2026-11-22 00:00", 8, "2026-11-22 07:00"),
+    ],
+)
+def test_the_first_moment_of_a_slot(schedule, start, hours, opens):
+    """A slot opens with its first moment that is awake, on a wanted day."""
+    assert schedule.open_from(Window(at(start), at(start) + hours * HOUR)) == at(opens)
+
+
+def test_twelve_times_are_listed():
+    """More than twelve are counted."""
+    for count, words in ((12, "at 00:00, 00:05, "), (13, "13 times a day")):
+        schedule = Schedule(
+            0, tuple(time(0, 5 * number) if number < 12 else time(1) for number in range(count))
+        )
+        assert schedule.describe().startswith(words)
+
+
+@pytest.mark.parametrize(
+    "change", [{"days": []}, {"days": [9]}, {"zone": "Mars/Olympus"}, {"times": ["25:00"]}]
+)
+def test_a_damaged_schedule_on_record(change):
+    """Data that makes no schedule, or one without a slot, is refused as values are."""
+    with pytest.raises((ValueError, KeyError)):
+        Schedule.from_data({**times("09:00").as_data(), **change})
+    assert Schedule.from_data(times("09:00").as_data()) == times("09:00")
+
+
+def test_each_way_to_say_when():
+    """Only a schedule of intervals has one: the others leave 0 on record."""
+    ways = [(60, ("09:00",), 0, 24), (60, (), 3, 24), (5, (), 0, 24), (60, (), 0, 24)]
+    made = [schedule_of(interval, when, count, "", "", "UTC", cap) for interval, when, count, cap in ways]
+    assert [schedule.interval for schedule in made] == [0, 0, 0, 60]
+    assert [len(schedule.times) for schedule in made] == [1, 3, 24, 0]
+
+
+@pytest.mark.parametrize(
+    ("count", "quiet", "spread_out"),
+    [
+        (1, "", "12:00"),
+        (2, "", "06:00 18:00"),
+        (3, "22:30-07:15", "09:47 14:52 19:57"),
+        (2, "23:00-01:00", "06:30 17:30"),
+        (2, "10:00-22:00", "01:00 07:00"),
+    ],
+)
+def test_times_spread_over_the_waking_hours(count, quiet, spread_out):
+    """Equal distances, half of one from either end, to the minute before."""
+    assert " ".join(f"{moment:%H:%M}" for moment in spread(count, quiet)) == spread_out
+
+
+def test_the_least_distance_of_spread_times():
+    """Exactly five minutes fit."""
+    assert len(spread(288, "")) == 288
+    with pytest.raises(ValueError, match="289 posts do not fit into 1440 minutes a day"):
+        spread(289, "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9",
+        "0900",
+        "09:0",
+        "09:000",
+        "24:00",
+        "09:60",
+        "٠9:00",
+        "09:٠0",
+        "x9:00",
+        "09:x0",
+        "-1:00",
+        ":00",
+        "09:",
+    ],
+)
+def test_what_is_no_time(text):
+    """Digits of other scripts are none here, nor is anything else."""
+    with pytest.raises(ValueError, match="is not a time of the day"):
+        parse_time(text)
+
+
+def test_times_over_an_hour_apart_by_the_clock():
+    """The distance counts in minutes, over a full hour too."""
+    assert require_times(("09:58", "10:03")) == ("09:58", "10:03")
+    for near in (("09:58", "10:02"), ("09:00", "09:04")):
+        with pytest.raises(ValueError, match="less than 5 minutes apart"):
+            require_times(near)

@@ -79,3 +79,36 @@ def test_empty_time_counts_wanted_slots_alone():
     assert paused(NOON, None).empty_time(NOON, NOON + 99 * HOUR) == 0 * HOUR
     quiet = Timetable.of(Schedule(quiet="13:00-12:59"))
     assert quiet.empty_time(NOON - HOUR, NOON + 47 * HOUR) == 2 * MINUTE
+
+
+# ---- the edges -------------------------------------------------------------------------------------------------
+
+
+def test_a_schedule_that_always_held():
+    """It held from the beginning of time."""
+    assert Timetable.of(DAILY).eras[0][0].timestamp() == 0
+
+
+def test_a_slot_that_ends_with_the_pause():
+    """All of it lies in the pause, so it is left out; the next one is not."""
+    assert starts(paused(NOON, NOON + HOUR), NOON, NOON + 2 * HOUR) == ["23 13:00"]
+    assert starts(paused(NOON, NOON + HOUR - MINUTE), NOON, NOON + 2 * HOUR) == ["23 12:00", "23 13:00"]
+
+
+def test_a_slot_that_ends_with_a_change():
+    """It was wanted as a whole."""
+    timetable = Timetable(((ALWAYS, Schedule()), (NOON + HOUR, DAILY)))
+    assert starts(timetable, NOON, NOON + 2 * HOUR) == ["23 12:00"]
+
+
+def test_a_pause_that_ends_in_the_quiet_hours():
+    """The next post goes out when they are over."""
+    timetable = paused(NOON, NOON + 11 * HOUR, Schedule(quiet="22:00-07:00"))
+    assert timetable.next_after(NOON) == NOON + 19 * HOUR
+
+
+@pytest.mark.parametrize(("later", "told"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
+def test_a_pause_of_years(later, told):
+    """Up to 800 days ahead there is a next slot worth telling."""
+    timetable = paused(NOON, NOON + timedelta(days=800) + later, DAILY)
+    assert (timetable.next_after(NOON) is not None) is told
