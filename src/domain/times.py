@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, tzinfo
 
 
@@ -17,9 +18,7 @@ def parse(text: str, zone: tzinfo) -> datetime:
     """
     words = " ".join(text.replace("T", " ").split())
     for form in ("%Y-%m-%d %H:%M", "%Y-%m-%d"):
-        try:
+        with contextlib.suppress(ValueError):
             return datetime.strptime(words, form).replace(tzinfo=zone).astimezone(UTC)
-        except ValueError:
-            continue
     message = f'{text!r} is not a date or a time; write 2026-12-24 or "2026-12-24 15:00"'
     raise ValueError(message)

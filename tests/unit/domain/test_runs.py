@@ -1,8 +1,19 @@
 """What a run measures, and what its measurements tell."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from src.domain.runs import Exit, Metric, ModelUse, limit_left_metric, limits_left, model_use
+from src.domain.runs import (
+    Exit,
+    Metric,
+    ModelUse,
+    RunOutcome,
+    RunRecord,
+    limit_left_metric,
+    limits_left,
+    model_use,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,3 +42,10 @@ def test_exit_codes():
         "OK": 0, "USAGE": 2, "NO_CONTENT": 69, "BUG": 70, "IO": 74, "TEMPORARY": 75, "UNKNOWN": 76, "BLOCKED": 77,
         "CONFIG": 78,
     }  # fmt: skip
+
+
+def test_the_model_in_a_stored_run():
+    """A stored run tells it by what it measured."""
+    now = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
+    run = RunRecord("2026-11-22T14:00Z", now, now, 0, RunOutcome.POSTED, "m", {Metric.MODEL_SECONDS: 2.0})
+    assert run.model_use is ModelUse.WROTE

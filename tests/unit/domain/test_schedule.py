@@ -12,6 +12,7 @@ from src.domain.schedule import (
     days_text,
     parse_days,
     parse_time,
+    require_days,
     require_times,
     schedule_of,
     spread,
@@ -384,3 +385,11 @@ def test_times_over_an_hour_apart_by_the_clock():
     for near in (("09:58", "10:02"), ("09:00", "09:04")):
         with pytest.raises(ValueError, match="less than 5 minutes apart"):
             require_times(near)
+
+
+def test_days_as_they_are_written():
+    """A text that names days comes back as it is; any other is refused."""
+    assert [require_days(text) for text in ("", "mon-fri", "Sat, sunday")] == ["", "mon-fri", "Sat, sunday"]
+    assert parse_days("") == EVERY_DAY == (0, 1, 2, 3, 4, 5, 6)
+    with pytest.raises(ValueError, match="'m' is not a day of the week"):
+        require_days("m")

@@ -117,3 +117,14 @@ def test_the_past_with_a_draft(draft, openings, sent, used):
 def test_a_candidate_is_not_chosen_by_itself():
     """Whoever chooses one says so."""
     assert Candidate("s-1", "An opening.", 0.0, Verdict()).chosen is False
+
+
+def test_the_past_of_the_others():
+    """Neither the texts of a statement nor the openings that led them, newest first."""
+    past = History(
+        ("Led.\n\nMine.", "Theirs.", "Mine too."),
+        ("Led.", "Another."),
+        sent={"s-1": {"Led.\n\nMine.": 1, "Mine too.": 1}},
+    )
+    assert past.of_others("s-1") == (("Theirs.",), ("Another.",))
+    assert past.of_others("s-2") == (past.texts, past.openings)

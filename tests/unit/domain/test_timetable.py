@@ -112,3 +112,10 @@ def test_a_pause_of_years(later, told):
     """Up to 800 days ahead there is a next slot worth telling."""
     timetable = paused(NOON, NOON + timedelta(days=800) + later, DAILY)
     assert (timetable.next_after(NOON) is not None) is told
+
+
+def test_from_when_on_a_post_may_go_out():
+    """At once where a slot is open, else when the next one opens."""
+    timetable = Timetable.of(DAILY)
+    assert timetable.posts_from(NOON) == NOON + 6 * HOUR
+    assert timetable.posts_from(NOON + 6.5 * HOUR) == NOON + 6.5 * HOUR
