@@ -172,7 +172,7 @@ def _compose_one(
         return Composition(_vetted_draft(settings, blocked, statement, text, vetted))
     mode = mode_for(settings, model)
     candidates = judge_all(blocked, written, statement, text, history, mode, since)
-    best = best_of(candidates, bar_for(model))
+    best = best_of(candidates, bar_for(model, mode))
     if best is None:
         leads = "the library's own opening leads" if vetted else "the vetted wording goes out alone"
         message = f"none of {len(candidates)} candidates was good enough; {leads}"
@@ -199,8 +199,14 @@ def vetted_opening(
     return next((lead for lead in leads if not lead or lead in passed), None)
 
 
-def bar_for(model: Model) -> float:
-    """Return the score (nats a token) from which a text of this model leads: its trial measured it."""
+def bar_for(model: Model, mode: str) -> float:
+    """Return the score (nats a token) from which a text of this model is used; its trial measured it.
+
+    It was measured for openings. A whole tweet by a model of the hub is the owner's choice: the best that
+    passes every gate goes out.
+    """
+    if mode != "hook" and not model.embedded:
+        return -math.inf
     return GOOD_ENOUGH[model.tuned] if model.bar is None else model.bar
 
 
@@ -267,6 +273,8 @@ def judge_all(
     `blocked` are the words of the owner's blocklist. What the statement itself sent after `since` is refused.
     """
     others, recent = history.of_others(statement.id)
+    if mode != "hook":  # a whole text of the model's may repeat what this statement sent before
+        others = tuple(dict.fromkeys((*history.texts, *history.sent.get(statement.id, {}))))
     sent = {text for text, at in history.sent.get(statement.id, {}).items() if at > since}
     judged = []
     for raw, score in written.openings:
@@ -276,6 +284,8 @@ def judge_all(
             verdict = gates.judge_opening(candidate, statement, text, recent)
         elif mode == "rewrite":
             verdict = gates.judge_rewrite(candidate, statement)
+        elif mode == "free":
+            verdict = gates.judge_free(candidate)
         if verdict.passed:
             whole = assemble(candidate, text) if mode == "hook" else candidate
             if whole in sent:

@@ -29,10 +29,12 @@ from src.domain.errors import (
 )
 from src.domain.fixes import Fix, command, env_file, line
 from src.domain.logins import RenewableLogin
+from src.domain.model_choice import MODES
 from src.domain.plurals import numbered
 from src.domain.posts import Status
 from src.domain.texts import History
 from src.model import choose, client
+from src.model.voice import voice_of
 from src.posting import past
 from src.posting.history import MOST_TWEETS
 from src.system import access, profiles
@@ -227,7 +229,13 @@ def _check_model(settings: Settings) -> str:
             f"{model.name} is sound, but its process keeps the network: this kernel refuses every barrier"
         )
         raise ModelError(message, Fix("run on Linux with seccomp, or cut the network off outside"))
-    return f"{model.name} is installed, its files are sound, and its process has no network"
+    voice_of(settings)  # raises where VOICE cannot be read
+    sound = f"{model.name} is installed, its files are sound, and its process has no network"
+    mode = client.mode_for(settings, model)
+    advice = (
+        "" if mode == "hook" or settings.require_approval else "; set REQUIRE_APPROVAL=true and read each"
+    )
+    return f"{sound}; it writes {MODES[mode]}{advice}"
 
 
 def _check_online(settings: Settings, clock: Clock) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from src.commands.result import Result, show
 from src.config import Settings
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
+from src.domain.model_choice import MODES
 from src.domain.posts import Post
 from src.domain.runs import TickResult
 from src.posting.due import Wait, price_of
@@ -63,6 +64,7 @@ def _data(settings: Settings, tick: TickResult, post: Post) -> dict[str, Any]:
         "source_id": post.source_id,
         "topic": post.topic,
         "opening": post.opening,
+        "mode": settings.mode_in_force,
         "checks": list(CHECKS),
         "notes": [note_text(note, settings.profile) for note in tick.notes],
     }
@@ -72,7 +74,11 @@ def _text(post: Post, data: dict[str, Any]) -> str:
     written = "vetted wording"
     if post.opening:
         written = f"opening {'by the model' if post.origin == 'model' else 'and body vetted'}"
+    elif post.origin == "model":
+        written = "written by the model"
     source = f"{post.source_id} ({post.topic}); {written}" if post.source_id else "a text of yours"
+    if post.origin == "model" and not post.source_id:
+        source = f"none ({post.topic}); {written}"
     return "\n".join(
         [
             "",
@@ -81,6 +87,7 @@ def _text(post: Post, data: dict[str, Any]) -> str:
             f"length   {data['weighted_length']} of {MAX_WEIGHT} (X's weighted count)",
             f"cost     ${data['cost_usd']:.3f}",
             f"source   {source}",
+            f"mode     the model writes {MODES[data['mode']]}",
             f"checks   passed: {', '.join(CHECKS)}",
             *(f"note     {note}" for note in data["notes"]),
             "Nothing was posted: this is a dry run.",

@@ -1,8 +1,8 @@
 """The gates: whether a text may go out, and what a small model gets wrong. Pure functions with reason codes.
 
 `judge_opening` judges the model's opening for one statement, `judge_rewrite` its own wording of it,
-`judge_tweet` the whole text as it would be posted, whoever wrote it. Each asks `safety.py` too. An empty
-verdict lets it go out.
+`judge_free` its own tweet, `judge_tweet` the whole text as it would be posted, whoever wrote it. Each asks
+`safety.py` too. An empty verdict lets it go out.
 """
 
 from __future__ import annotations
@@ -133,6 +133,7 @@ _QUESTION_WORD = re.compile(
 )
 _NEGATION = re.compile(r"\b(?:not|no|never|none|nothing|cannot|without|neither|nor)\b|n't\b", re.IGNORECASE)
 MIN_SHARED_WORDS = 0.7
+MIN_WORDS = 5  # of a whole tweet
 _DANGLING = re.compile(
     r"\b(?:an|the|and|or|but|your|its|their|our|my|than|because|if)[?.!:…]+$", re.IGNORECASE
 )
@@ -191,7 +192,7 @@ def judge_rewrite(text: str, statement: Statement) -> Verdict:
     """Return whether a model's own wording of a statement still says that.
 
     These checks catch what can be counted: identifiers, numbers, negations, content words. A swapped subject
-    passes them: that is why `rewrite` is for larger models.
+    passes them: that is why `rewrite` is the owner's own choice.
     """
     if len(text) > MAX_CHARACTERS:
         return Verdict.of(safety.reasons(text))
@@ -212,7 +213,28 @@ def _rewrite_reasons(text: str, statement: Statement) -> Iterator[Reason]:
     mine, theirs = set(content_words(text)), set(content_words(source))
     if len(mine & theirs) < MIN_SHARED_WORDS * max(len(mine), 1):
         yield Reason("strange-words", ", ".join(sorted(mine - theirs)))
-    if not text.endswith((".", "!", "?")) or len(text.split()) < 5:
+    if not text.endswith((".", "!", "?")) or len(text.split()) < MIN_WORDS:
+        yield Reason("incomplete")
+    if repeats(text):
+        yield Reason("repetition")
+
+
+def judge_free(text: str) -> Verdict:
+    """Return what can be seen to be wrong with a model's own tweet. Whether it is true, no gate can see."""
+    if len(text) > MAX_CHARACTERS:
+        return Verdict.of(safety.reasons(text))
+    return Verdict.of(_free_reasons(text))
+
+
+def _free_reasons(text: str) -> Iterator[Reason]:
+    yield from safety.reasons(text)
+    if text != " ".join(text.split()):
+        yield Reason("white-space")
+    if len(text.split()) < MIN_WORDS:
+        yield Reason("too-short")
+    first = next(iter(text.split()), "")
+    is_whole = text.endswith((".", "!", "?", "…")) and not _DANGLING.search(text)
+    if not is_whole or _FALSE_START.search(text) or not (first[:1].isupper() or _is_code(first)):
         yield Reason("incomplete")
     if repeats(text):
         yield Reason("repetition")

@@ -11,6 +11,12 @@ from pathlib import Path
 from typing import ClassVar
 
 EMBEDDED = "embedded"
+# What a model writes in each mode, for people.
+MODES = {
+    "hook": "openings above vetted statements (MODE=hook)",
+    "rewrite": "statements in its own words, whose truth no gate can see (MODE=rewrite)",
+    "free": "whole tweets without a source, whose truth no gate can see (MODE=free)",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def mode_for(settings: Settings, model: Model) -> str:
 
     MODE is meant for the model that MODEL names: one in its place writes openings.
     """
-    return "hook" if settings.mode == "auto" or model.stand_in else settings.mode
+    return "hook" if model.stand_in else settings.mode_in_force
 
 
 class ModelProcess:

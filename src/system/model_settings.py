@@ -58,6 +58,11 @@ class ModelSettings(BaseModel):
     )
 
     @property
+    def mode_in_force(self) -> Literal["hook", "rewrite", "free"]:
+        """Return what the model that MODEL names writes: `auto` is the opening, no size makes more safe."""
+        return "hook" if self.mode == "auto" else self.mode
+
+    @property
     def sampling_overrides(self) -> dict[str, float | int]:
         """Return the sampling that the owner set, by the names of transformers' `GenerationConfig`."""
         given = {

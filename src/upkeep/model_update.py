@@ -183,7 +183,7 @@ def _update_from_hub(settings: Settings, source: Source, statements: Sequence[St
     if not is_installed(folder):
         tried = _download(settings, source, work, said)
         report = smoke_test(settings, Model.recorded(work, source.name), statements)
-        _record_trial(work, report, tried)
+        _record_trial(work, report, tried, bar_of(report) if settings.mode_in_force == "hook" else None)
         said += _trial_lines(report)
         failpoints.reach("model.tried")
         work.rename(folder)
@@ -222,11 +222,11 @@ def _instead_of(before: Path | None, folder: Path) -> str:
     return f" instead of {_named(before)}" if before and before != folder and is_installed(before) else ""
 
 
-def _record_trial(folder: Path, report: Evaluation, tried: Tried) -> None:
+def _record_trial(folder: Path, report: Evaluation, tried: Tried, bar: float | None) -> None:
     """Add to a manifest what the trials found: the bar, the speed, the memory, the parameters."""
     record = manifest(folder)
     record["trial"] = asdict(tried) | {
-        "bar": bar_of(report),
+        "bar": bar,
         "tokens_per_second": report.tokens_per_second,
         "peak_mb": report.model_peak_mb,
     }

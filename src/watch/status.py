@@ -11,6 +11,7 @@ from src.config import Settings
 from src.content.freshness import Supply
 from src.domain import money
 from src.domain.answers import RateLimit, tweet_id_text, tweet_url
+from src.domain.model_choice import MODES
 from src.domain.plurals import numbered
 from src.domain.posts import Post
 from src.domain.runs import RunOutcome, RunRecord
@@ -76,7 +77,7 @@ def rows(overview: Overview, settings: Settings, now: datetime) -> list[tuple[st
         ("spend", spend_text(overview.spend, settings)),
         ("success", rates),
         ("library", library_text(overview.library, settings)),
-        ("program", f"version {__version__}, model {settings.model}"),
+        ("program", f"version {__version__}, model {settings.model} writes {MODES[settings.mode_in_force]}"),
         ("backup", when_text(overview.maintained, settings, now) if overview.maintained else no_backup),
     ]
 
@@ -230,6 +231,7 @@ def as_data(overview: Overview | None, findings: Sequence[Finding], settings: Se
         "version": __version__,
         "profile": settings.profile,
         "model": settings.model,
+        "mode": settings.mode_in_force,
         "last_run": _last_run_data(overview.last_run),
         "breaker": _breaker_text(overview, settings),
         "rate_limits": [

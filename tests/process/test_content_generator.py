@@ -245,3 +245,62 @@ def is_gone(pid, seconds=10.0):
             return True
         time.sleep(0.01)
     return False
+
+
+OWN_TWEETS = [
+    ["Here is a tweet: use git.", -0.1, -0.1],
+    ["Keep each commit small, so that a review stays short.", -0.9, -0.9],
+    ["Name a branch after the change that it brings to the code.", -1.5, -1.5],
+]
+
+
+@pytest.fixture
+def chat_model(monkeypatch, settings):
+    """Stand in for a chat model of the hub that writes whole tweets; return the settings for it."""
+    child(monkeypatch, good_answer(OWN_TWEETS))
+    monkeypatch.setattr(choose, "locate", lambda s: Model(s.models_dir, "owner/name", bar=5.0))
+    return settings.model_copy(update={"mode": "free", "topics": ("Git",)})
+
+
+def test_a_whole_tweet_by_the_model(chat_model):
+    """MODE=free: the best tweet that every gate lets pass goes out, without a source; all are kept with their verdicts."""
+    composition = compose(chat_model, History(), NOW, seconds=60)
+    draft = composition.draft
+    assert (draft.content, draft.origin, draft.source_id, draft.topic) == (
+        OWN_TWEETS[1][0],
+        "model",
+        "",
+        "Git",
+    )
+    verdicts = [(c.opening, c.verdict.passed, c.chosen) for c in composition.candidates]
+    assert verdicts == [
+        (OWN_TWEETS[0][0], False, False),
+        (OWN_TWEETS[1][0], True, True),
+        (OWN_TWEETS[2][0], True, False),
+    ]
+
+
+def test_a_near_repeat_never_goes_out(chat_model):
+    """A tweet of the model that is nearly one of the past is refused; the next one takes its place, then the library."""
+    near = "Keep each commit small, so that the review stays short!"
+    composition = compose(chat_model, History(texts=(near,)), NOW, seconds=60)
+    assert composition.draft.content == OWN_TWEETS[2][0]
+    assert composition.candidates[1].verdict.reasons == ("near-duplicate",)
+    again = compose(chat_model, History(texts=(near, OWN_TWEETS[2][0])), NOW, seconds=60)
+    assert again.draft.origin == "wording"
+
+
+def test_a_reworded_statement_is_no_repeat_of_itself(monkeypatch, settings):
+    """MODE=rewrite: a rewrite that is nearly what the statement sent before is refused."""
+    statement = next(s for s in LIBRARY.statements if len(s.statement) < 180)
+    rewrite = statement.statement.rstrip(".") + "!"
+    sent = {statement.id: {statement.statement: NOW}}
+    written = client.Written(((rewrite, -0.5),))
+
+    def judged(history):
+        return content_generator.judge_all(
+            frozenset(), written, statement, statement.statement, history, "rewrite"
+        )[0].verdict.reasons
+
+    assert judged(History()) == ()
+    assert judged(History(sent=sent)) == ("near-duplicate",)

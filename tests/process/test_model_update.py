@@ -10,10 +10,12 @@ import time
 import pytest
 
 from src import content_generator
+from src.commands import check
 from src.content import library as sources
 from src.domain.errors import ConfigError, ModelError, ProgramError, UsageError
 from src.domain.texts import History
 from src.model import choose, client, files, versions
+from src.model.voice import voice_of
 from src.system import failpoints
 from src.upkeep import model_update
 from tests import fake_x
@@ -56,10 +58,11 @@ def test_from_the_embedded_to_a_hub_model_and_back(server, make, writer):
 
 def test_a_model_that_stands_in_never_words_the_claim(server, make, writer):
     """MODE=rewrite or free is meant for the model that MODEL names: a small one in its place writes openings."""
-    settings = make(server.add(NAME, some_files()), MODE="free")
+    repo = server.add(NAME, some_files())
+    settings = make(repo, MODE="free")
     embedded(settings)
     assert client.mode_for(settings, choose.locate(settings)) == "hook"
-    update(settings)
+    update(make(repo))
     assert client.mode_for(settings, choose.locate(settings)) == "free"
     choose.rollback(settings)
     assert client.mode_for(settings, choose.locate(settings)) == "hook"
@@ -319,6 +322,39 @@ def test_what_is_in_use_survives_a_damaged_record(server, make, writer):
     assert choose.active_folder(settings.models_dir) == old
     with pytest.raises(ModelError, match="no earlier model"):
         choose.rollback(settings)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "it writes openings above vetted statements (MODE=hook)"),
+        ({"MODE": "free"}, "(MODE=free); set REQUIRE_APPROVAL=true and read each"),
+        ({"MODE": "rewrite", "REQUIRE_APPROVAL": "true"}, "whose truth no gate can see (MODE=rewrite)"),
+    ],
+)
+def test_check_names_the_mode(server, make, writer, monkeypatch, more, words):
+    """`check` says what the model writes, and asks for approval of what nobody vetted."""
+    repo = server.add(NAME, some_files())
+    update(make(repo))
+    settings = make(repo, **more)
+    monkeypatch.setattr(client, "barriers", lambda: "filter")
+    assert check._check_model(settings).endswith(words)
+
+
+def test_check_reads_the_voice(server, make, writer, monkeypatch, tmp_path):
+    """VOICE may name a file; one that is missing or too long is told by `check` and costs no tweet."""
+    monkeypatch.setattr(client, "barriers", lambda: "filter")
+    repo, file = server.add(NAME, some_files()), tmp_path / "voice.txt"
+    update(make(repo))
+    file.write_text("Dry and short.\n")
+    assert voice_of(make(repo, VOICE=str(file))) == "Dry and short."
+    assert voice_of(make(repo, VOICE="Dry, and/or short.")) == "Dry, and/or short."
+    file.write_text("x" * 2001)
+    for voice in (str(file), "no-such-voice.txt"):
+        with pytest.raises(ModelError, match="VOICE"):
+            check._check_model(make(repo, VOICE=voice))
+        composition = content_generator.compose(make(repo, VOICE=voice), History(), START, seconds=30)
+        assert composition.draft.origin == "wording"
 
 
 # ---- the real thing, small --------------------------------------------------------------------------------------

@@ -405,4 +405,4 @@ def test_the_queue_on_the_screen(world):
         in shown
     )
     assert "schedule     every hour (UTC)" in shown
-    assert f"program      version {__version__}, model embedded" in shown
+    assert f"program      version {__version__}, model embedded writes openings" in shown

@@ -12,6 +12,7 @@ from src.content.gates import (
     echoes,
     foreign_terms,
     is_near,
+    judge_free,
     judge_opening,
     judge_rewrite,
     judge_tweet,
@@ -378,3 +379,21 @@ def test_helpers():
     assert not echoes("What did HEAD do?", TEXT)
     assert foreign_terms("Why does HEAD move in Git?", TEXT + " Git") == []
     assert foreign_terms("Why does PostgreSQL move?", TEXT) == ["PostgreSQL"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reasons"),
+    [
+        ("Use git reflog to find a commit again after a bad reset.", ()),
+        ("__init__.py runs when a package is first imported.", ()),
+        ("Use reflog.", ("too-short",)),
+        ("Use git reflog to find a commit again after", ("incomplete",)),
+        ("and then use git reflog to find it again.", ("incomplete",)),
+        ("Use git reflog to find it, to find it again.", ("repetition",)),
+        ("Sure, here is a tweet about git and its reflog.", ("chat",)),
+        ("Use git reflog\nto find a commit again.", ("white-space",)),
+    ],
+)
+def test_a_tweet_without_a_source(text, reasons):
+    """A model's own tweet is a whole, plain sentence that repeats nothing; whether it is true, no gate can see."""
+    assert judge_free(text).reasons == reasons
