@@ -146,8 +146,6 @@ def _place(group: Group, *, ranked: bool) -> tuple[bool, float, int, str]:
 
 
 def _group(name: str, pairs: Sequence[Pair], error: float, others: Sequence[Pair] = ()) -> Group:
-    if len(pairs) < FEW:
-        return Group(name, len(pairs))
     impressions = middle_of(_impressions(pairs), error)
     reactions = [r.figures.reactions for _, r in pairs if r.figures.reactions is not None]
     return Group(
