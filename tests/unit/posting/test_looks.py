@@ -1,5 +1,6 @@
 """Looks at the timeline: their pages, what an edit means, what they settle, and what they leave on record."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -71,6 +72,7 @@ def page(*ages, complete=False, **parts):
         ([page(2 * MINUTE, complete=True)], 1),
         ([page(2 * MINUTE), page(3 * MINUTE, complete=True)], 2),
         ([page(2 * MINUTE), AWAY], 2),
+        ([replace(page(2 * MINUTE), healthy=False)], 1),
         ([shows(complete=False)], 1),
         ([page(2 * MINUTE), shows(complete=False)], 2),
         ([page(2 * MINUTE), page(2 * MINUTE)], 2),
@@ -90,7 +92,7 @@ def test_how_many_pages_are_read(pages, asked):
 
 def test_pages_count_as_one_read():
     """Tweets and odd items of all pages count, and it is healthy and complete only if the last one is."""
-    run = looking(page(MINUTE, odd=1), page(2 * MINUTE, odd=2, complete=True))
+    run = looking(page(MINUTE, odd=1), page(2 * MINUTE, odd=1, complete=True))
     post = left_open(run)
     run.started = run.clock.time = NOW + HOUR
     reconcile(run)
@@ -200,7 +202,13 @@ def test_an_edited_tweet_of_a_post_that_was_never_sent():
 
 @pytest.mark.parametrize(
     ("tweets", "odd", "counted"),
-    [([], 0, 1), ([], 1, 0), ([edited(NOW + MINUTE, OTHER)], 0, 0), ([edited(NOW + 2 * HOUR, OTHER)], 0, 1)],
+    [
+        ([], 0, 1),
+        ([], 1, 0),
+        ([edited(NOW + MINUTE, OTHER)], 0, 0),
+        ([edited(NOW + 2 * HOUR, OTHER)], 0, 1),
+        ([edited(NOW - 6 * MINUTE, OTHER)], 0, 1),
+    ],
 )
 def test_what_may_be_the_post_is_no_absence(tweets, odd, counted):
     """An odd item may be it, and so may a tweet that was made when it was sent and edited to other words."""
@@ -219,7 +227,7 @@ def test_what_may_be_an_open_post_is_not_imported(words):
     mine = tweet_at(NOW + SECOND, WORDS) if words == WORDS else edited(NOW + SECOND, OTHER)
     run.clock.time += 3 * HOUR
     with caught() as records:
-        absorb(run, Look(shows(mine, tweet_at(NOW + SECOND, "A stranger.")), canary=True))
+        absorb(run, Look(shows(mine, tweet_at(NOW - 2 * HOUR, "A stranger.")), canary=True))
         absorb(run, Look(shows(mine), canary=True))
     assert contents(run) == [CANARY.text, WORDS, "A stranger."]
     assert [r.tweets for r in records if r.msg == "timeline.unrecorded"] == [1]
