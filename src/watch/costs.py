@@ -48,9 +48,9 @@ def monthly(settings: Settings) -> MonthlyCost:
 
 def as_text(cost: MonthlyCost, settings: Settings) -> str:
     """Return the cost in a line, with the budget where it is too small, and with a better pace."""
-    posts = f"{cost.posts_a_day:.3g} posts a day" if cost.posts_a_day != 1 else "1 post a day"
+    posts = f"{cost.posts_a_day:.3g} posts a day cost" if cost.posts_a_day != 1 else "1 post a day costs"
     prices = f"{money.total(cost.plain)} a month, {money.total(cost.linked)} if each has a link"
-    parts = [f"{posts} cost about {prices}", f"reading them back {money.total(cost.audits)}"]
+    parts = [f"{posts} about {prices}", f"reading them back {money.total(cost.audits)}"]
     if settings.results_after_days:
         age = numbered(settings.results_after_days, "day")
         parts.append(f"reading what became of them after {age} {money.total(cost.results)}")

@@ -237,6 +237,7 @@ def test_check(still):
     assert rows["credentials"]["ok"]
     assert rows["database"]["ok"]
     assert rows["account"]["ok"]
+    assert rows["cost"]["says"].startswith("1 post a day costs about $0.45 a month, $6.00 if each has a link")
     assert not rows["model"]["ok"]
     assert rows["model"]["fix"] == "type: make model"
     assert done.returncode == 69

@@ -26,7 +26,7 @@ def test_a_month_of_hourly_posts():
     ("values", "words"),
     [
         ({"posts_per_day": 4}, "4 posts a day cost about $1.80 a month, $24.00 if each has a link"),
-        ({"posts_per_day": 1}, "1 post a day cost about $0.45 a month"),
+        ({"posts_per_day": 1}, "1 post a day costs about $0.45 a month"),
         ({"max_posts_per_day": 10}, "10 posts a day cost about $4.50 a month"),
         ({"results_after_days": 7}, "reading what became of them after 7 days $0.72"),
         ({"results_after_days": 1}, "reading what became of them after 1 day $0.72"),
