@@ -267,9 +267,9 @@ def spread(count: int, quiet: str) -> tuple[time, ...]:
 
 def parse_time(text: str) -> time:
     """Return a time of the day, as 09:00. Raise `ValueError` for anything else."""
-    hour, colon, minute = text.strip().partition(":")
+    hour, _, minute = text.strip().partition(":")
     digits = hour.isascii() and hour.isdigit() and minute.isascii() and minute.isdigit()
-    if not (colon and digits and len(minute) == 2 and int(hour) < 24 and int(minute) < 60):
+    if not (digits and len(minute) == 2 and int(hour) < 24 and int(minute) < 60):
         message = f"{text.strip()!r} is not a time of the day; write 09:00 or 18:30"
         raise ValueError(message)
     return time(int(hour), int(minute))

@@ -114,8 +114,10 @@ class Reached:
         """Return the tests that reach a mutant."""
         if mutant.is_sql_file:
             return self._by_file[MIGRATE]
-        if not mutant.in_function:
-            return self._by_file[mutant.file]
+        if (
+            not mutant.in_function
+        ):  # what a module holds is made at its import, which no test reaches by itself
+            return self._by_file[mutant.file] | {name for name in self.seconds if is_for(name, mutant.file)}
         lines = range(mutant.line, mutant.end_line + 1)
         return set().union(*(self._index[mutant.file, n] for n in lines))
 

@@ -18,7 +18,7 @@ IN_ORDER = [
     replace(PLAIN, id=50, place=-1.0, origin="person"),
     replace(PLAIN, id=40, origin="person", approved_at=NOW - HOUR),
     replace(PLAIN, id=41, origin="person", approved_at=NOW - HOUR),
-    replace(PLAIN, id=30, approved_at=NOW - 5 * HOUR, origin="model"),
+    replace(PLAIN, id=32, approved_at=NOW - 5 * HOUR, origin="model"),
     replace(PLAIN, id=31, approved_at=NOW - 4 * HOUR),
     replace(PLAIN, id=20, origin="feed", approved_at=NOW - 8 * HOUR),
     replace(PLAIN, id=11, queued_at=NOW - 8 * HOUR),

@@ -293,7 +293,7 @@ def test_when_a_slot_opens_again_in_its_middle():
         # All of it is quiet: nothing better than its start is known.
         (Schedule(60, quiet="22:00-07:00"), "2026-11-22 23:00", 1, "2026-11-22 23:00"),
         # A wanted time opens at its minute, whatever the quiet hours of today say.
-        (times("09:00", quiet="08:00-10:00"), "2026-11-22 09:00", 1, "2026-11-22 09:00"),
+        (times("09:00", quiet="08:00-10:00"), "2026-11-22 09:00", 1.5, "2026-11-22 09:00"),
         # Sunday's day of UTC reaches into Monday in Berlin, which is wanted.
         (Schedule(1440, days=(0,), zone_name=BERLIN), "2026-11-22 00:00", 24, "2026-11-22 23:00"),
         # Midnight in Berlin is quiet, half an hour later is not.

@@ -56,6 +56,13 @@ def test_the_gap_after_the_last_post():
     assert alone[1] == NOW - MINUTE + gap
 
 
+def test_a_slot_that_opens_now():
+    """It takes one text, and the next slot the next one."""
+    db = empty_database(NOW)
+    first, second = own(db, 1), own(db, 2)
+    assert planned(db, THREE) == [(first, THREE), (second, FOUR)]
+
+
 def test_the_gap_ends_with_the_slot():
     """A slot that ends when the gap does takes no text: the next one takes the first, and only that."""
     db = empty_database(NOW)
