@@ -142,7 +142,8 @@ crash-years: $(VENV)/.installed ## share: two years of the shipped library, smal
 	$(LONG) tests/crash/test_supply.py tests/crash/test_quarter.py
 
 crash-upkeep: model ## share: backup and restore killed at every system call, real models made, tried and tuned, a month with the model
-	$(LONG) tests/crash/test_maintenance.py tests/crash/test_model_update.py tests/crash/test_model_month.py
+	$(LONG) tests/crash/test_maintenance.py tests/crash/test_model_update.py tests/crash/test_model_month.py \
+		tests/crash/test_architectures.py tests/crash/test_qwen.py
 
 crash-cron: $(VENV)/.installed ## share: real cron over changes of the clock
 	$(LONG) tests/crash/test_cron.py tests/crash/test_install.py

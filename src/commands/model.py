@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from src.commands.arguments import Parser, add_actions
 from src.commands.command import Command, Context
@@ -14,8 +15,10 @@ from src.content import library
 from src.domain.errors import StorageError
 from src.domain.fixes import Fix
 from src.model import choose, tune, versions
+from src.model.client import mode_for
 from src.model.convert import install_embedded
 from src.model.files import manifest
+from src.model.sampling import Sampling
 from src.model.versions import Version
 from src.upkeep import model_update
 from src.x.claim import fix_text
@@ -86,16 +89,22 @@ def _show(options: argparse.Namespace, settings: Settings) -> Shown:
     model = choose.locate(settings)
     warning = "; ".join(filter(None, [model.note, fix_text(model.fix, settings.profile)]))
     revision = manifest(model.folder).get("source", {}).get("revision", "")
+    own = None if model.embedded else model.folder
+    sampling = Sampling.of(own, mode_for(settings, model), settings.sampling_overrides)
     data: dict[str, object] = {
         "name": model.name,
         "folder": str(model.folder),
         "tuned": model.tuned,
         "revision": revision,
         "note": warning,
+        "dtype": model.dtype,
+        "sampling": sampling.as_data(),
+        "trial": manifest(model.folder).get("trial", {}),
     }
     at = f" at {revision[:12]}" if revision else ""
     tuned = " (tuned)" if model.tuned else ""
     lines = [f"{model.name}{at}{tuned} in {model.folder}, files sound"]
+    lines += _describe(model.dtype, sampling, manifest(model.folder).get("trial", {}))
     if warning:
         lines.append(warning)
     if options.all:
@@ -103,6 +112,19 @@ def _show(options: argparse.Namespace, settings: Settings) -> Shown:
         data["versions"] = list(map(_version_data, on_disk))
         lines += map(_version_line, on_disk)
     return data, "\n".join(lines)
+
+
+def _describe(dtype: str, sampling: Sampling, trial: Mapping[str, Any]) -> list[str]:
+    """Return how a model writes, and what its trial measured on this machine."""
+    figures = ", ".join(f"{name} {value:g}" for name, value in sampling.as_data().items())
+    lines = [f"format {dtype} on the CPU; {figures}" + (f" ({sampling.note})" if sampling.note else "")]
+    if trial:
+        template = "a chat template" if trial.get("has_template") else "no chat template"
+        lines.append(f"{trial.get('parameters', 0) / 1e6:,.1f} million parameters, {template}")
+    if "tokens_per_second" in trial:
+        speed = f"{trial['tokens_per_second']:.0f} tokens a second"
+        lines.append(f"measured when it was installed: {speed}, {trial['peak_mb']:.0f} MB at most")
+    return lines
 
 
 def _version_data(version: Version) -> dict[str, object]:

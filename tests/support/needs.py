@@ -15,7 +15,7 @@ from src.config import Settings
 from src.domain.errors import ModelError
 from src.model import choose
 from src.model.choose import Model
-from tests.support import twitter_text
+from tests.support import qwen, twitter_text
 
 ROOT_PATH = "/usr/sbin:/sbin"
 # Programs that must be there, and the Debian packages that hold them.
@@ -40,6 +40,8 @@ def missing(name: str) -> str:
         return (
             "" if twitter_text.is_installed() else f"X's library is missing; install {twitter_text.INSTALL}"
         )
+    if name == "qwen":
+        return "" if qwen.VOCABULARY.exists() else f"Qwen's vocabulary is missing; type: {qwen.INSTALL}"
     programs, packages = TOOLS[name]
     lacking = [p for p in programs if not (shutil.which(p) or shutil.which(p, path=ROOT_PATH))]
     return f"{', '.join(lacking)} missing; type: apt-get install {packages}" if lacking else ""
