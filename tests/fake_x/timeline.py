@@ -59,6 +59,7 @@ class Liar:
     repeated: float = 0.0  # the share of pages
     shuffled: bool = False
     odd: float = 0.0  # the share of pages
+    garbled: float = 0.0  # the share of pages whose newest item is one that cannot be understood
     _missing: set[str] = field(default_factory=set)
 
     def size(self, asked: int) -> int:
@@ -73,6 +74,8 @@ class Liar:
         if self.rng.random() < self.odd:
             place = self.rng.randrange(len(shown) + 1)
             shown[place : place + self.rng.randrange(2)] = [self.rng.choice(ODD_ITEMS)]
+        if self.garbled and self.rng.random() < self.garbled:
+            shown[:1] = [ODD_ITEMS[0]]
         return shown
 
     def _leaves_out(self, tweet_id: str) -> bool:

@@ -118,7 +118,8 @@ class Kind:
     """What all worlds of a kind have: a slot and a lag of so many minutes, and settings of the `Liar`.
 
     `person` is what a person mostly does, `reads` how the timeline mostly fails; `refused` worlds have an X that
-    refuses most posts, and makes most of these tweets.
+    refuses most posts, with one of the `answers`, and makes most of these tweets. `pauses` are minutes between
+    two things that happen.
     """
 
     minutes: int = 0
@@ -128,6 +129,8 @@ class Kind:
     person: str = ""
     reads: str = ""
     refused: bool = False
+    answers: tuple[str, ...] = ()
+    pauses: tuple[int, ...] = (1, 2, 6, 11, 16, 16, 21, 31, 46, 60, 60, 60, 120, 700)
     loses_database: bool = False
 
 
@@ -159,6 +162,9 @@ class Play:
         self.loses_database = rng.random() < 0.12 or self.kind.loses_database
         self.reads_past = self.loses_database or not warm
         self._let_x_lie()
+        world.move(
+            minutes=self.kind.minutes
+        )  # a long slot that the past has used would leave no room for a post
         self.say(f"world {self.number}: a slot of {self.minutes} minutes, {self.x.look}")
 
     def say(self, words: str) -> None:
@@ -195,14 +201,14 @@ class Play:
             (self.a_person, 6),
             (self.the_clock, 2),
             (self.the_timeline, 3),
-            *([(self.the_database, 1)] if self.loses_database else []),
+            *([(self.the_database, 6 if self.kind.loses_database else 1)] if self.loses_database else []),
         ]
         for _ in range(rng.randrange(8, 16)):
             self.pass_time()
             rng.choices([step for step, _ in steps], [weight for _, weight in steps])[0]()
 
     def pass_time(self) -> None:
-        self.world.move(minutes=self.rng.choice([1, 2, 6, 11, 16, 16, 21, 31, 46, 60, 60, 60, 120, 700]))
+        self.world.move(minutes=self.rng.choice(self.kind.pauses))
 
     def answer(self) -> tuple[str, Fault]:
         """Return how X answers the next post: soundly, falsely, and what it makes of it."""
@@ -212,7 +218,7 @@ class Play:
         if rng.random() < (0.0 if self.kind.refused else 0.5):
             name = rng.choice(sorted(POSTS))
             return name, POSTS[name]()
-        name = rng.choice(sorted({**REFUSALS, "duplicate": fake_x.duplicate}))
+        name = rng.choice(self.kind.answers or sorted({**REFUSALS, "duplicate": fake_x.duplicate}))
         fault = {**REFUSALS, "duplicate": fake_x.duplicate}[name]()
         made = rng.choice(["at once", "not", "late", "late"])
         late = rng.choice([60.0, 240.0, 600.0]) if made == "late" else None

@@ -18,19 +18,39 @@ PROOF = "store/migrations/0003_proof.sql"
 
 REFUSED = {"minutes": 1440, "refused": True}  # the slot lasts, so that it can be used again
 
+FREES = ("400", "text", "401", "429")  # after these the slot or the text is free again within the day
+
 # The kind of worlds in which each can show.
 KINDS: dict[str, dict[str, Any]] = {
-    "a slot is free after 15 minutes": {**REFUSED, "look": {"left_out": 0.4}, "lag": 20},
+    "a slot is free after 15 minutes": {**REFUSED, "answers": FREES, "lag": 20, "pauses": (1, 6, 16)},
     "a read without a known tweet counts": {**REFUSED, "reads": "empty"},
-    "a read that was cut off counts": {**REFUSED, "look": {"sizes": (0, 1, 100)}},
+    "a read that was cut off counts": {
+        **REFUSED,
+        "answers": FREES,
+        "look": {"sizes": (0, 0, 1)},
+        "lag": 20,
+        "person": "tweets",
+        "pauses": (1, 16, 46),
+    },
     "no pages: the first one is taken for all": {**REFUSED, "look": {"sizes": (1, 2)}, "person": "tweets"},
-    "an item that cannot be understood is nothing": {**REFUSED, "look": {"odd": 0.7}},
+    "an item that cannot be understood is nothing": {
+        **REFUSED,
+        "answers": FREES,
+        "look": {"garbled": 0.8},
+        "lag": 20,
+        "pauses": (1, 16, 46),
+    },
     "t.co stands for nothing": {**REFUSED, "links": True},
     "an edit is a new tweet": {"person": "edits"},
     "a tweet that was rewritten is nothing": {**REFUSED, "person": "rewrites"},
     "replies are adopted": {"person": "replies"},
     "quotes are adopted": {"person": "quotes"},
-    "a database that was lost does not rest": {"loses_database": True},
+    "a database that was lost does not rest": {
+        "minutes": 1440,
+        "loses_database": True,
+        "lag": 20,
+        "pauses": (1, 2, 6),
+    },
     **dict.fromkeys(
         (
             "absence after one read",
@@ -111,10 +131,6 @@ MUTANTS = (
     Mutant(
         "a database that was lost does not rest",
         (("posting/history.py", "        _rest(run)\n", "        pass\n"),),
-    ),
-    Mutant(
-        "given up at once under a clock that was days ahead",
-        ((RECONCILE, "if now - since > GIVE_UP_AFTER", "if abs(now - sent) > GIVE_UP_AFTER"),),
     ),
 )
 
