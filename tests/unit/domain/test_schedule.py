@@ -387,6 +387,12 @@ def test_times_over_an_hour_apart_by_the_clock():
             require_times(near)
 
 
+def test_one_post_in_the_last_minutes_of_a_day():
+    """Without POSTS_PER_DAY the waking hours must have room for one post."""
+    assert list(contradictions((), 0, False, "00:06-00:00", 24)) == []
+    assert len(list(contradictions((), 2, False, "00:06-00:00", 24))) == 1
+
+
 def test_days_as_they_are_written():
     """A text that names days comes back as it is; any other is refused."""
     assert [require_days(text) for text in ("", "mon-fri", "Sat, sunday")] == ["", "mon-fri", "Sat, sunday"]

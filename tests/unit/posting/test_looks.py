@@ -92,7 +92,7 @@ def test_how_many_pages_are_read(pages, asked):
 
 def test_pages_count_as_one_read():
     """Tweets and odd items of all pages count, and it is healthy and complete only if the last one is."""
-    run = looking(page(MINUTE, odd=1), page(2 * MINUTE, odd=1, complete=True))
+    run = looking(shows(*old(MINUTE), CANARY, complete=False, odd=1), page(2 * MINUTE, odd=1, complete=True))
     post = left_open(run)
     run.started = run.clock.time = NOW + HOUR
     reconcile(run)

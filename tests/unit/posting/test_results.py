@@ -115,6 +115,7 @@ def test_the_budget_is_used_up(used):
     run.db.journal.spend(NOW, "post", 1, used)
     results.read(run, due)
     assert asked == []
+    assert spent(run) == [("post", 1, used)]
     assert run.db.results.reading() == Reading(
         1, "the budget is used up, and each costs $0.010", results.FIX_BUDGET
     )
