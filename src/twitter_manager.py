@@ -6,9 +6,10 @@ an exit code. Success prints nothing without a terminal, so cron mails only prob
 
 from __future__ import annotations
 
-from src.system import requirements
+from src.system import bytecode, requirements
 
 requirements.refuse_unsupported()  # before anything that such a machine could not even import
+bytecode.tell_at_start()
 
 import argparse
 import contextlib
@@ -322,10 +323,17 @@ def _fill_standard_streams() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code of the process."""
+    try:
+        return _main(list(sys.argv[1:] if arguments is None else arguments))
+    finally:
+        terminal.finish()
+
+
+def _main(arguments: list[str]) -> int:
     os.umask(0o077)
     core_dumps.forbid()
     _fill_standard_streams()
-    options = parser.parse(list(sys.argv[1:] if arguments is None else arguments))
+    options = parser.parse(arguments)
     log.begin(-1 if options.quiet else options.verbose, colour=config.colour_allowed())
     run_id = os.urandom(4).hex()
     profile = config.profile_of(options.profile)

@@ -11,9 +11,10 @@ from dotenv.parser import Binding, parse_stream
 
 from src.domain.errors import ConfigError
 from src.system import profiles
-from src.system.files import read_private
+from src.system.files import read_private, read_regular, reason_of
 
 FILE_SUFFIX = "_FILE"  # of a variable that gives a secret by file
+MAX_SECRET_BYTES = 10_000  # no key of X has more than a few hundred
 
 
 def parse(text: str) -> tuple[dict[str, str], list[tuple[int, str]]]:
@@ -87,10 +88,10 @@ def read_secret(name: str, values: dict[str, str], problems: list[str]) -> None:
     if not source or values.get(name):
         return
     try:
-        values[name] = Path(source).read_text(encoding="utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        values[name] = read_regular(Path(source), MAX_SECRET_BYTES).removeprefix("\ufeff").strip()
+    except (OSError, ValueError) as error:
         shown = source if "/" in source else "(not shown: it has no /)"  # the key itself, by mistake
-        problems.append(f"{name}{FILE_SUFFIX}: {shown} cannot be read: {error.__class__.__name__}")
+        problems.append(f"{name}{FILE_SUFFIX}: {shown} cannot be read: {reason_of(error)}")
 
 
 def nearest(name: str, known: set[str]) -> str:

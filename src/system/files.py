@@ -14,6 +14,7 @@ from typing import BinaryIO
 from src.domain.errors import ConfigError, StorageError
 from src.domain.fixes import Fix
 
+MAX_PRIVATE_BYTES = 10_000_000  # a `.env` or a file of tokens has a few thousand
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -118,11 +119,38 @@ def read_private(path: Path, is_secret: Callable[[str], bool] = lambda _: True) 
         if status.st_uid not in {os.geteuid(), 0}:
             message = f"belongs to another user (uid {status.st_uid})"
             raise ConfigError(message, Fix(f"type: sudo chown $USER {path}"))
+        if status.st_size > MAX_PRIVATE_BYTES:
+            message = f"has {status.st_size:,} bytes, at most {MAX_PRIVATE_BYTES:,} are read"
+            raise ConfigError(message, Fix(f"put the right file in its place: ls -l {path}"))
         text = file.read()
         if status.st_mode & (0o077 if is_secret(text) else 0o033):
             message = f"can be read or changed by others (mode {stat.S_IMODE(status.st_mode):04o})"
             raise ConfigError(message, Fix(f"type: chmod 600 {path}"))
         return text
+
+
+def read_regular(path: Path, most: int) -> str:
+    """Return the text of a regular file of at most `most` bytes. Never waits for the writer of a pipe.
+
+    Raises `OSError`, or `ValueError` in words that do not repeat what stands in the file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            message = "it is not a regular file"
+            raise ValueError(message)
+        data = file.read(most + 1)
+    if len(data) > most:
+        message = f"it has more than {most:,} bytes"
+        raise ValueError(message)
+    return data.decode()
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """Return in words why a file could not be read, without what stands in it."""
+    if isinstance(error, OSError):
+        return str(error.strerror or type(error).__name__)
+    return "it is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 # ---- folders that settings name --------------------------------------------------------------------------

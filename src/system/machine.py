@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from src.domain.errors import StorageError
 from src.domain.fixes import Fix, env_file
+from src.system import bytecode
 
 FIX_DISK = Fix("free some space on the disk, or raise the quota of this user")
 FIX_DEVICE = Fix("look at the disk: `dmesg` and `smartctl -a` tell whether it fails")
@@ -45,6 +46,11 @@ def refusals() -> Iterator[None]:
         raise StorageError(_said(error), FIXES[error.errno]) from error
     except MemoryError as error:
         raise StorageError("there is no memory left", FIX_MEMORY) from error
+    except (EOFError, ValueError, TypeError) as error:  # what Python says of a module's incomplete bytecode
+        file = bytecode.incomplete_file(error)
+        if file is None:
+            raise
+        raise StorageError(bytecode.remove(file), Fix(bytecode.FIX)) from error
 
 
 def _said(error: OSError) -> str:

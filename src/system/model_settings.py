@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
-from src.system.setting_types import MirrorUrl
+from src.system.setting_types import MirrorUrl, Revision
 
 MAX_VOICE = 2_000  # characters: the model reads them before every text
 
@@ -15,11 +15,7 @@ class ModelSettings(BaseModel):
     """What an owner can set about the model, its texts and its process."""
 
     model: str = Field("embedded", min_length=1, description="`embedded`, a hub id (owner/name), or a folder")
-    model_revision: str = Field(
-        "",
-        pattern=r"^([0-9a-f]{40})?$",
-        description="the commit of a hub model, 40 hex digits",
-    )
+    model_revision: Revision = Field("", description="the commit of a hub model, 40 hex digits")
     hf_endpoint: MirrorUrl = Field(
         "https://huggingface.co", description="where `model update` downloads: the hub or a mirror"
     )

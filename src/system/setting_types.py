@@ -45,6 +45,16 @@ def _template(text: str) -> str:
     return text
 
 
+def _revision(commit: str) -> str:
+    if commit and not re.fullmatch(r"[0-9a-f]{40}", commit):
+        message = (
+            "must be a commit of 40 hex digits, as 12fd25f77366fa6b3b4b768ec3050bf629380bac, or empty for"
+            " the newest; a branch or a tag may change"
+        )
+        raise ValueError(message)
+    return commit
+
+
 def without_link(template: str) -> str:
     """Return a template of feeds as it would be written without its link."""
     return template.replace("{link}", "").rstrip("\\n ")
@@ -56,6 +66,7 @@ Template = Annotated[str, AfterValidator(_template)]
 Sources = Annotated[CommaList, AfterValidator(_known_homes)]
 BaseUrl = Annotated[str, AfterValidator(partial(require_secure, path_allowed=False))]
 MirrorUrl = Annotated[str, AfterValidator(partial(require_secure, path_allowed=True))]
+Revision = Annotated[str, AfterValidator(_revision)]
 Span = Annotated[str, AfterValidator(quiet_hours.require_span)]
 Zone = Annotated[str, AfterValidator(quiet_hours.require_zone)]
 Times = Annotated[CommaList, AfterValidator(schedule.require_times)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import sys
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TextIO
 
 
 def write(text: str, *, aside: bool = False) -> None:
@@ -24,11 +26,29 @@ def write(text: str, *, aside: bool = False) -> None:
             stream.reconfigure(errors="backslashreplace")
         print(text, file=stream, flush=True)
     except OSError as error:
-        # The rest goes nowhere; otherwise Python complains when it flushes at its end.
-        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 (a descriptor is wanted, not a path)
-            os.dup2(nowhere.fileno(), stream.fileno())
+        _discard(stream)
         if not isinstance(error, BrokenPipeError):
             raise
+
+
+def finish() -> None:
+    """Write out what the standard streams still hold; what they refuse goes nowhere. Never raises.
+
+    Otherwise Python tries again at its end, and its failure (120) takes the place of the exit code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if stream is None:
+            continue
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            _discard(stream)
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what a stream still holds, and whatever is written to it from now on, go nowhere."""
+    with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def write_json(data: Mapping[str, object]) -> None:

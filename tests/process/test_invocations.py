@@ -25,6 +25,17 @@ def test_processes():
     )
 
 
+def test_nothing_is_written_elsewhere(tmp_path):
+    """Each of the 20,000 has its data and its logs in its own folder, or where nobody can make any."""
+    nowhere = ("/dev/", "/proc/", "~nobody/", "~no-such-user/")
+    for number in range(20_000):
+        environment = invocations.make(number, tmp_path).environment
+        for name in ("DATA_DIR", "LOG_DIR"):
+            place = environment[name]
+            assert place == "~" or place.startswith((str(tmp_path), *nowhere)), (number, name, place)
+        assert not environment["LOG_DIR"].startswith("~no"), "the program would take the checkout's own"
+
+
 def test_a_bug_is_seen(monkeypatch):
     """What these tests look for is found where it is planted."""
     monkeypatch.setattr(failpoints, "arm", lambda plan: 1 / 0)

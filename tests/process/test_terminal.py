@@ -111,3 +111,27 @@ def test_a_crash_leaves_no_core_dump(world):
         [sys.executable, "-c", code], env=env_of(world), cwd="/", capture_output=True, text=True, check=False
     )
     assert done.stdout.endswith("(0, 0)\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "redirected", "code"),
+    [
+        ("nonsense", "2>/dev/full", 2),
+        ("--nonsense", "2>/dev/full", 2),
+        ("history -n 0", ">/dev/full 2>/dev/full", 2),
+        ("history", "2>/dev/full", 0),
+        ("history", ">/dev/full 2>/dev/full", 74),
+        ("history --json", ">/dev/full 2>&-", 74),
+        ("drafts show 99", "2>/dev/full", 2),
+        ("drafts show 99", "2>/dev/full | true", 2),
+    ],
+)
+def test_a_full_disk_behind_the_streams(world, words, redirected, code):
+    """The exit code is the program's own, whatever a stream refuses: Python's 120 never takes its place."""
+    shell = f'set -o pipefail; "$@" {words} {redirected}; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(
+        ["bash", "-c", shell, "bash", *MODULE],
+        env=env_of(world), cwd="/", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr

@@ -181,7 +181,9 @@ def _value(rng: random.Random, name: str, folder: Path) -> str:
             "deep/er",
             "\u202e",
         )
-        outside = ("", "~", "~no-such-user/x", "/dev/null", "/dev/null/x", "/dev/full", "/proc/x")
+        outside = ["~", "/dev/null", "/dev/null/x", "/dev/full", "/proc/x"]
+        # Without these two, and where no folder of logs is known, the program writes to those of the checkout.
+        outside += ["~no-such-user/x"] * (name != "LOG_DIR") + [""] * (name not in {"DATA_DIR", "LOG_DIR"})
         return rng.choice((*outside, *(f"{folder}/{name}" for name in inside)))
     return rng.choice(ODD).replace("\0", "")
 

@@ -3,6 +3,7 @@
 import os
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
@@ -205,6 +206,45 @@ def test_secret_by_file(tmp_path):
     written = env_file(tmp_path, "TWITTER_API_KEY=from-dot-env-0123\n")
     named = load({"ENV_FILE": str(written), "TWITTER_API_KEY_FILE": str(file)})
     assert named.twitter_api_key.get_secret_value() == "k-123456789012345"  # the environment wins over .env
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (os.mkfifo, "it is not a regular file"),
+        (Path.mkdir, "Is a directory"),
+        (lambda path: path.symlink_to("/dev/zero"), "it is not a regular file"),
+        (lambda path: path.write_bytes(b"k" * 10_001), "it has more than 10,000 bytes"),
+        (lambda path: path.write_bytes(b"secret\xff"), "it is not text in UTF-8"),
+        (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
+    ],
+)
+def test_what_is_no_file_of_a_secret(tmp_path, make, why):
+    """A pipe, a device, a huge file or a wrong encoding is named at once; nothing waits, and nothing is shown."""
+    make(tmp_path / "key")
+    with pytest.raises(ConfigError) as caught:
+        load({"TWITTER_API_KEY_FILE": str(tmp_path / "key")})
+    assert f"TWITTER_API_KEY_FILE: {tmp_path / 'key'} cannot be read: {why}" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_huge_env_file(tmp_path):
+    """A `.env` larger than any real one is refused before it is read."""
+    written = env_file(tmp_path, "")
+    os.truncate(written, 10_000_001)
+    with pytest.raises(ConfigError, match=r"has 10,000,001 bytes, at most 10,000,000 are read"):
+        load({"ENV_FILE": str(written)})
+
+
+@pytest.mark.parametrize("commit", ["main", "v1.0", "12fd25f", "A" * 40, "0" * 41])
+def test_a_revision_is_a_commit(commit):
+    """A branch, a tag or a part of a commit is refused in words, with an example and another way."""
+    with pytest.raises(ConfigError) as caught:
+        load({"MODEL_REVISION": commit})
+    expected = f"MODEL_REVISION: {commit!r}: must be a commit of 40 hex digits, as 12fd25f77366fa6b3b4b768ec3050bf629380bac"
+    assert expected in str(caught.value)
+    assert "pattern" not in str(caught.value)
 
 
 def test_secrets_mask_themselves():

@@ -287,7 +287,7 @@ def _chart(
 
 
 def _middle_and_top(spread: Spread, unit: str) -> str:
-    return f"{_number(spread.middle)} {unit} in the middle, {_number(spread.top)} {unit} at most"
+    return f"median {_number(spread.middle)} {unit}, maximum {_number(spread.top)} {unit}"
 
 
 def _number(value: float) -> str:

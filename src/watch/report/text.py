@@ -88,8 +88,7 @@ def measure_names(measures: Measures) -> dict[str, Spread | None]:
 
 def _spread_text(spread: Spread) -> str:
     return (
-        f"{_short(spread.middle)} in the middle, {_short(spread.high)} for 95 of 100,"
-        f" {_short(spread.top)} at most"
+        f"median {_short(spread.middle)}, 95th percentile {_short(spread.high)}, maximum {_short(spread.top)}"
     )
 
 
