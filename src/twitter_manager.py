@@ -6,9 +6,12 @@ an exit code. Success prints nothing without a terminal, so cron mails only prob
 
 from __future__ import annotations
 
-from src.system import bytecode, requirements
+from src.system import requirements
 
 requirements.refuse_unsupported()  # before anything that such a machine could not even import
+
+from src.system import bytecode
+
 bytecode.tell_at_start()
 
 import argparse
