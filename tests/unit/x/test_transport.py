@@ -77,3 +77,17 @@ def test_a_manager_is_followed_once():
     adapter = TracingAdapter(Trace())
     classes = [adapter.proxy_manager_for("http://127.0.0.1:1").pool_classes_by_scheme for _ in range(2)]
     assert classes[0] is classes[1]
+
+
+def test_a_connection_made_before(server):
+    """Over TLS the connection is made before the request: nothing has left then, and the request does."""
+    trace = Trace()
+    pool = TracingAdapter(trace).poolmanager.connection_from_url(
+        f"http://127.0.0.1:{server.server_address[1]}"
+    )
+    connection = pool._new_conn()
+    connection.connect()
+    assert not trace.sent
+    connection.send(b"GET / HTTP/1.0\r\n\r\n")
+    assert trace.sent
+    connection.close()
