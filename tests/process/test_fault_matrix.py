@@ -842,11 +842,11 @@ def test_row_37_standard_streams_closed(tmp_path, closed):
 
 
 def test_row_38_settings_file(world, tmp_path, monkeypatch):
-    """No .env, one that others can read, or one of another user: exit 78, nothing is sent, no row is made."""
+    """No .env, one with a secret that others can read, or one of another user: exit 78, nothing is sent, no row is made."""
     rows = len(world.rows())
     assert world.forked(ENV_FILE=str(tmp_path / "none")) == 78
     file = tmp_path / "open.env"
-    file.write_text("LOG_LEVEL=INFO\n")
+    file.write_text("TWITTER_API_SECRET=a-secret-0123456789\n")
     file.chmod(0o644)
     assert world.forked(ENV_FILE=str(file)) == 78
     file.chmod(0o600)
