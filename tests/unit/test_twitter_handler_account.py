@@ -174,6 +174,7 @@ def test_until_when_the_old_token_serves(account, seconds, serves):
         assert ours.ready() is refused
         assert ours.timeline(0).result is refused
         assert ours.delete(7) is refused
+        assert ours.look_up([7]).result is refused
         assert [r.path for r in account.x.requests] == ["/2/oauth2/token"] * 2
 
 
