@@ -292,7 +292,8 @@ def test_a_near_repeat_never_goes_out(chat_model):
 
 def test_a_reworded_statement_is_no_repeat_of_itself(monkeypatch, settings):
     """MODE=rewrite: a rewrite that is nearly what the statement sent before is refused."""
-    statement = next(s for s in LIBRARY.statements if len(s.statement) < 180)
+    short = (s for s in LIBRARY.statements if len(s.statement) < 180)
+    statement = next(s for s in short if "\n" not in s.statement)
     rewrite = statement.statement.rstrip(".") + "!"
     sent = {statement.id: {statement.statement: NOW}}
     written = client.Written(((rewrite, -0.5),))

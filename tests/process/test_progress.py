@@ -11,6 +11,9 @@ import threading
 import time
 
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
 
 from src.config import ROOT
 from src.model import child
@@ -123,11 +126,24 @@ def test_what_became_of_the_work(monkeypatch, tmp_path, code, status, words):
     )
 
 
+TINY = {
+    "model_type": "llama",
+    "architectures": ["LlamaForCausalLM"],
+    "hidden_size": 8,
+    "intermediate_size": 8,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 1,
+    "vocab_size": 32,
+}
+
+
 def test_a_download_shows_its_bytes(tmp_path):
     """`model update` on a terminal draws the download in bytes, with a time that is left; what failed is told below it."""
+    words = Tokenizer(WordLevel({"?": 0, "a": 1}, unk_token="?"))
+    words.pre_tokenizer = Whitespace()
     files = {
-        "config.json": b'{"model_type": "llama"}',
-        "tokenizer.json": b"{}",
+        "config.json": json.dumps(TINY).encode(),
+        "tokenizer.json": words.to_str().encode(),
         "model.safetensors": b"x" * 1_500_000,
     }
     with FakeHub() as server:
@@ -140,7 +156,7 @@ def test_a_download_shows_its_bytes(tmp_path):
             [sys.executable, "-m", "src.twitter_manager", "model", "update", "--json"], env
         )
     told = json.loads(out)
-    assert (status, told["exit_code"], "(checksum)" in told["message"]) == (69, 69, True), seen
+    assert (status, told["exit_code"], "(checksum)" in told["message"]) == (69, 69, True), (told, seen)
     assert re.search(r"downloading: +\d+%.*/1\.50M", seen)
     assert "(checksum)" in seen
 
