@@ -15,7 +15,7 @@ import requests
 import tweepy
 
 from src.config import Settings
-from src.domain.answers import Outcome, SendResult, TimelineRead
+from src.domain.answers import Outcome, Profile, SendResult, TimelineRead
 from src.domain.fixes import Fix
 from src.domain.logins import RenewableLogin
 from src.domain.results import Lookup
@@ -25,6 +25,7 @@ from src.system.interrupts import signals_blocked
 from src.system.log import Redactor
 from src.x import credentials, responses
 from src.x.failures import read_failure
+from src.x.profile import read_profile
 from src.x.responses import Renewal
 from src.x.results import read_lookup
 from src.x.session import XSession
@@ -137,18 +138,18 @@ class XClient:
         response = self._session.last
         return read.result, (response.headers.get("x-access-level", "") if response is not None else "")
 
-    def tweet_count(self) -> int | None:
-        """Return how many tweets X counts for this account, None if it does not say. X bills a user read."""
-        count: int | None = None
+    def profile(self) -> Profile:
+        """Return the account's name and how many tweets it has, as far as X says so. X bills a user read."""
+        profile = Profile()
 
         def judge(status: int, _headers: Mapping[str, str], body: str, _now: datetime) -> SendResult:
-            nonlocal count
-            count = responses.read_tweet_count(status, body)
+            nonlocal profile
+            profile = read_profile(status, body)
             return SendResult(Outcome.DONE, http_status=status)
 
         fields = ["public_metrics"]
         self._exchange(lambda: self._client.get_me(user_fields=fields, user_auth=self._signed), judge)
-        return count
+        return profile
 
     def _exchange(self, call: Callable[[], object], judge: Judge) -> SendResult:
         """Make one request and return what its answer means, without secrets."""

@@ -16,7 +16,7 @@ from src.config import Settings
 from src.content import choice, library, safety
 from src.content.freshness import FAR_HORIZON_DAYS, supply
 from src.domain import money
-from src.domain.answers import Outcome
+from src.domain.answers import Outcome, Profile
 from src.domain.errors import (
     AccountError,
     BusyError,
@@ -42,7 +42,7 @@ from src.system.clock import Clock
 from src.system.lock import sole_writer
 from src.watch import alerts, costs
 from src.watch.status import lasts_text
-from src.x import credentials, key_signs
+from src.x import account_name, credentials, key_signs
 from src.x.claim import claim_account, fix_text, folders, require_closed_folders
 
 FIX_ASK_AGAIN = Fix("type the same again in a few minutes")
@@ -101,8 +101,19 @@ def _probes(context: Context) -> Iterator[tuple[str, Callable[[], str]]]:
     if settings.alert_urls:
         yield "alerts", lambda: _check_alerts(settings)
     yield "model", lambda: _check_model(settings)
+    if not settings.database.exists():
+        yield "first steps", _first_steps
     if context.options.online:
         yield "account", lambda: _check_online(settings, clock)
+
+
+def _first_steps() -> str:
+    """Return what X asks of the account of a program; the row `cost` advises on the pace."""
+    return (
+        "X asks for the label that names the managing account (Settings, Your account, Automation), a bio"
+        " that says that it is a bot and who runs it, and credits with a spending limit"
+        " (https://console.x.com)"
+    )
 
 
 def _check_credentials(settings: Settings, now: datetime) -> str:
@@ -262,8 +273,14 @@ def _check_online(settings: Settings, clock: Clock) -> str:
         message = f"the access token may only {level}"
         raise AccountError(message, FIX_WRITE)
     ended = _end_refusals(settings, clock)
-    cost = _cost_of_history(settings, account.tweet_count) if _has_history_to_read(settings) else ""
-    return f"X accepts the keys; access level {level or 'not told'}{ended}{cost}"
+    reads_history = _has_history_to_read(settings)
+    profile = Profile()
+    if reads_history or not account_name.known(settings):
+        profile = account.profile()
+        account_name.keep(settings, profile.name)
+    cost = _cost_of_history(settings, profile.tweets) if reads_history else ""
+    of = f" of {account_name.known(settings)}" if account_name.known(settings) else ""
+    return f"X accepts the keys{of}; access level {level or 'not told'}{ended}{cost}"
 
 
 def _end_refusals(settings: Settings, clock: Clock) -> str:
@@ -285,9 +302,8 @@ def _has_history_to_read(settings: Settings) -> bool:
         return db.notes.get("cold_start") is not None
 
 
-def _cost_of_history(settings: Settings, count: Callable[[], int | None]) -> str:
+def _cost_of_history(settings: Settings, counted: int | None) -> str:
     """Return what reading the account's history will cost at most, by X's own count if it tells it."""
-    counted = count()
     tweets = MOST_TWEETS if counted is None else min(counted, MOST_TWEETS)
     price = money.total(tweets * settings.price_read_usd)
     has = "" if counted is None else f"; the account has {counted:,} tweets"

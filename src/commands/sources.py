@@ -6,6 +6,8 @@ import contextlib
 import difflib
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
 
 from src import db_manager
 from src.commands.arguments import Parser, add_actions, count
@@ -192,7 +194,7 @@ def _feeds(context: Context) -> Result:
     db = db_manager.open_for_reading(settings.database) or db_manager.empty_database(context.now)
     with contextlib.closing(db):
         rows = [_feed_data(db, address) for address in settings.feeds]
-    text = "\n".join(line for row in rows for line in _feed_lines(row))
+    text = "\n".join(line for row in rows for line in _feed_lines(row, context.settings.shown))
     return Result({"feeds": rows}, text or "no feeds: FEEDS is empty (docs/howto.md has an example)")
 
 
@@ -215,19 +217,19 @@ def _feed_data(db: Database, address: str) -> dict[str, object]:
     }
 
 
-def _feed_lines(row: dict[str, object]) -> Iterator[str]:
+def _feed_lines(row: dict[str, Any], shown: Callable[[datetime], str]) -> Iterator[str]:
     yield str(row["address"])
     if row["answer"] is None:
         yield "  not read yet: the next run reads it"
         return
-    read = f"{row['read_at']:%F %R} UTC" if row["read_at"] else "never"
-    following = f"{row['next_at']:%F %R} UTC" if row["next_at"] else "never again: it has ended"
+    read = shown(row["read_at"]) if row["read_at"] else "never"
+    following = shown(row["next_at"]) if row["next_at"] else "never again: it has ended"
     yield f"  last good read {read}, next {following}"
     if row["detail"]:
         yield sanitise(f"  {row['detail']}")
-    items = numbered(int(str(row["items"])), "item")
+    items = numbered(row["items"], "item")
     yield f"  {items} on record, {row['waiting']} waiting, {row['skipped']} skipped"
-    for kept in row["skipped_latest"]:  # type: ignore[attr-defined]
+    for kept in row["skipped_latest"]:
         yield sanitise(f"  skipped: {kept['title']} ({kept['reason']})")
 
 

@@ -46,6 +46,14 @@ class RateLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class Profile:
+    """What X tells of the account: its name without the @ (empty), and how many tweets it has (None)."""
+
+    name: str = ""
+    tweets: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SendResult:
     """X's answer to one request. `until` (UTC) is set for LATER, `fix` says what the owner can do."""
 

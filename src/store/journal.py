@@ -13,7 +13,7 @@ from src.domain.posts import Post
 from src.domain.runs import Attempt, ModelUse, RunOutcome, RunRecord, model_use
 from src.domain.texts import Candidate
 from src.store.connection import Connection
-from src.store.rows import numbers, stored_outcome, time_of, to_attempt, to_run
+from src.store.rows import numbers, required_time, stored_outcome, time_of, to_attempt, to_run
 
 
 class Journal:
@@ -153,6 +153,13 @@ class Journal:
             since.timestamp(),
         )
         return [(row["day"], row["kind"], row["units"], row["usd"]) for row in rows]
+
+    def spendings_since(self, since: datetime) -> list[tuple[datetime, str, float]]:
+        """Return each entry of the ledger since then: (when in UTC, kind, US dollars), the oldest first."""
+        rows = self._db.rows(
+            "SELECT at, kind, usd FROM spending WHERE at >= ? ORDER BY at", since.timestamp()
+        )
+        return [(required_time(row["at"]), row["kind"], row["usd"]) for row in rows]
 
     def prune(self, *, candidates: datetime, runs: datetime, attempts: datetime) -> dict[str, int]:
         """Delete rows older than these times and return how many of each table. Posts are never deleted.

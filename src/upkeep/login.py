@@ -17,11 +17,11 @@ from src import db_manager
 from src.config import Settings
 from src.domain.errors import BusyError, TemporaryError, UsageError
 from src.domain.fixes import Fix, command
-from src.domain.logins import Login, PinLogin, RenewableLogin
+from src.domain.logins import Login, RenewableLogin
 from src.system import log, terminal
 from src.system.clock import Clock
 from src.system.lock import sole_writer
-from src.x import credentials
+from src.x import account_name, credentials
 from src.x.claim import claim_account, fix_text
 from src.x.oauth import FIX_AGAIN, CodeFlow, PinFlow
 
@@ -35,12 +35,17 @@ def run(options: argparse.Namespace, settings: Settings, clock: Clock) -> tuple[
     def tell(message: str) -> None:
         terminal.write(message, aside=options.json)
 
-    login = _by_code(settings, clock, tell) if options.oauth2 else _by_pin(settings, clock, tell)
+    login, name = _by_code(settings, clock, tell) if options.oauth2 else _by_pin(settings, clock, tell)
     log.keep_secret(login.secrets)
     _keep(settings, login, clock)
-    data: dict[str, object] = {"login": _kind(login), "file": str(settings.credentials_file)}
+    account_name.keep(settings.with_login(login), name)
+    data: dict[str, object] = {
+        "login": _kind(login),
+        "account": name or None,
+        "file": str(settings.credentials_file),
+    }
     proof = fix_text(Fix(command("check --online"), " proves that they may post"), settings.profile)
-    kept = f"logged in; the tokens are in {settings.credentials_file}"
+    kept = f"logged in{f' as @{name}' if name else ''}; the tokens are in {settings.credentials_file}"
     return data, f"{kept}\n{proof}"
 
 
@@ -48,7 +53,7 @@ def _kind(login: Login) -> str:
     return "oauth2" if isinstance(login, RenewableLogin) else "oauth1"
 
 
-def _by_pin(settings: Settings, clock: Clock, tell: Tell) -> PinLogin:
+def _by_pin(settings: Settings, clock: Clock, tell: Tell) -> tuple[Login, str]:
     flow = PinFlow(settings)
     tell(
         "Open this address, signed in at x.com as the account that posts, and allow the app:\n\n"
@@ -58,10 +63,10 @@ def _by_pin(settings: Settings, clock: Clock, tell: Tell) -> PinLogin:
     if not (pin.isascii() and pin.isalnum() and len(pin) <= 64):
         message = "that is not the number that X shows; nothing was changed"
         raise UsageError(message, FIX_AGAIN)
-    return flow.login(pin, clock.now())
+    return flow.login(pin, clock.now()), flow.account_name
 
 
-def _by_code(settings: Settings, clock: Clock, tell: Tell) -> RenewableLogin:
+def _by_code(settings: Settings, clock: Clock, tell: Tell) -> tuple[Login, str]:
     flow = CodeFlow(settings)
     tell(
         "Open this address, signed in at x.com as the account that posts, and allow the app:\n\n"
@@ -75,7 +80,7 @@ def _by_code(settings: Settings, clock: Clock, tell: Tell) -> RenewableLogin:
     if not pasted.query:
         message = "that is not the whole address (it holds `state=` and `code=`); nothing was changed"
         raise UsageError(message, FIX_AGAIN)
-    return flow.login(pasted, clock.now())
+    return flow.login(pasted, clock.now()), flow.account_name
 
 
 def _ask(question: str, tell: Tell) -> str:

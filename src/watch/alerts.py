@@ -28,6 +28,7 @@ from src.system.log import Redactor, logger, sanitise
 from src.watch import health
 from src.watch.facts import Code, Facts, Finding
 from src.watch.ping import ping
+from src.x import account_name
 from src.x.claim import fix_text, title
 
 REMIND_AFTER = timedelta(hours=24)
@@ -136,7 +137,7 @@ def _send(address: str, alerts: Sequence[Alert], settings: Settings) -> set[str]
     try:
         with hard_limit(DELIVERY_SECONDS):
             for alert in alerts:
-                if _accepts(address, alert, settings.profile):
+                if _accepts(address, alert, settings):
                     accepted.add(alert.cause)
     except (DeadlineError, Exception) as error:  # noqa: BLE001 (a failed delivery must never change the run)
         logger.warning("alert.broken_off", extra={"error": type(error).__name__})
@@ -150,7 +151,7 @@ def _send(address: str, alerts: Sequence[Alert], settings: Settings) -> set[str]
     return accepted
 
 
-def _accepts(address: str, alert: Alert, profile: str) -> bool:
+def _accepts(address: str, alert: Alert, settings: Settings) -> bool:
     """Send one alert to one address; return whether it accepted."""
     from apprise import Apprise  # noqa: PLC0415 (half a second that a run without alerts need not spend)
 
@@ -158,11 +159,17 @@ def _accepts(address: str, alert: Alert, profile: str) -> bool:
     service = Apprise()
     return service.add(address) and bool(
         service.notify(
-            title=f"{title(profile)}: {alert.cause}{over}",
-            body="\n".join([*map(sanitise, alert.body.splitlines()), f"machine: {socket.gethostname()}"]),
+            title=f"{title(settings.profile)}: {alert.cause}{over}",
+            body="\n".join([*map(sanitise, alert.body.splitlines()), *_place(settings)]),
             notify_type=alert.severity,
         )
     )
+
+
+def _place(settings: Settings) -> list[str]:
+    """Return which account and machine an alert is about."""
+    name = account_name.known(settings)
+    return [*([f"account: {name}"] if name else []), f"machine: {socket.gethostname()}"]
 
 
 def _addresses(settings: Settings) -> list[str]:

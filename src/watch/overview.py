@@ -20,7 +20,7 @@ from src.domain.slots import Usage, slot_start
 from src.domain.timetable import Pause, Timetable
 from src.posting import due, past
 from src.posting.due import Wait
-from src.posting.plan import plan
+from src.posting.plan import Planned, plan
 from src.watch import health
 from src.watch.facts import Facts, Finding, Outside, Stock
 from src.watch.slot_history import Rate, Slot, rate, slot_history
@@ -40,11 +40,20 @@ class Spend:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The texts that wait to go out, the drafts that wait for a person, and when the last is due (UTC)."""
+    """The texts that wait to go out, in their order, and how many drafts wait for a person."""
 
-    waiting: int
+    texts: tuple[Planned, ...]
     drafts: int
-    last: datetime | None
+
+    @property
+    def waiting(self) -> int:
+        """Return how many texts wait to go out."""
+        return len(self.texts)
+
+    @property
+    def last(self) -> datetime | None:
+        """Return when the last text is due (UTC), None where no time is known."""
+        return max((item.at for item in self.texts if item.at), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +133,7 @@ def read_overview(db: Database, settings: Settings, slots: Sequence[Slot], now: 
 
 
 def _queue(db: Database, settings: Settings, now: datetime) -> Queue:
-    planned = plan(db, settings, now)
-    last = max((item.at for item in planned if item.at), default=None)
-    return Queue(len(planned), len(db.with_status(Status.DRAFT)), last)
+    return Queue(tuple(plan(db, settings, now)), len(db.with_status(Status.DRAFT)))
 
 
 def _library(db: Database, settings: Settings, now: datetime) -> Supply:

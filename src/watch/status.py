@@ -22,6 +22,7 @@ from src.watch import health
 from src.watch.facts import Finding
 from src.watch.overview import Overview, Spend
 from src.watch.slot_history import Rate
+from src.x import account_name
 from src.x.claim import fix_text
 
 
@@ -67,6 +68,7 @@ def rows(overview: Overview, settings: Settings, now: datetime) -> list[tuple[st
     rates = " | ".join(f"{name}: {rate_text(share)}" for name, share in overview.rates.items())
     no_backup = "none yet: the second line of crontab.example makes one a day"
     return [
+        ("account", account_name.known(settings) or "its name is not known yet: check --online asks X"),
         ("last post", _last_post_text(overview.last_tweet, settings, now)),
         ("next post", next_post_text(overview.wait, settings)),
         ("schedule", settings.schedule.describe()),
@@ -229,6 +231,7 @@ def as_data(overview: Overview | None, findings: Sequence[Finding], settings: Se
             "last_expected_at": iso(overview.queue.last),
         },
         "version": __version__,
+        "account": account_name.known(settings).removeprefix("@") or None,
         "profile": settings.profile,
         "model": settings.model,
         "mode": settings.mode_in_force,

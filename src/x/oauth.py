@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 import requests
 import tweepy
 from oauthlib.oauth2 import AccessDeniedError, MismatchingStateError, MissingCodeError, OAuth2Error
+from requests_oauthlib import OAuth1Session
 from requests_oauthlib.oauth1_session import TokenRequestDenied
 
 from src.config import Settings
@@ -22,7 +23,7 @@ from src.domain.errors import AccountError, ConfigError, ProgramError, Temporary
 from src.domain.fixes import Fix, command, env_file
 from src.domain.logins import PinLogin, RenewableLogin
 from src.system.interrupts import hard_limit
-from src.x import credentials
+from src.x import account_name, credentials
 from src.x.responses import FIX_CLIENT
 from src.x.session import XSession
 
@@ -65,6 +66,11 @@ class PinFlow:
         with _translated(self._settings, "X does not know this app", _FIX_APP):
             return str(self._handler.get_authorization_url())
 
+    @property
+    def account_name(self) -> str:
+        """Return the name of the account that logged in, empty where X did not tell it."""
+        return account_name.checked(self._handler.screen_name)
+
     def login(self, pin: str, now: datetime) -> PinLogin:
         """Exchange the number that X showed for tokens."""
         with _translated(self._settings, "X does not take this number", FIX_AGAIN):
@@ -73,11 +79,26 @@ class PinFlow:
 
 
 class _PinHandler(tweepy.OAuth1UserHandler):  # type: ignore[misc]
-    """tweepy's flow, at the configured host."""
+    """tweepy's flow, at the configured host. It keeps the account's name, which tweepy drops."""
 
     def __init__(self, base_url: str, key: str, secret: str) -> None:
         self._base_url = base_url
+        self.screen_name = ""
         super().__init__(key, secret, callback="oob")
+
+    def get_access_token(self, verifier: str) -> tuple[str, str]:
+        """Exchange the number that X showed; return the token and its secret."""
+        session = OAuth1Session(
+            self.consumer_key,
+            client_secret=self.consumer_secret,
+            resource_owner_key=self.request_token["oauth_token"],
+            resource_owner_secret=self.request_token["oauth_token_secret"],
+            verifier=verifier,
+            callback_uri=self.callback,
+        )
+        given = session.fetch_access_token(self._get_oauth_url("access_token"))
+        self.screen_name = given.get("screen_name", "")
+        return given["oauth_token"], given["oauth_token_secret"]
 
     def _get_oauth_url(self, endpoint: str) -> str:
         return f"{self._base_url}/oauth/{endpoint}"
@@ -103,6 +124,7 @@ class CodeFlow:
             )
         self._settings = settings
         self._handler = _CodeHandler(settings)
+        self.account_name = ""  # known after the login
 
     def address(self) -> str:
         """Return the address that the owner opens."""
@@ -127,7 +149,7 @@ class CodeFlow:
             )
         with _translated(self._settings, "X does not tell which account this is", FIX_AGAIN):
             access = credentials.checked(given["access_token"])
-            user = _user_id(self._settings, access)
+            user, self.account_name = _user(self._settings, access)
             refresh = credentials.checked(given["refresh_token"])
             expires_at = now + timedelta(seconds=int(given["expires_in"]))
             return RenewableLogin(access, refresh, expires_at, now, user, scopes)
@@ -173,12 +195,13 @@ class _CodeHandler(tweepy.OAuth2UserHandler):  # type: ignore[misc]
         return response
 
 
-def _user_id(settings: Settings, access: str) -> str:
-    """Ask X for the account's number, which owned reads need (one user read, $0.01)."""
+def _user(settings: Settings, access: str) -> tuple[str, str]:
+    """Ask X for the account's number, which owned reads need, and its name (one user read, $0.01)."""
     client = tweepy.Client(bearer_token=access, return_type=dict)
     client.session = XSession(settings)
     answer = client.get_me(user_auth=False)
-    return credentials.account_number(answer["data"]["id"])
+    number = credentials.account_number(answer["data"]["id"])
+    return number, account_name.checked(answer["data"].get("username"))
 
 
 # ---- errors ----------------------------------------------------------------------------------------------

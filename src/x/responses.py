@@ -217,14 +217,6 @@ def read_timeline(
     return TimelineRead(good, healthy, complete, odd, _oldest(meta, good), more, result)
 
 
-def read_tweet_count(status: int, body: str) -> int | None:
-    """Return how many tweets X counts for a user, None where its answer does not say."""
-    data: object = json_object(body) if status == 200 else None
-    for name in ("data", "public_metrics", "tweet_count"):
-        data = data.get(name) if isinstance(data, dict) else None
-    return data if type(data) is int and data >= 0 else None
-
-
 def _oldest(meta: object, tweets: Sequence[Tweet]) -> int:
     """Return the lowest id of a page, which X names also where no item could be understood; 0 for none."""
     told = _tweet_id({"data": {"id": meta.get("oldest_id")}}) if isinstance(meta, dict) else None

@@ -102,6 +102,29 @@ def assigned(
     return given, surplus
 
 
+def met(runs: list[datetime], wanted: list[datetime], gap: timedelta) -> set[datetime]:
+    """Return the wanted times that these runs can meet: one a run, the oldest first, `gap` apart.
+
+    A run that makes up for a time may take the place of the next one, which is then missed if no later run
+    comes within its ninety minutes.
+    """
+    taken: set[datetime] = set()
+    last: datetime | None = None
+    for run in runs:
+        free = [at for at in wanted if at <= run < at + LATE and at not in taken]
+        if free and (last is None or run - last >= gap):
+            taken.add(free[0])
+            last = run
+    return taken
+
+
+def shortest_distance(times: Iterable[str]) -> timedelta:
+    """Return the shortest distance between two times of the day, also over midnight."""
+    minutes = sorted(int(at[:2]) * 60 + int(at[3:]) for at in times)
+    following = [*minutes[1:], minutes[0] + 1440]
+    return min(b - a for a, b in zip(minutes, following, strict=True)) * MINUTE
+
+
 def lost_answer(world: World) -> None:
     """Let X lose its next answer to a post that it carries out."""
     world.x.on_post(fake_x.close(accept=True))

@@ -126,7 +126,10 @@ def test_what_the_history_costs(world, tweets, told, words):
         world.move(minutes=1)
     me = len([r for r in world.x.requests if r.path == "/2/users/me"])
     assert "tweets" not in _check_online(world.settings, Clock())
-    assert len([r for r in world.x.requests if r.path == "/2/users/me"]) == me  # X bills it
+    asked = len([r for r in world.x.requests if r.path == "/2/users/me"])
+    assert asked == me + (not told)  # X bills it: once more only where it has not told the account's name
+    assert "the keys of @fake;" in _check_online(world.settings, Clock())
+    assert len([r for r in world.x.requests if r.path == "/2/users/me"]) == asked
 
 
 def test_as_far_as_it_matters(world):

@@ -9,13 +9,13 @@ import pytest
 
 from src.domain.answers import Outcome
 from src.domain.logins import RenewableLogin
+from src.x.profile import read_profile
 from src.x.responses import (
     clock_is_off,
     rate_limits,
     read_delete,
     read_send,
     read_timeline,
-    read_tweet_count,
     retry_after,
 )
 from tests.support import fuzz
@@ -299,7 +299,7 @@ def test_timeline(status, text, healthy, complete, count):
 )
 def test_how_many_tweets_x_counts(status, text, count):
     """Only a number of X's profile of the account counts."""
-    assert read_tweet_count(status, text) == count
+    assert read_profile(status, text).tweets == count
 
 
 @pytest.mark.parametrize(("minutes", "healthy"), [(-6, False), (-4, True), (4, True), (6, False)])

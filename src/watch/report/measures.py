@@ -6,7 +6,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from statistics import median, quantiles
 from typing import Any, TypeVar
 
@@ -59,7 +59,7 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day (UTC). None where nothing was measured.
+    """One day by the clock of TIME_ZONE. None where nothing was measured.
 
     `limits_left` is the smallest share left (0 to 1) of each window of X's limits.
     """
@@ -123,7 +123,9 @@ def count(db: db_manager.Database, settings: Settings, now: datetime, days: int)
         findings=health.find(overview.facts, settings, now),
         slots=slots,
         gaps=gaps(slots),
-        by_day=_by_day(slots, runs, attempts, db.journal.spending_by_day(now - window)),
+        by_day=_by_day(
+            slots, runs, attempts, db.journal.spendings_since(now - window), settings.schedule.zone
+        ),
         measures=_measures(runs, attempts),
         answers=dict(Counter(_answer(a) for a in attempts).most_common()),
         judged=judged,
@@ -181,16 +183,21 @@ def _by_day(
     slots: Sequence[Slot],
     runs: Sequence[RunRecord],
     attempts: Sequence[Attempt],
-    spending: Sequence[tuple[str, str, int, float]],
+    spending: Sequence[tuple[datetime, str, float]],
+    zone: tzinfo,
 ) -> list[Day]:
     """Return one entry for each day from the first slot to the last, whether anything happened or not."""
     if not slots:
         return []
-    fates = _grouped(slots, lambda s: s.start.date())
-    ran = _grouped(runs, lambda r: r.started.date())
-    sent = _grouped((a for a in attempts if a.http_status), lambda a: a.started.date())
-    spent = _grouped(spending, lambda row: date.fromisoformat(row[0]))
-    first, last = slots[0].start.date(), slots[-1].start.date()
+
+    def day_of(moment: datetime) -> date:
+        return moment.astimezone(zone).date()
+
+    fates = _grouped(slots, lambda s: day_of(s.start))
+    ran = _grouped(runs, lambda r: day_of(r.started))
+    sent = _grouped((a for a in attempts if a.http_status), lambda a: day_of(a.started))
+    spent = _grouped(spending, lambda row: day_of(row[0]))
+    first, last = day_of(slots[0].start), day_of(slots[-1].start)
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     return [_day(d, fates.get(d, []), ran.get(d, []), sent.get(d, []), spent.get(d, [])) for d in days]
 
@@ -207,8 +214,11 @@ def _day(
     slots: Sequence[Slot],
     runs: Sequence[RunRecord],
     sent: Sequence[Attempt],
-    spending: Sequence[tuple[str, str, int, float]],
+    spending: Sequence[tuple[datetime, str, float]],
 ) -> Day:
+    usd: dict[str, float] = {}
+    for _, kind, price in spending:
+        usd[kind] = usd.get(kind, 0.0) + price
     posted = [r for r in runs if r.outcome is RunOutcome.POSTED]
     limits: dict[str, float] = {}
     for run in runs:
@@ -224,7 +234,7 @@ def _day(
         },
         _highest(Metric.PROGRAM_PEAK_MB, runs),
         _highest(Metric.MODEL_PEAK_MB, runs),
-        {kind: usd for _, kind, _, usd in spending},
+        usd,
         limits,
     )
 

@@ -21,11 +21,12 @@ from src.posting.breaker import CLOSED, BreakerState
 from src.system.log import sanitise
 from src.watch import health, status
 from src.watch.overview import Overview, Spend
-from src.watch.report import charts, results_page, results_text
+from src.watch.report import charts, queue_page, results_page, results_text
 from src.watch.report.measures import Day, PostingReport, Spread
 from src.watch.report.text import gap_time, measure_names
 from src.watch.slot_history import Fate, Rate, Slot
 from src.watch.status import UNITS, Unit
+from src.x import account_name
 from src.x.claim import fix_text
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -86,6 +87,8 @@ def as_html(report: PostingReport, settings: Settings) -> str:
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         style=safe(style),
         report=report,
+        queue=queue_page.section(report.overview, settings),
+        account=account_name.known(settings),
         findings=[(f.message, fix_text(f.fix, settings.profile)) for f in report.findings],
         version=__version__,
         tiles=_tiles(report, settings),
