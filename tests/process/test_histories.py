@@ -1,8 +1,8 @@
-"""Twenty random histories."""
+"""Ten random histories."""
 
 from tests.support.histories import run_histories
 
 
 def test_histories():
-    """Twenty random histories: nothing doubled, lost or invented, no lock-out at the end."""
-    run_histories(20, 12)
+    """Ten random histories: nothing doubled, lost or invented, no lock-out at the end."""
+    run_histories(10, 12)

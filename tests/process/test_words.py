@@ -184,7 +184,9 @@ def test_a_deleted_tweet(still):
     status = json.loads(still.cli("status", "--json").stdout)
     assert post["deleted_at"][:19] == status["last_post"]["deleted_at"][:19]
     assert "  deleted by you on 20" in still.cli("history").stdout
-    assert ", deleted by you on 20" in still.cli("status").stdout.splitlines()[1]
+    assert ", deleted by you on 20" in next(
+        line for line in still.cli("status").stdout.splitlines() if line.startswith("last post")
+    )
     assert "  deleted by you\n" in still.cli("report").stdout
     again = still.cli("undo", "1", "--yes")
     assert again.stdout.startswith("post 1 is gone already: it was deleted at 20")
