@@ -90,6 +90,19 @@ def test_a_run_that_fails_measures_itself_too(world):
     assert "compose_seconds" not in idle
 
 
+def test_where_no_slot_was_due(world):
+    """A slot that has not ended was not due: the report does not call it posted."""
+    world.x.on_post(fake_x.rate_limited(None))
+    world.tick()
+    assert "\n\nno slot was due yet\n" in make(world).text
+
+
+def test_where_every_slot_has_its_post(world):
+    world.warm()
+    world.tick()
+    assert "\n\nevery slot has its post\n" in make(world).text
+
+
 # ---- counting ------------------------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from src.config import Settings
 from src.domain.answers import tweet_url
@@ -23,7 +23,7 @@ def as_text(report: PostingReport, settings: Settings) -> str:
     parts = [
         [screen],
         _counts(report),
-        _gaps(report.gaps, settings),
+        _gaps(report, settings),
         results_text.as_lines(report.results),
         _posts(report, settings),
     ]
@@ -50,9 +50,11 @@ def _tally(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} × {name}" for name, count in counts.items())
 
 
-def _gaps(gaps: Sequence[Gap], settings: Settings) -> list[str]:
-    title = "slots without a post" if gaps else "every slot has its post"
-    return [title, *(f"  {gap_text(gap, settings)}" for gap in gaps[:GAPS])]
+def _gaps(report: PostingReport, settings: Settings) -> list[str]:
+    if report.gaps:
+        return ["slots without a post", *(f"  {gap_text(gap, settings)}" for gap in report.gaps[:GAPS])]
+    was_due = any(rate.due for rate in report.overview.rates.values())
+    return ["every slot has its post" if was_due else "no slot was due yet"]
 
 
 def _posts(report: PostingReport, settings: Settings) -> list[str]:
