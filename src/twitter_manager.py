@@ -16,11 +16,12 @@ bytecode.tell_at_start()
 
 import argparse
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from src import __version__, config, db_manager
@@ -33,6 +34,7 @@ from src.domain.posts import Post
 from src.domain.runs import Exit, Metric, RunOutcome, TickResult
 from src.domain.texts import Composition, History
 from src.posting import due, ending
+from src.posting.afterwards import follow_up
 from src.posting.reconcile import audit, reconcile
 from src.posting.run import Compose, DryRunAccount, LazyAccount, Run
 from src.posting.send import send
@@ -133,61 +135,15 @@ def _locked_tick(
     claim_account(settings)
     opening = clock.monotonic()
     with db_manager.locked_database(settings.database, clock.now()) as db:
-        run = Run(settings, db, LazyAccount(settings, clock), composer, run_id, clock)
+        account = LazyAccount(settings, clock)
+        run = Run(settings, db, account, composer, run_id, clock, write_many=compose_many)
         run.metrics[Metric.OPEN_SECONDS] = round(clock.monotonic() - opening, 4)
         db.notes.keep_schedule(settings.schedule, run.started)
         db.journal.begin_run(run_id, "tick", run.slot, __version__, run.started)
         ping(settings, "/start")
         result = _recorded(run)
-        _read_feeds(run)
-        _read_results(run)
-        _write_ahead(run)
+        follow_up(run)
         return result, _facts(run, result)
-
-
-def _read_feeds(run: Run) -> None:
-    """Read the feeds that are due, once everything about this run's post is on record. Never raises."""
-    settings = run.settings
-    if not settings.feeds:
-        return
-    try:
-        with machine.refusals():
-            pause = timedelta(minutes=settings.feed_minutes)
-            if feeds := run.db.feeds.due(settings.feeds, run.clock.now(), pause):
-                from src.posting import feeding  # noqa: PLC0415 (a run in which no feed is due loads none of it)
-
-                feeding.read(run, feeds)
-    except ProgramError as trouble:
-        logger.error("feeds.trouble", extra={"message_text": str(trouble), "fix": trouble.fix.render()})
-
-
-def _read_results(run: Run) -> None:
-    """Read what became of the posts that are old enough for it. Never raises."""
-    days = run.settings.results_after_days
-    if not days:
-        return
-    try:
-        with machine.refusals():
-            if posts := run.db.results.due(days, run.clock.now()):
-                from src.posting import results  # noqa: PLC0415 (a run in which no result is due loads none of it)
-
-                results.read(run, posts)
-    except ProgramError as trouble:
-        logger.error("results.trouble", extra={"message_text": str(trouble), "fix": trouble.fix.render()})
-
-
-def _write_ahead(run: Run) -> None:
-    """Refill the queue of texts, once everything about this run's post is on record. Never raises."""
-    if not run.settings.queue_ahead:
-        return
-    from src.posting import ahead  # noqa: PLC0415 (a run without QUEUE_AHEAD never loads it)
-
-    run.write_many = run.write_many or compose_many
-    try:
-        with machine.refusals():
-            ahead.write_ahead(run)
-    except ProgramError as trouble:
-        logger.error("ahead.trouble", extra={"message_text": str(trouble), "fix": trouble.fix.render()})
 
 
 def _bug(error: Exception) -> ProgramError:
@@ -291,15 +247,21 @@ def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run
 
         return dry_run.show_preview(options, settings, *run_preview(settings, clock, run_id))
     result = run_tick(settings, clock, run_id)
-    fix = fix_text(result.fix, settings.profile)
-    notes = [note_text(note, settings.profile) for note in result.notes]
-    level = logger.info if result.exit_code is Exit.OK else logger.error
-    level(
+    _tell_result(options, settings.profile, result)
+    return int(result.exit_code)
+
+
+def _tell_result(options: argparse.Namespace, profile: str, result: TickResult) -> None:
+    """Report a run to the log, to a program with --json; to a person a failure, success on a terminal."""
+    fix, code = fix_text(result.fix, profile), int(result.exit_code)
+    notes = [note_text(note, profile) for note in result.notes]
+    logger.log(
+        logging.INFO if result.exit_code is Exit.OK else logging.ERROR,
         "tick",
         extra={
             "outcome": result.outcome,
             "reason": result.reason,
-            "exit_code": int(result.exit_code),
+            "exit_code": code,
             "detail": result.message,
             "fix": fix,
             "post_id": result.post_id,
@@ -307,14 +269,12 @@ def carry_out(options: argparse.Namespace, settings: Settings, clock: Clock, run
         },
     )
     if options.json:
-        ending = {"exit_code": int(result.exit_code), "fix": fix, "notes": notes}
-        data = asdict(result) | ending | {"tweet_id": tweet_id_text(result.tweet_id)}
-        terminal.write_json(data)
+        told = {"exit_code": code, "fix": fix, "notes": notes, "tweet_id": tweet_id_text(result.tweet_id)}
+        terminal.write_json(asdict(result) | told)
     elif result.exit_code is not Exit.OK:
-        log.say(f"{title(settings.profile)}: {result.message}" + (f"\n  fix: {fix}" if fix else ""))
+        log.say(f"{title(profile)}: {result.message}" + (f"\n  fix: {fix}" if fix else ""))
     elif sys.stdout and sys.stdout.isatty() and not options.quiet:
         terminal.write(log.sanitise(result.message))
-    return int(result.exit_code)
 
 
 def _fill_standard_streams() -> None:
