@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --quiet --disable-pip-version-check
+# The tests start hundreds of processes; without bytecode on disk each would compile the whole program anew.
+unexport PYTHONDONTWRITEBYTECODE
 # The CPU build of torch comes from here; where this index does not answer, or if TORCH_INDEX is empty, from pip's usual index.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := $(shell grep '^torch==' requirements.txt)

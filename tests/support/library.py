@@ -24,9 +24,9 @@ def shipped() -> Library:
 
 
 def load_once(paths: Iterable[Path]) -> Library:
-    """Load a library as the program does, but files that have not changed only once."""
+    """Load a library as the program does, but only once while its files hold the same bytes, wherever they lie."""
     paths = tuple(paths)
-    return shipped() if paths == (SHIPPED,) else _load(paths, tuple(map(_state, paths)))
+    return shipped() if paths == (SHIPPED,) else _load(_Files(paths))
 
 
 @contextlib.contextmanager
@@ -38,28 +38,37 @@ def library_read_once() -> Iterator[None]:
         yield
 
 
+class _Files:
+    """Files of a library; equal to others that hold the same bytes. The shipped folder is known by its path."""
+
+    def __init__(self, paths: tuple[Path, ...]) -> None:
+        self.paths = paths
+        self._known = tuple(path if path == SHIPPED else _bytes(path) for path in paths)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Files) and self._known == other._known
+
+    def __hash__(self) -> int:
+        return hash(self._known)
+
+
+def _bytes(path: Path) -> bytes | Path:
+    """Return what a file holds; its path where there is no file to read."""
+    return path.read_bytes() if path.is_file() else path
+
+
 def _recogniser_once(paths: Iterable[Path]) -> Recognise:
-    paths = tuple(paths)
-    return _recogniser(paths, tuple(map(_state, paths)))
+    return _recogniser(_Files(tuple(paths)))
 
 
 @lru_cache(maxsize=4)
-def _recogniser(paths: tuple[Path, ...], _states: tuple[tuple[int, int], ...]) -> Recognise:
-    return recogniser(paths)
+def _recogniser(files: _Files) -> Recognise:
+    return recogniser(files.paths)
 
 
 @lru_cache(maxsize=4)
-def _load(paths: tuple[Path, ...], _states: tuple[tuple[int, int], ...]) -> Library:
-    return load(paths)
-
-
-def _state(path: Path) -> tuple[int, int]:
-    """Return when a file was changed and its size, by which a change is seen; zeros if there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return 0, 0
-    return status.st_mtime_ns, status.st_size
+def _load(files: _Files) -> Library:
+    return load(files.paths)
 
 
 def small_library(folder: Path, count: int) -> dict[str, str]:

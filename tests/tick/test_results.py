@@ -38,11 +38,12 @@ def figures(tweet, **changes):
     return {name: n * 10 + len(tweet.text) for n, name in enumerate(lookup.METRICS)} | changes
 
 
-def run(world, hours=DAY):
+def run(world, hours=DAY, every=1):
+    """Run a tick in each of so many hours, or every so many hours."""
     results = []
-    for _ in range(hours):
+    for _ in range(0, hours, every):
         results.append(world.tick())
-        world.next_slot()
+        world.move(hours=every)
     return results
 
 
@@ -246,11 +247,11 @@ def test_answers_that_say_nothing(world, view):
 def test_faults(world, fault):
     """Whatever X answers, the run is what it was, its hold too; X is asked again after a day."""
     world.x.on_lookup(fault)
-    results = run(world, DAY + 2)
+    results = run(world, DAY + 4, every=4)
     assert {int(r.exit_code) for r in results} == {0}
     assert (kept(world), len(asked(world))) == ([], 1)
     assert world.rows("SELECT 1 FROM meta WHERE key = 'hold'") == []
-    run(world, DAY)
+    run(world, DAY, every=4)
     assert (len(asked(world)), len(kept(world))) == (2, 2)
     world.check_promise()
 

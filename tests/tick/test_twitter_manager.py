@@ -7,14 +7,15 @@ import sys
 
 import pytest
 
-from src import db_manager, twitter_manager
+from src import content_generator, db_manager, twitter_manager
 from src.commands import dry_run, table
 from src.domain.errors import ConfigError, LockedError, StorageError, UsageError
 from src.domain.fixes import Fix
 from src.domain.runs import Exit, Metric, RunOutcome, TickResult
 from src.domain.texts import Draft
-from src.system import core_dumps, failpoints, log, log_rotation
+from src.system import core_dumps, failpoints, log, log_rotation, terminal
 from src.system.lock import writer_lock
+from src.system.usage import peak_usage
 from src.watch import alerts
 from tests.support.logs import lines
 from tests.support.world import START, MovingClock, new_world
@@ -82,6 +83,13 @@ def test_what_a_run_says(program, arguments, ends, terminal, out, err):
     assert program.run(*arguments, ends=ends, terminal=terminal) == (int(ends.exit_code), out, err)
 
 
+def test_without_a_standard_output(program):
+    """Success is not said where there is nowhere to say it."""
+    program.patch(sys, "stdout", None)
+    program.patch(twitter_manager, "run_tick", lambda *_: POSTED)
+    assert twitter_manager.main([]) == 0
+
+
 @pytest.mark.parametrize(("ends", "level"), [(POSTED, "INFO"), (BLOCKED, "ERROR")])
 def test_what_a_run_leaves(program, ends, level):
     """In the log the result with all that it has; with --json the same for programs, and nothing else is said."""
@@ -147,12 +155,17 @@ def test_the_process(program):
     program.patch(core_dumps, "forbid", lambda: done.append("core"))
     program.patch(twitter_manager, "_fill_standard_streams", lambda: done.append("streams"))
     program.patch(log, "finish", lambda: done.append("finish"))
+    program.patch(terminal, "finish", lambda: done.append("streams closed"))
     program.patch(log, "begin", lambda verbosity, **_: done.append(verbosity))
     program.patch(twitter_manager, "carry_out", lambda *a: given.update(run_id=a[3], options=a[0]) or 5)
     program.patch(sys, "argv", ["program", "-vv", "--json"])
     assert twitter_manager.main() == 5
     assert os.umask(0o022) == 0o077
-    assert (done, len(given["run_id"]), given["options"].json) == (["core", "streams", 2, "finish"], 8, True)
+    assert (done, len(given["run_id"]), given["options"].json) == (
+        ["core", "streams", 2, "finish", "streams closed"],
+        8,
+        True,
+    )
     for arguments, verbosity in (((), 0), (("-q",), -1)):
         done.clear()
         twitter_manager.main(arguments)
@@ -278,6 +291,48 @@ def test_what_a_run_records(world, monkeypatch):
     assert json.loads(metrics)[Metric.OPEN_SECONDS] == 0.1235
     with contextlib.closing(db_manager.open_for_reading(world.database)) as db:
         assert [schedule for _, schedule in db.notes._eras()] == [world.settings.schedule]
+
+
+def test_what_a_run_measures(world):
+    """Its phases, its time and memory; `due` ends where the text begins."""
+    world.warm()
+    world.next_slot()
+    assert world.tick().outcome == "posted"
+    *_, (metrics,) = world.rows("SELECT metrics FROM runs ORDER BY rowid")
+    measured = json.loads(metrics)
+    assert {"settle_seconds", "due_seconds", "send_seconds", Metric.SECONDS, *peak_usage()} <= measured.keys()
+
+
+@pytest.mark.parametrize(
+    ("extra", "pings"),
+    [({}, [("/start", ""), ("", "posted")]), ({"TWITTER_API_KEY": ""}, [("/fail", "TWITTER_API_KEY")])],
+)
+def test_the_dead_mans_switch(world, monkeypatch, extra, pings):
+    """It hears that a run begins, and how it ended, with its message."""
+    world.extra |= extra
+    heard = []
+    monkeypatch.setattr(twitter_manager, "ping", lambda _, *given: heard.append((*given, "")[:2]))
+    with contextlib.suppress(ConfigError):
+        world.tick()
+    assert [path for path, _ in heard] == [path for path, _ in pings]
+    assert all(word in message for (_, message), (_, word) in zip(heard, pings, strict=True))
+
+
+def test_a_run_that_cannot_post_pings_that_it_failed(world, monkeypatch):
+    """An exit code that is no success is a failure to the dead-man's switch."""
+    heard = []
+    monkeypatch.setattr(twitter_manager, "ping", lambda _, path="", *rest: heard.append(path))
+    world.texts.queue.append(None)
+    assert world.tick().exit_code is Exit.NO_CONTENT
+    assert heard == ["/start", "/fail"]
+
+
+def test_many_texts_are_written_by_the_generator(world, monkeypatch):
+    """A run that writes ahead hands everything on, and what comes back."""
+    given = []
+    monkeypatch.setattr(content_generator, "compose_many", lambda *a, **k: given.append((a, k)) or ["text"])
+    assert twitter_manager.compose_many(world.settings, "history", START, 4, 30.0) == ["text"]
+    assert given == [((world.settings, "history", START, 4), {"seconds": 30.0})]
 
 
 def test_in_which_order(world, monkeypatch):
