@@ -1,8 +1,8 @@
 """Teaching the embedded model to write openings: LoRA on statement -> opening pairs, on two CPU cores.
 
-The pairs are plain questions written by hand for every statement of the library (`data/lessons`), what an
-earlier model wrote and a reader accepted (`data/verdicts`), and, if given, the owner's own examples. One
-statement in ten is held out, so that what is measured was not learned by heart.
+The pairs are scenes and symptoms written by hand for the statements of the library (`data/lessons`): its own
+openings without quiz questions and without what readers called filler. If given, the owner's own examples
+join them. One statement in ten is held out, so that what is measured was not learned by heart.
 
 `python -m src.model.tune` runs in a process of its own; weights are float32 under bfloat16 autocast (bfloat16
 weights are slow). All openings of a text are learned from one row, in which they see the text but not each
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 ENTRY = "src.model.tune"  # started by this name, as a process of its own
 HELD_OUT_SHARE = 10  # one statement in ten
 LESSONS = ROOT / "data" / "lessons"
-VERDICTS = ROOT / "data" / "verdicts"
 BASE = "SmolLM2-135M-Instruct"
 END = "<|im_end|>"
 TUNE_SECONDS = 4 * 3600  # fifteen minutes on two cores; an owner's machine may be slower
@@ -70,31 +69,18 @@ Row = tuple[list[int], list[list[int]]]
 """A lesson in token ids: the prompt, and the openings with their end token."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A reader's verdict on an earlier model's openings above one text of a statement."""
-
-    statement: str
-    text: str
-    fits: tuple[str, ...]
-    misses: tuple[str, ...]
-
-
-def lessons(
-    statements: Sequence[Statement], folder: Path = LESSONS, verdicts: Path = VERDICTS
-) -> list[Lesson]:
+def lessons(statements: Sequence[Statement], folder: Path = LESSONS) -> list[Lesson]:
     """Return the shipped lessons about these statements: one for each text, none for a held-out statement.
 
     An opening that the gates refuse above one of the texts (mostly an echo of its words) is taught with the
     other alone.
     """
     written = read_lessons(folder)
-    accepted = {(v.statement, v.text): v.fits for v in read_verdicts(verdicts)}
     found: list[Lesson] = []
     for statement in statements:
         for text in () if is_held_out(statement.id) else statement.texts:
-            openings = (*written.get(statement.id, ()), *accepted.get((statement.id, text), ()))
-            fitting = tuple(dict.fromkeys(o for o in openings if judge_opening(o, statement, text).passed))
+            openings = written.get(statement.id, ())
+            fitting = tuple(o for o in openings if judge_opening(o, statement, text).passed)
             found += [(text, fitting)] if fitting else []
     return found
 
@@ -102,11 +88,6 @@ def lessons(
 def read_lessons(folder: Path = LESSONS) -> dict[str, tuple[str, ...]]:
     """Return the openings written by hand, by statement; `{"id": ..., "openings": [...]}` a line."""
     return {data["id"]: tuple(data["openings"]) for data in _lines(folder)}
-
-
-def read_verdicts(folder: Path = VERDICTS) -> list[Judged]:
-    """Return readers' verdicts; `{"id": ..., "text": ..., "fits": [...], "misses": [...]}` a line."""
-    return [Judged(d["id"], d["text"], tuple(d["fits"]), tuple(d["misses"])) for d in _lines(folder)]
 
 
 def _lines(folder: Path) -> Iterator[dict[str, Any]]:

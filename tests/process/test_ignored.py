@@ -49,7 +49,6 @@ SHIPPED = [
     "data/lessons/git.jsonl",
     "data/library/git.jsonl",
     "data/tlds.txt",
-    "data/verdicts/git.jsonl",
     "logs/.gitkeep",
     "src/config.py",
 ]
