@@ -59,7 +59,7 @@ def compose_many(
     blocked = safety.read_words(settings.blocklist_file)
     with contextlib.ExitStack() as stack:
         limit = min(seconds, settings.generate_seconds)
-        wanted = use_model and settings.candidates
+        wanted = use_model and not settings.model_left_out
         process = stack.enter_context(ModelProcess(settings, limit)) if wanted else None
         return _compose_many(settings, blocked, history, now, count, process)
 
@@ -172,7 +172,7 @@ def _compose_one(
         return Composition(_vetted_draft(settings, blocked, statement, text, vetted))
     mode = mode_for(settings, model)
     candidates = judge_all(blocked, written, statement, text, history, mode, since)
-    best = best_of(candidates, bar_for(model, mode))
+    best = best_of(candidates, bar_for(settings, model, mode))
     if best is None:
         leads = "the library's own opening leads" if vetted else "the vetted wording goes out alone"
         message = f"none of {len(candidates)} candidates was good enough; {leads}"
@@ -199,13 +199,13 @@ def vetted_opening(
     return next((lead for lead in leads if not lead or lead in passed), None)
 
 
-def bar_for(model: Model, mode: str) -> float:
+def bar_for(settings: Settings, model: Model, mode: str) -> float:
     """Return the score (nats a token) from which a text of this model is used; its trial measured it.
 
-    It was measured for openings. A whole tweet by a model of the hub is the owner's choice: the best that
-    passes every gate goes out.
+    It was measured for openings. With OPENINGS=model, and for a whole tweet by a model of the hub, the best
+    that passes every gate goes out: both are the owner's choice.
     """
-    if mode != "hook" and not model.embedded:
+    if settings.openings == "model" or (mode != "hook" and not model.embedded):
         return -math.inf
     return GOOD_ENOUGH[model.tuned] if model.bar is None else model.bar
 

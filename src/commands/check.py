@@ -15,7 +15,7 @@ from src.commands.result import Result
 from src.config import Settings
 from src.content import choice, library, safety
 from src.content.freshness import FAR_HORIZON_DAYS, supply
-from src.domain import money
+from src.domain import model_choice, money
 from src.domain.answers import Outcome, Profile
 from src.domain.errors import (
     AccountError,
@@ -29,7 +29,6 @@ from src.domain.errors import (
 )
 from src.domain.fixes import Fix, command, env_file, line
 from src.domain.logins import RenewableLogin
-from src.domain.model_choice import MODES
 from src.domain.plurals import numbered
 from src.domain.posts import Status
 from src.domain.texts import History
@@ -231,6 +230,9 @@ def _check_alerts(settings: Settings) -> str:
 
 
 def _check_model(settings: Settings) -> str:
+    if left_out := settings.model_left_out:
+        role = model_choice.role(settings.mode_in_force, settings.openings, left_out)
+        return f"the model {role}; vetted openings lead"
     model = choose.locate(settings)
     if model.note:
         raise ModelError(model.note, model.fix)
@@ -246,7 +248,7 @@ def _check_model(settings: Settings) -> str:
     advice = (
         "" if mode == "hook" or settings.require_approval else "; set REQUIRE_APPROVAL=true and read each"
     )
-    return f"{sound}; it writes {MODES[mode]}{advice}"
+    return f"{sound}; it {model_choice.role(mode, settings.openings, '')}{advice}"
 
 
 def _check_online(settings: Settings, clock: Clock) -> str:

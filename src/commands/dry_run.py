@@ -8,7 +8,7 @@ from typing import Any
 from src.commands.result import Result, show
 from src.config import Settings
 from src.content.tweet_text import MAX_WEIGHT, weighted_length
-from src.domain.model_choice import MODES
+from src.domain import model_choice
 from src.domain.posts import Post
 from src.domain.runs import TickResult
 from src.posting.due import Wait, price_of
@@ -65,6 +65,8 @@ def _data(settings: Settings, tick: TickResult, post: Post) -> dict[str, Any]:
         "topic": post.topic,
         "opening": post.opening,
         "mode": settings.mode_in_force,
+        "openings": settings.openings,
+        "model_left_out": settings.model_left_out or None,
         "checks": list(CHECKS),
         "notes": [note_text(note, settings.profile) for note in tick.notes],
     }
@@ -87,7 +89,7 @@ def _text(post: Post, data: dict[str, Any]) -> str:
             f"length   {data['weighted_length']} of {MAX_WEIGHT} (X's weighted count)",
             f"cost     ${data['cost_usd']:.3f}",
             f"source   {source}",
-            f"mode     the model writes {MODES[data['mode']]}",
+            f"mode     the model {model_choice.role(data['mode'], data['openings'], data['model_left_out'])}",
             f"checks   passed: {', '.join(CHECKS)}",
             *(f"note     {note}" for note in data["notes"]),
             "Nothing was posted: this is a dry run.",

@@ -12,6 +12,7 @@ from src.commands.command import Command, Context
 from src.commands.result import Result
 from src.config import Settings
 from src.content import library
+from src.domain import model_choice
 from src.domain.errors import StorageError
 from src.domain.fixes import Fix
 from src.model import choose, tune, versions
@@ -90,7 +91,8 @@ def _show(options: argparse.Namespace, settings: Settings) -> Shown:
     warning = "; ".join(filter(None, [model.note, fix_text(model.fix, settings.profile)]))
     revision = manifest(model.folder).get("source", {}).get("revision", "")
     own = None if model.embedded else model.folder
-    sampling = Sampling.of(own, mode_for(settings, model), settings.sampling_overrides)
+    mode = mode_for(settings, model)
+    sampling = Sampling.of(own, mode, settings.sampling_overrides)
     data: dict[str, object] = {
         "name": model.name,
         "folder": str(model.folder),
@@ -99,12 +101,15 @@ def _show(options: argparse.Namespace, settings: Settings) -> Shown:
         "note": warning,
         "dtype": model.dtype,
         "sampling": sampling.as_data(),
+        "openings": settings.openings,
+        "model_left_out": settings.model_left_out or None,
         "trial": manifest(model.folder).get("trial", {}),
     }
     at = f" at {revision[:12]}" if revision else ""
     tuned = " (tuned)" if model.tuned else ""
     lines = [f"{model.name}{at}{tuned} in {model.folder}, files sound"]
     lines += _describe(model.dtype, sampling, manifest(model.folder).get("trial", {}))
+    lines.append(f"the model {model_choice.role(mode, settings.openings, settings.model_left_out)}")
     if warning:
         lines.append(warning)
     if options.all:

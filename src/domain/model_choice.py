@@ -17,6 +17,19 @@ MODES = {
     "rewrite": "statements in its own words, whose truth no gate can see (MODE=rewrite)",
     "free": "whole tweets without a source, whose truth no gate can see (MODE=free)",
 }
+# Which opening leads by OPENINGS where the model writes openings, for people.
+_LEADS = {
+    "best": "one that is good enough leads, otherwise a vetted one (OPENINGS=best)",
+    "model": "the best that passes the gates leads (OPENINGS=model)",
+}
+
+
+def role(mode: str, openings: str, left_out: str) -> str:
+    """Return what the model does, behind its name: what it writes, or the setting that leaves it out."""
+    if left_out:
+        return f"is left out ({left_out})"
+    leads = f"; {_LEADS[openings]}" if mode == "hook" else ""
+    return f"writes {MODES[mode]}{leads}"
 
 
 @dataclass(frozen=True, slots=True)

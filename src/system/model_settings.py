@@ -45,6 +45,12 @@ class ModelSettings(BaseModel):
     max_new_tokens: int | None = Field(
         None, ge=4, le=512, description="longest text in tokens; not set: 24 for an opening, 72 for a tweet"
     )
+    openings: Literal["best", "model", "vetted"] = Field(
+        "best",
+        description=(
+            "what leads: best (the model's where good enough), model (its best always), vetted (no model)"
+        ),
+    )
     candidates: int = Field(
         16, ge=0, le=64, description="openings the model writes for each tweet; 0 leaves it out"
     )
@@ -57,6 +63,13 @@ class ModelSettings(BaseModel):
     def mode_in_force(self) -> Literal["hook", "rewrite", "free"]:
         """Return what the model that MODEL names writes: `auto` is the opening, no size makes more safe."""
         return "hook" if self.mode == "auto" else self.mode
+
+    @property
+    def model_left_out(self) -> str:
+        """Return the setting that leaves the model out, as it is typed; empty where the model writes."""
+        if self.openings == "vetted":
+            return "OPENINGS=vetted"
+        return "" if self.candidates else "CANDIDATES=0"
 
     @property
     def sampling_overrides(self) -> dict[str, float | int]:

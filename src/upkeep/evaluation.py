@@ -85,7 +85,7 @@ def evaluate(
         candidates = content_generator.judge_all(
             blocked, written[statement.id], statement, statement.statement, history, mode
         )
-        best = content_generator.best_of(candidates, content_generator.bar_for(model, mode))
+        best = content_generator.best_of(candidates, content_generator.bar_for(settings, model, mode))
         if best:
             openings.append(best.opening)
         tweet = content_generator.tweet(statement.statement, best.opening if best else "", mode)

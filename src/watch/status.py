@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 from src import __version__
 from src.config import Settings
 from src.content.freshness import Supply
-from src.domain import money
+from src.domain import model_choice, money
 from src.domain.answers import RateLimit, tweet_id_text, tweet_url
-from src.domain.model_choice import MODES
 from src.domain.plurals import numbered
 from src.domain.posts import Post
 from src.domain.runs import RunOutcome, RunRecord
@@ -79,9 +78,13 @@ def rows(overview: Overview, settings: Settings, now: datetime) -> list[tuple[st
         ("spend", spend_text(overview.spend, settings)),
         ("success", rates),
         ("library", library_text(overview.library, settings)),
-        ("program", f"version {__version__}, model {settings.model} writes {MODES[settings.mode_in_force]}"),
+        ("program", f"version {__version__}, model {settings.model} {_role(settings)}"),
         ("backup", when_text(overview.maintained, settings, now) if overview.maintained else no_backup),
     ]
+
+
+def _role(settings: Settings) -> str:
+    return model_choice.role(settings.mode_in_force, settings.openings, settings.model_left_out)
 
 
 def _last_post_text(tweet: Post | None, settings: Settings, now: datetime) -> str:
@@ -235,6 +238,8 @@ def as_data(overview: Overview | None, findings: Sequence[Finding], settings: Se
         "profile": settings.profile,
         "model": settings.model,
         "mode": settings.mode_in_force,
+        "openings": settings.openings,
+        "model_left_out": settings.model_left_out or None,
         "last_run": _last_run_data(overview.last_run),
         "breaker": _breaker_text(overview, settings),
         "rate_limits": [

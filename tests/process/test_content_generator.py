@@ -305,3 +305,22 @@ def test_a_reworded_statement_is_no_repeat_of_itself(monkeypatch, settings):
 
     assert judged(History()) == ()
     assert judged(History(sent=sent)) == ("near-duplicate",)
+
+
+def test_the_models_opening_always_leads(monkeypatch, settings):
+    """OPENINGS=model: the best opening that passes the gates leads, whatever its score; a refused one still does not."""
+    child(
+        monkeypatch, good_answer([["See setup.py now?", 2.9, 0], ["What should a developer know?", -9.0, 0]])
+    )
+    composition = compose(settings.model_copy(update={"openings": "model"}), History(), NOW, seconds=20)
+    assert (composition.draft.origin, composition.draft.opening) == ("model", "What should a developer know?")
+
+
+@pytest.mark.parametrize("update", [{"openings": "vetted"}, {"candidates": 0}])
+def test_the_model_is_left_out(monkeypatch, settings, update):
+    """OPENINGS=vetted and CANDIDATES=0 start no process; a vetted text goes out and nothing is noted."""
+    child(monkeypatch, f"open({str(settings.data_dir / 'started')!r}, 'w')")
+    composition = compose(settings.model_copy(update=update), History(), NOW, seconds=20)
+    assert composition.draft.origin == "wording"
+    assert composition.notes == ()
+    assert not (settings.data_dir / "started").exists()

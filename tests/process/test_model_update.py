@@ -327,7 +327,13 @@ def test_what_is_in_use_survives_a_damaged_record(server, make, writer):
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({}, "it writes openings above vetted statements (MODE=hook)"),
+        (
+            {},
+            "(MODE=hook); one that is good enough leads, otherwise a vetted one (OPENINGS=best)",
+        ),
+        ({"OPENINGS": "model"}, "the best that passes the gates leads (OPENINGS=model)"),
+        ({"OPENINGS": "vetted"}, "the model is left out (OPENINGS=vetted); vetted openings lead"),
+        ({"CANDIDATES": "0"}, "the model is left out (CANDIDATES=0); vetted openings lead"),
         ({"MODE": "free"}, "(MODE=free); set REQUIRE_APPROVAL=true and read each"),
         ({"MODE": "rewrite", "REQUIRE_APPROVAL": "true"}, "whose truth no gate can see (MODE=rewrite)"),
     ],

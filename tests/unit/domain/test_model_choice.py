@@ -4,7 +4,7 @@ import pytest
 
 from src import config
 from src.config import ROOT
-from src.domain.model_choice import Embedded, HubModel, OwnFolder, parse
+from src.domain.model_choice import Embedded, HubModel, OwnFolder, parse, role
 from src.model import choose
 
 COMMIT = "a" * 40
@@ -54,3 +54,19 @@ def test_the_form_of_a_hub_id():
     """An owner and a name: nothing else can be downloaded."""
     assert HubModel("owner/name").is_hub_id is True
     assert HubModel("name").is_hub_id is False
+
+
+@pytest.mark.parametrize(
+    ("mode", "openings", "left_out", "words"),
+    [
+        ("hook", "best", "", "writes openings above vetted statements (MODE=hook); one that is good enough"),
+        ("hook", "model", "", "(MODE=hook); the best that passes the gates leads (OPENINGS=model)"),
+        ("free", "best", "", "writes whole tweets without a source, whose truth no gate can see (MODE=free)"),
+        ("hook", "best", "CANDIDATES=0", "is left out (CANDIDATES=0)"),
+        ("free", "vetted", "OPENINGS=vetted", "is left out (OPENINGS=vetted)"),
+    ],
+)
+def test_what_the_model_does(mode, openings, left_out, words):
+    """What the model writes and which opening leads is told for openings; a model that is left out is said to be."""
+    assert words in role(mode, openings, left_out)
+    assert ("leads" in role(mode, openings, left_out)) == (mode == "hook" and not left_out)
