@@ -5,13 +5,13 @@ Nothing looks at a text before its length is known: patterns may take a time tha
 
 from __future__ import annotations
 
-import stat
 import unicodedata
 from pathlib import Path
 from typing import TextIO
 
 from src.domain.errors import UsageError
 from src.domain.fixes import Fix
+from src.system.files import read_regular
 
 # X takes 280 of weight. The longest such text has 140 emoji of 7 characters; links, which weigh less, never
 # go out.
@@ -31,14 +31,7 @@ def shortened(text: str) -> str:
 
 def read_file(path: Path) -> str:
     """Return the text of a UTF-8 file. Raise OSError or ValueError, in words for the owner."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        message = "it is not a regular file"
-        raise ValueError(message)
-    if status.st_size > MAX_FILE_BYTES:
-        message = f"it has {status.st_size:,} bytes; at most {MAX_FILE_BYTES:,}"
-        raise ValueError(message)
-    return path.read_text(encoding="utf-8-sig")
+    return read_regular(path, MAX_FILE_BYTES)
 
 
 def read_stream(stream: TextIO | None) -> str:

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
+from src.domain.times import CRON_JITTER
+
 FIELDS = ("title", "summary", "link", "version", "project", "hashtags")  # of a template
 ORIGIN = "feed"  # of a post that an item became
-EARLY = timedelta(minutes=5)  # cron starts no run to the second
 LONGEST_PAUSE = timedelta(days=1)  # after failures, or because a server asks to wait
 
 
@@ -85,8 +86,8 @@ class FeedRecord:
         """
         if self.ended:
             return False
-        possible = now + max(pause, LONGEST_PAUSE) + EARLY
-        return self.next_at is None or not now + EARLY < self.next_at <= possible
+        possible = now + max(pause, LONGEST_PAUSE) + CRON_JITTER
+        return self.next_at is None or not now + CRON_JITTER < self.next_at <= possible
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ that is neither `embedded` nor a folder is a model of the hub, and `model update
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -30,6 +31,11 @@ def role(mode: str, openings: str, left_out: str) -> str:
         return f"is left out ({left_out})"
     leads = f"; {_LEADS[openings]}" if mode == "hook" else ""
     return f"writes {MODES[mode]}{leads}"
+
+
+def is_commit(revision: str) -> bool:
+    """Return whether a revision is a commit, 40 hex digits: a branch or a tag may change."""
+    return bool(re.fullmatch(r"[0-9a-f]{40}", revision))
 
 
 @dataclass(frozen=True, slots=True)

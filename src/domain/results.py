@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from src.domain.answers import Outcome, SendResult
 from src.domain.fixes import NO_FIX, Fix
+from src.domain.times import CRON_JITTER
 
 MOST = 100  # tweets that X shows in one request
 EVERY = timedelta(days=1)
-EARLY = timedelta(minutes=5)  # cron starts no run to the second
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +92,4 @@ def latest_age(days: int) -> timedelta:
 
 def is_time(last: datetime | None, now: datetime) -> bool:
     """Return whether X may be asked again. A last time that lies ahead was set by a clock that was wrong."""
-    return last is None or not now - EVERY + EARLY < last <= now + EARLY
+    return last is None or not now - EVERY + CRON_JITTER < last <= now + CRON_JITTER

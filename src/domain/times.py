@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
+
+CRON_JITTER = timedelta(minutes=5)  # cron starts no run to the second
 
 
 def shown(moment: datetime, zone: tzinfo = UTC) -> str:

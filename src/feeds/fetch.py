@@ -11,7 +11,7 @@ import contextlib
 import ipaddress
 import socket
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -191,33 +191,39 @@ def retry_after(value: str, now: datetime) -> float:
 
 
 def _capped(response: requests.Response) -> Iterator[bytes]:
-    """Yield the unpacked body. Raises once it has more than MAX_BYTES, however small it came.
-
-    A packed body may be several packed parts, one behind the other (RFC 1952, 2.2).
-    """
+    """Return the unpacked body in pieces. It is refused once what came, or what that holds, is too long."""
     packed = response.headers.get("Content-Encoding", "").strip().lower()
     if packed not in {"", "identity", "gzip", "x-gzip", "deflate"}:
         message = f"an encoding that was not asked for: {packed[:20]}"
         raise _RefusedError(message)
-    unpack = None if packed in {"", "identity"} else zlib.decompressobj(_GZIP_OR_ZLIB)
-    came = total = 0
-    for chunk in response.raw.stream(_CHUNK, decode_content=False):
-        came += len(chunk)
-        rest = chunk
-        while rest:
-            piece, rest = rest, b""
-            if unpack:
-                if unpack.eof and not piece.startswith(_GZIP_MARK):
-                    break  # what follows the packed parts is padding
-                unpack = zlib.decompressobj(_GZIP_OR_ZLIB) if unpack.eof else unpack
-                piece, rest = unpack.decompress(piece, MAX_BYTES + 1 - total), unpack.unused_data
-            total += len(piece)
-            if total > MAX_BYTES or (unpack and unpack.unconsumed_tail):
-                raise _RefusedError(_TOO_LONG)
-            yield piece
-        if came > MAX_BYTES:
+    came = _at_most(response.raw.stream(_CHUNK, decode_content=False))
+    return came if packed in {"", "identity"} else _at_most(_unpacked(came))
+
+
+def _at_most(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Pass pieces on, and refuse the one that makes them more than MAX_BYTES."""
+    total = 0
+    for piece in pieces:
+        total += len(piece)
+        if total > MAX_BYTES:
             raise _RefusedError(_TOO_LONG)
-    if unpack and not unpack.eof:
+        yield piece
+
+
+def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield what packed chunks hold, each piece too long by one byte at most: `_at_most` refuses that one.
+
+    A body may be several packed parts, one behind the other (RFC 1952, 2.2); what else follows is padding.
+    """
+    unpack = zlib.decompressobj(_GZIP_OR_ZLIB)
+    for chunk in chunks:
+        rest = chunk
+        while rest and (not unpack.eof or rest.startswith(_GZIP_MARK)):
+            if unpack.eof:
+                unpack = zlib.decompressobj(_GZIP_OR_ZLIB)
+            yield unpack.decompress(rest, MAX_BYTES + 1)
+            rest = unpack.unused_data
+    if not unpack.eof:
         message = "an answer that was cut short"
         raise _RefusedError(message)
 

@@ -15,13 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from src.model.llama import Llama
 from src.model.prompts import NO_STATEMENT, prompt_for
-from src.model.sampling import Sampling
+from src.model.sampling import PMI_WEIGHT, SCORED_TOGETHER, Sampling
 
 if TYPE_CHECKING:
     import torch
-
-SCORED_TOGETHER = 8
-PMI_WEIGHT = 0.5
 
 
 class Engine:

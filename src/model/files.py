@@ -14,13 +14,12 @@ from typing import Any
 
 from src.domain.errors import ModelError
 from src.domain.fixes import Fix, command
-from src.system.files import write_atomically
+from src.system.files import read_json, reason_of, write_atomically
 
 MANIFEST = "MANIFEST.json"
 _WEIGHTS = "*.safetensors"
 _FIX_ANEW = Fix("install the model anew: make model, or ", command("model update"), " for one of your own")
 _MOST_PARTS = 1_000_000
-MAX_JSON_BYTES = 50_000_000  # of a file that is read in the process with the keys
 _UNSAFE = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _RECORDED = ("*.safetensors", "*.json", "*.txt", "*.model")
 _TEMPLATE = "*.jinja"
@@ -50,12 +49,9 @@ def manifest_or_nothing(folder: Path) -> dict[str, dict[str, Any]]:
 def read_object(file: Path) -> dict[str, Any]:
     """Return the JSON object in a file of a model. Raises `ModelError` for anything else, `OSError`."""
     try:
-        if file.stat().st_size > MAX_JSON_BYTES:
-            message = f"{file} has more than {MAX_JSON_BYTES // 1_000_000} MB"
-            raise ModelError(message, _FIX_ANEW)
-        data = json.loads(file.read_bytes())
-    except (ValueError, RecursionError) as error:
-        message = f"{file} cannot be read: it is no JSON"
+        data = read_json(file)
+    except ValueError as error:
+        message = f"{file} cannot be read: {reason_of(error)}"
         raise ModelError(message, _FIX_ANEW) from error
     if not isinstance(data, dict):
         message = f"{file} cannot be read: it is no JSON object"

@@ -1,8 +1,8 @@
 """Any causal model that transformers knows, by its own `generate`: candidates in one batch, then scored.
 
 The prompt is read once, and its cache repeated for the candidates where the architecture has one that can be.
-A score is the mean log-likelihood of a row (nats a token) given the
-statement, plus half of what the statement adds to it.
+A score is the mean log-likelihood of a row (nats a token) given the statement, plus half of what the
+statement adds to it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,10 @@ from typing import TYPE_CHECKING, Any
 from src.model import clean
 from src.model.chat import Prompts
 from src.model.prompts import NO_STATEMENT
-from src.model.sampling import Sampling
+from src.model.sampling import PMI_WEIGHT, SCORED_TOGETHER, Sampling
 
 if TYPE_CHECKING:
     import torch
-
-PMI_WEIGHT = 0.5
-SCORED_TOGETHER = 8
 
 
 @dataclass(frozen=True, slots=True)

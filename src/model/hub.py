@@ -20,6 +20,7 @@ from typing import IO, Any, Self
 from src.config import Settings
 from src.domain.errors import ConfigError, HubError, ModelError, StorageError
 from src.domain.fixes import Fix, line
+from src.domain.model_choice import is_commit
 from src.model.files import knows_kind, names_code, read_object
 from src.system import failpoints, progress
 from src.system.files import put_in_place
@@ -32,7 +33,6 @@ _WHOLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _WEIGHTS = re.compile(r"[\w.-]+\.safetensors")
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 _BRANCH = "main"
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _NEEDED = ("config.json", "tokenizer.json")
 _WANTED = (
     *_NEEDED,
@@ -71,7 +71,7 @@ def resolve(settings: Settings, name: str) -> Source:
     with _understood(settings, Source(name, _BRANCH)):
         api = HfApi(endpoint=settings.hf_endpoint, token=_token(settings) or False)
         commit = api.model_info(name, revision=_BRANCH, timeout=ANSWER_SECONDS).sha
-    if not commit or not _COMMIT.fullmatch(commit):
+    if not commit or not is_commit(commit):
         message = f"{settings.hf_endpoint} does not tell which commit {name} is at"
         raise HubError(message, Fix("set MODEL_REVISION to a 40-digit commit from its page"))
     return Source(name, commit)

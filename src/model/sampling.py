@@ -1,15 +1,21 @@
-"""How the next token is chosen: by the owner, else by the model's own file, else by the program's figures."""
+"""How the next token is chosen: by the owner, else by the model's own file, else by the program's figures.
+
+And the figures by which what was written is scored, whichever decoder wrote it.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from src.system.files import read_json
+
 MAX_NEW_TOKENS = 24
 MAX_NEW_TOKENS_OF_A_TWEET = 72
+PMI_WEIGHT = 0.5  # in the score of a row: what the statement adds to its likelihood
+SCORED_TOGETHER = 8  # rows in one pass
 _FILE = "generation_config.json"
 _PENALTIES = ("min_p", "repetition_penalty", "presence_penalty")
 _OFF = {"min_p": 0.0, "repetition_penalty": 1.0, "presence_penalty": 0.0}
@@ -74,8 +80,8 @@ class Sampling:
 def _read(file: Path) -> dict[str, Any]:
     """Return a JSON object, empty where there is none: sampling is no reason not to write."""
     try:
-        data = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        data = read_json(file)
+    except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import platform
 import resource
 import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP = 1, 38, 22
 _SECCOMP_MODE_FILTER = 2
@@ -29,6 +31,14 @@ _EACCES = 13
 _NUMBER_AT, _ABI_AT, _FIRST_ARGUMENT_AT = 0, 4, 16
 _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | _EACCES
+
+
+@contextlib.contextmanager
+def private_stdout() -> Iterator[IO[str]]:
+    """Give a private copy of standard output for the answers; what libraries print goes to standard error."""
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as private:
+        os.dup2(2, 1)
+        yield private
 
 
 def isolate() -> frozenset[str]:

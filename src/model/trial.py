@@ -8,10 +8,9 @@ a process of its own without keys or network: the configuration and the chat tem
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from src.config import Settings
 from src.domain.errors import ConfigError
 from src.domain.fixes import Fix
 from src.model import child
-from src.model.sandbox import isolate
+from src.model.sandbox import isolate, private_stdout
 from src.system import progress
 
 ENTRY = "src.model.trial"  # started by this name, as a process of its own
@@ -115,18 +114,5 @@ def shrunk(config: Any) -> Any:
 
 if __name__ == "__main__":
     isolate()
-    # Libraries print; the answer goes to a private copy of standard output.
-    private = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    found = one_token(Path(json.load(sys.stdin)["model"]))
-    private.write(
-        json.dumps(
-            {
-                "parameters": found.parameters,
-                "has_template": found.has_template,
-                "shares_prompt": found.shares_prompt,
-            }
-        )
-        + "\n"
-    )
-    private.flush()
+    with private_stdout() as answers:
+        answers.write(json.dumps(asdict(one_token(Path(json.load(sys.stdin)["model"])))) + "\n")

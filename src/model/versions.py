@@ -17,7 +17,7 @@ from pathlib import Path
 from src.config import Settings
 from src.domain.model_choice import EMBEDDED
 from src.model.files import is_installed, manifest_or_nothing
-from src.system.files import write_atomically
+from src.system.files import read_json, write_atomically
 
 ACTIVE = "ACTIVE.json"
 UNFINISHED = ".download"
@@ -48,8 +48,8 @@ class Version:
 def active(models_dir: Path) -> dict[str, Active]:
     """Return what every MODEL uses, by its name; empty without a switch or if the file cannot be read."""
     try:
-        data = json.loads((models_dir / ACTIVE).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        data = read_json(models_dir / ACTIVE)
+    except (OSError, ValueError):
         return {}
     if not isinstance(data, dict):
         return {}

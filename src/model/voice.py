@@ -7,10 +7,11 @@ from pathlib import Path
 from src.config import ROOT, Settings
 from src.domain.errors import ModelError
 from src.domain.fixes import Fix, env_file
-from src.system.files import absolute
+from src.system.files import absolute, read_regular, reason_of
 from src.system.model_settings import MAX_VOICE
 
 _SUFFIXES = {".txt", ".md"}
+_MAX_BYTES = 1_000_000
 
 
 def voice_of(settings: Settings) -> str:
@@ -22,10 +23,9 @@ def voice_of(settings: Settings) -> str:
         return settings.voice
     try:
         file = absolute(Path(settings.voice), ROOT)
-        with file.open(encoding="utf-8-sig") as lines:
-            text = lines.read(MAX_VOICE + 1).strip()
+        text = read_regular(file, _MAX_BYTES).strip()
     except (OSError, ValueError) as error:
-        message = f"VOICE={settings.voice} cannot be read: {error}"
+        message = f"VOICE={settings.voice} cannot be read: {reason_of(error)}"
         fix = Fix(
             "name a text file (UTF-8) that this user may read, or write the text itself into ", env_file()
         )

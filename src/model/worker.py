@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from src.model.decode import Engine
-from src.model.sandbox import isolate
+from src.model.sandbox import isolate, private_stdout
 
 
 def usable_cores() -> int:
@@ -81,7 +81,5 @@ def main(stdin: IO[str], stdout: IO[str]) -> None:
 
 if __name__ == "__main__":
     isolate()
-    # Libraries print; the answers go to a private copy of standard output.
-    private = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    main(sys.stdin, private)
+    with private_stdout() as answers:
+        main(sys.stdin, answers)

@@ -19,7 +19,7 @@ from src.config import Settings
 from src.domain.errors import DeadlineError, StorageError
 from src.domain.fixes import Fix
 from src.system.failpoints import reach
-from src.system.files import as_storage_error, write_atomically
+from src.system.files import as_storage_error, read_regular, reason_of, write_atomically
 from src.system.interrupts import hard_limit
 
 FILE = ".statements"
@@ -27,6 +27,7 @@ DEFAULT = "-"  # the name of the account without a profile; no profile can have 
 KEPT_DAYS = 366  # as long as ACCOUNTS_APART_DAYS can be
 LOCK_SECONDS = 20.0
 _DAY = timedelta(days=1)
+_MAX_BYTES = 64_000_000
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -99,11 +100,11 @@ def _others(settings: Settings, entries: Iterable[Entry], now: datetime) -> dict
 
 def _read(file: Path) -> list[Entry]:
     try:
-        lines = file.read_text(encoding="utf-8", errors="replace").split("\n")
+        lines = read_regular(file, _MAX_BYTES, errors="replace").split("\n")
     except FileNotFoundError:
         return []
-    except OSError as error:
-        message = f"{file} cannot be read: {error.strerror}"
+    except (OSError, ValueError) as error:
+        message = f"{file} cannot be read: {reason_of(error)}"
         raise StorageError(message, Fix(f"make it readable: chmod u+rw {file}")) from error
     return [entry for line in lines[:-1] if (entry := _parsed(line))]  # the last one is not whole
 

@@ -52,7 +52,7 @@ def _send_once(run: Run, post_id: int) -> SendResult:
         reach("send.before")
         result = run.account.send(post.content)
         reach("send.after")
-        if run.db.tweets.known_among(filter(None, [result.tweet_id])):
+        if result.tweet_id and run.db.tweets.known_among([result.tweet_id]):
             result = SendResult(
                 Outcome.UNKNOWN,
                 http_status=result.http_status,

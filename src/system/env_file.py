@@ -88,7 +88,7 @@ def read_secret(name: str, values: dict[str, str], problems: list[str]) -> None:
     if not source or values.get(name):
         return
     try:
-        values[name] = read_regular(Path(source), MAX_SECRET_BYTES).removeprefix("\ufeff").strip()
+        values[name] = read_regular(Path(source), MAX_SECRET_BYTES).strip()
     except (OSError, ValueError) as error:
         shown = source if "/" in source else "(not shown: it has no /)"  # the key itself, by mistake
         problems.append(f"{name}{FILE_SUFFIX}: {shown} cannot be read: {reason_of(error)}")

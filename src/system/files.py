@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
+import json
 import os
 import secrets
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from src.domain.errors import ConfigError, StorageError
 from src.domain.fixes import Fix
 
 MAX_PRIVATE_BYTES = 10_000_000  # a `.env` or a file of tokens has a few thousand
+MAX_JSON_BYTES = 50_000_000  # a vocabulary has 11 million; all is read in the process with the keys
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -129,10 +132,11 @@ def read_private(path: Path, is_secret: Callable[[str], bool] = lambda _: True) 
         return text
 
 
-def read_regular(path: Path, most: int) -> str:
-    """Return the text of a regular file of at most `most` bytes. Never waits for the writer of a pipe.
+def read_regular(path: Path, most: int, errors: str = "strict") -> str:
+    """Return the text (UTF-8, lines end with a line feed) of a regular file of at most `most` bytes.
 
-    Raises `OSError`, or `ValueError` in words that do not repeat what stands in the file.
+    `errors` is what becomes of bytes that are no text, as in `bytes.decode`. Never waits for the writer of a
+    pipe. Raises `OSError`, or `ValueError` in words that do not repeat what stands in the file.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
@@ -143,7 +147,17 @@ def read_regular(path: Path, most: int) -> str:
     if len(data) > most:
         message = f"it has more than {most:,} bytes"
         raise ValueError(message)
-    return data.decode()
+    return io.StringIO(data.decode("utf-8-sig", errors), newline=None).read()
+
+
+def read_json(path: Path, most: int = MAX_JSON_BYTES) -> Any:
+    """Return what a regular file of at most `most` bytes holds as JSON. Raises `OSError` and `ValueError`."""
+    text = read_regular(path, most)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        message = "it is no JSON"
+        raise ValueError(message) from error
 
 
 def reason_of(error: OSError | ValueError) -> str:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from src.domain import quiet_hours, schedule
 from src.domain.feeds import FIELDS
+from src.domain.model_choice import is_commit
 from src.domain.urls import require_feed, require_host, require_secure
 from src.system.files import absolute
 
@@ -46,7 +47,7 @@ def _template(text: str) -> str:
 
 
 def _revision(commit: str) -> str:
-    if commit and not re.fullmatch(r"[0-9a-f]{40}", commit):
+    if commit and not is_commit(commit):
         message = (
             "must be a commit of 40 hex digits, as 12fd25f77366fa6b3b4b768ec3050bf629380bac, or empty for"
             " the newest; a branch or a tag may change"

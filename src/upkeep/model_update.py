@@ -8,7 +8,6 @@ to, so they can run meanwhile.
 from __future__ import annotations
 
 import contextlib
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -18,7 +17,7 @@ from src.config import Settings
 from src.content.library import Statement
 from src.domain.errors import ConfigError, ModelError, UsageError
 from src.domain.fixes import Fix, command, env_file
-from src.domain.model_choice import Embedded, HubModel, OwnFolder
+from src.domain.model_choice import Embedded, HubModel, OwnFolder, is_commit
 from src.model import choose, clean, files, hub, trial, versions
 from src.model.choose import EMBEDDED_NAME, GGUF_SHA256, Model
 from src.model.convert import install_embedded
@@ -38,7 +37,6 @@ SMOKE_STATEMENTS = 8
 SMOKE_CANDIDATES = 8
 BAR_MARGIN = 0.05  # nats a token: the same text scores a little differently in another batch
 SHOWN_TEXTS = 3
-_REVISION = re.compile(r"[0-9a-f]{40}")
 
 
 @contextlib.contextmanager
@@ -165,7 +163,7 @@ def _source(settings: Settings, wanted: HubModel, revision: str) -> Source:
         raise ConfigError(message, Fix("give owner/name as on the model's page, or a folder"))
     if not revision:
         return hub.resolve(settings, wanted.name)
-    if not _REVISION.fullmatch(revision):
+    if not is_commit(revision):
         message = f"{revision!r} is not a commit"
         page = f"{settings.hf_endpoint}/{wanted.name}/commits/main"
         raise ConfigError(message, Fix(f"give 40 hex digits from {page}, or none: the newest is taken"))

@@ -22,7 +22,7 @@ from src.config import Settings
 from src.domain.errors import ConfigError, DeadlineError
 from src.domain.fixes import Fix, env_file
 from src.domain.runs import Exit
-from src.system.files import write_atomically
+from src.system.files import read_json, write_atomically
 from src.system.interrupts import hard_limit
 from src.system.log import Redactor, logger, sanitise
 from src.watch import health
@@ -249,7 +249,7 @@ def require_readable(settings: Settings) -> int:
 def _read(file: Path) -> dict[str, dict[str, float]]:
     """Return when which alert was last sent (Unix seconds), by the name of the address."""
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = read_json(file)
         if any(not isinstance(sent, Mapping) for sent in data.values()):
             data = {_EVERY_ADDRESS: data}
         return {name: {str(cause): float(at) for cause, at in sent.items()} for name, sent in data.items()}

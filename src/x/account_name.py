@@ -13,7 +13,7 @@ import json
 import re
 
 from src.config import Settings
-from src.system.files import write_atomically
+from src.system.files import read_json, write_atomically
 
 FILE = "account.json"
 _NAME = re.compile(r"[A-Za-z0-9_]{1,50}", re.ASCII)
@@ -37,7 +37,7 @@ def keep(settings: Settings, name: str) -> None:
 def known(settings: Settings) -> str:
     """Return the @name of the account of these settings, with the @; empty where X has not told it yet."""
     try:
-        kept = json.loads((settings.data_dir / FILE).read_text(encoding="utf-8"))
+        kept = read_json(settings.data_dir / FILE)
         name = checked(kept["name"]) if kept["account"] == _mark(settings) else ""
     except (OSError, ValueError, KeyError, TypeError):
         return ""

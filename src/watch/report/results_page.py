@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from src.domain.plurals import numbered
 from src.watch.report import results_text
 from src.watch.report.results import Group, Interval, Results
 
@@ -57,9 +58,7 @@ def section(results: Results) -> Section | None:
     """Return the section of the page, None where nothing is read."""
     if not results.shown:
         return None
-    after = (
-        f", {results.days} day{'' if results.days == 1 else 's'} after it went out" if results.days else ""
-    )
+    after = f", {numbered(results.days, 'day')} after it went out" if results.days else ""
     tables = [_table(name, groups) for name, groups in results.tables.items() if groups]
     return Section(f"What became of a post{after}", results_text.summary(results), tuple(tables))
 

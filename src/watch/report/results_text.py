@@ -8,7 +8,7 @@ from src.domain.plurals import numbered
 from src.domain.results import Figures, PostResult
 from src.watch.report.results import FEW, Differs, Group, Interval, Results
 
-_WIDTH = 26  # of the names in front
+NAME_WIDTH = 26  # of the names in front, in the report too
 ROUND = 100  # from here on halves are noise
 _NOUNS = {
     "impressions": ("impression", "impressions"),
@@ -87,7 +87,7 @@ def _table(title: str, groups: Sequence[Group]) -> Iterator[str]:
     for group in groups:
         if not group.few:
             mark = f"  {differs_text(group)}" if group.differs else ""
-            yield f"{group.name:<{_WIDTH}} {numbered(group.posts, 'post')}: {_figures(group)}{mark}"
+            yield f"{group.name:<{NAME_WIDTH}} {numbered(group.posts, 'post')}: {_figures(group)}{mark}"
     if few := few_text(groups):
         yield few
 

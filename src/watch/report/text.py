@@ -14,7 +14,6 @@ from src.watch.slot_history import Gap
 
 GAPS = 30
 POSTS = 10
-_WIDTH = 26  # of the names in front
 
 
 def as_text(report: PostingReport, settings: Settings) -> str:
@@ -43,7 +42,7 @@ def _counts(report: PostingReport) -> list[str]:
 
 
 def _row(name: str, value: str) -> str:
-    return f"  {name:<{_WIDTH}} {value}"
+    return f"  {name:<{results_text.NAME_WIDTH}} {value}"
 
 
 def _tally(counts: Mapping[str, int]) -> str:

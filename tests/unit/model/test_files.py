@@ -8,6 +8,7 @@ from src import config
 from src.domain.errors import ModelError
 from src.model import choose, files, versions
 from src.model.files import MANIFEST, names_code
+from src.system.files import MAX_JSON_BYTES
 
 DEEP = "[" * 100_000
 BROKEN = ["", "{", "[]", "7", '"text"', "null", DEEP, '{"a": ' * 50_000, "\ud800", "{'a': 1}", "NaN"]
@@ -132,6 +133,6 @@ def test_code_in_a_configuration(tmp_path, folder, text, names):
 def test_a_huge_file(tmp_path, folder):
     """A file that is too large is not read into the process that holds the keys."""
     with (folder / "config.json").open("wb") as file:
-        file.truncate(files.MAX_JSON_BYTES + 1)
-    with pytest.raises(ModelError, match="more than 50 MB"):
+        file.truncate(MAX_JSON_BYTES + 1)
+    with pytest.raises(ModelError, match="more than 50,000,000 bytes"):
         locate(tmp_path, folder)
