@@ -1,4 +1,4 @@
-"""`evaluate`: write for many statements and count what the gates say."""
+"""`evaluate`: write for many statements and count what the gates say, or what a blind reader said."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from src.commands.result import Result
 from src.content import library
 from src.domain.errors import UsageError
 from src.domain.fixes import Fix, command
-from src.upkeep import evaluation
+from src.upkeep import blind, evaluation
 
 
 def configure(parser: Parser) -> None:
@@ -19,18 +19,39 @@ def configure(parser: Parser) -> None:
         "--sources", metavar="FILE", help="a library file or folder instead of the usual ones"
     )
     parser.add_argument("-n", type=count, default=20, metavar="N", help="how many statements (default 20)")
+    reading = parser.add_mutually_exclusive_group()
+    sheet = "write the drafts, shuffled, into a sheet for a reader, with the key beside it"
+    reading.add_argument("--blind", metavar="FILE", help=sheet)
+    reading.add_argument("--score", metavar="FILE", help="count the answers of a filled sheet")
 
 
 def run(context: Context) -> Result:
-    """Let the model write and count."""
+    """Let the model write and count, write a sheet of it, or count a filled one."""
     options, settings = context.options, context.settings
+    if options.score:
+        score = blind.score(Path(options.score))
+        return Result(score.as_data(), blind.as_text(score))
     paths = (Path(options.sources),) if options.sources else settings.library_paths
     statements = library.load(paths).statements
     if not statements:
         message = f"no sound statement in {', '.join(map(str, paths))}"
         raise UsageError(message, Fix(command("sources check"), " lists what is wrong"))
+    sheet = Path(options.blind) if options.blind else None
+    if sheet:
+        blind.refuse_taken(sheet)  # before the model works for minutes
     report = evaluation.evaluate(settings, statements, options.n)
+    if sheet:
+        return _sheet(sheet, list(blind.drafts_of(settings, statements, report)))
     return Result(report.as_data(), evaluation.as_text(report))
+
+
+def _sheet(path: Path, drafts: list[blind.Draft]) -> Result:
+    """Write a sheet and its key, and say what a reader does with it."""
+    key = blind.write(path, drafts)
+    data = {"sheet": str(path), "key": str(key), "drafts": len(drafts)}
+    asked = f"read_on: {', '.join(blind.READ_ON)}; post: {', '.join(blind.POST)}"
+    text = f"{len(drafts)} drafts in {path}, their key in {key}"
+    return Result(data, f"{text}\nfill in {asked}; then count with --score {path}")
 
 
 COMMAND = Command("evaluate", "write for many statements and count what the gates say", run, configure)

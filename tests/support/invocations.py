@@ -55,6 +55,7 @@ WORDS = (
     ("login",), ("login", "--oauth2"), ("completion", "bash"), ("completion", "SHELL"), ("sources",), ("sources", "check"), ("sources", "topics"),
     ("sources", "hide", "TEXT"), ("sources", "unhide", "TEXT"), ("sources", "hidden"), ("sources", "feeds"), ("sources", "backfill", "TEXT"),
     ("sources", "add", "TEXT", "--topic", "TEXT", "--reference", "TEXT"), ("pause",), ("pause", "--until", "TEXT"), ("resume",), ("evaluate", "-n", "1"),
+    ("evaluate", "--score", "FILE"),
     ("--version",), ("--help",), ("status", "--help"), ("nonsense",), ("TEXT",), ("drafts", "TEXT"),
 )  # fmt: skip
 # What would change the machine or take minutes: never typed here.
