@@ -32,7 +32,7 @@ from src.domain.runs import Metric
 from src.domain.texts import Candidate, Composition, Draft, History, Verdict
 from src.model import choose
 from src.model.choose import Model
-from src.model.client import ModelProcess, Written, mode_for
+from src.model.client import Enough, ModelProcess, Written, mode_for
 from src.system.usage import peak_of_children_mb
 
 # Lowest score at which the model's opening is preferred to a vetted one, for a tuned and a stock model. Set
@@ -81,7 +81,7 @@ def _compose_many(
         picked.append(chosen)
         before = before.with_draft(Draft(chosen[1], "wording", chosen[0].id, chosen[0].topic), now)
     left = supply(settings, library.statements, history, now)
-    written, remarks, metrics, model = _write(settings, picked, now, process)
+    written, remarks, metrics, model = _write(settings, blocked, picked, history, now, process)
     metrics[Metric.FRESH_STATEMENTS] = float(left.fresh)
     if left.days is not None:
         metrics[Metric.LIBRARY_DAYS] = round(left.days, 2)
@@ -127,7 +127,12 @@ def _why_nothing(settings: Settings, left: Supply) -> Note:
 
 
 def _write(
-    settings: Settings, picked: Sequence[tuple[Statement, str]], now: datetime, process: ModelProcess | None
+    settings: Settings,
+    blocked: frozenset[str],
+    picked: Sequence[tuple[Statement, str]],
+    history: History,
+    now: datetime,
+    process: ModelProcess | None,
 ) -> tuple[dict[str, Written], list[Note], dict[str, float], Model | None]:
     """Let the model write for all picked statements; return what it wrote, notes, metrics, and the model."""
     if not picked or process is None:
@@ -137,7 +142,8 @@ def _write(
         model = choose.locate(settings)
         free = mode_for(settings, model) == "free"
         items = [(s.id, s.topic if free else text) for s, text in picked]
-        written = process.write(model, items, seed=int(now.timestamp()))
+        enough = good_enough(settings, model, blocked, picked, history, repeats_after(settings, now))
+        written = process.write(model, items, seed=int(now.timestamp()), enough=enough)
     except ModelError as error:
         seconds = round(time.monotonic() - started, 3)
         metrics: dict[str, float] = {Metric.MODEL_FAILED: 1.0, Metric.MODEL_SECONDS: seconds}
@@ -181,6 +187,27 @@ def _compose_one(
     candidates = tuple(replace(c, chosen=True) if c is best else c for c in candidates)
     draft = _draft(settings, blocked, statement, text, best.opening, mode, origin="model")
     return Composition(draft, candidates)
+
+
+def good_enough(
+    settings: Settings,
+    model: Model,
+    blocked: frozenset[str],
+    picked: Sequence[tuple[Statement, str]],
+    history: History,
+    since: datetime = EVER,
+) -> Enough | None:
+    """Return what tells whether an opening that was written would lead; None for whole texts: one round."""
+    if (mode := mode_for(settings, model)) != "hook":
+        return None
+    texts = {statement.id: (statement, text) for statement, text in picked}
+    bar = bar_for(settings, model, mode)
+
+    def enough(name: str, written: Written) -> bool:
+        candidates = judge_all(blocked, written, *texts[name], history, mode, since)
+        return best_of(candidates, bar) is not None
+
+    return enough
 
 
 def vetted_opening(

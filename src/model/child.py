@@ -21,7 +21,7 @@ from typing import IO
 from src.config import ROOT, inherited_environment
 from src.system.progress import REFRESH_SECONDS, Bar, bar
 
-MAX_ANSWER_BYTES = 2_000_000
+MAX_ANSWER_BYTES = 8_000_000
 
 
 def environment(*, patient: bool = True) -> dict[str, str]:
@@ -71,38 +71,76 @@ def end(process: subprocess.Popen[bytes]) -> None:
                 pipe.close()
 
 
+class Conversation:
+    """Requests to a process, one a line, and what it answers until `deadline` (of the monotonic clock).
+
+    The bar moves with every line of its standard output.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], deadline: float, shown: Bar) -> None:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        self._process, self._deadline, self._shown = process, deadline, shown
+        self._stdin = process.stdin
+        self._out, self._err = bytearray(), bytearray()
+        self._open = {process.stdout.fileno(): self._out, process.stderr.fileno(): self._err}
+        self.failed = False  # it took too long, or printed more than `MAX_ANSWER_BYTES`
+
+    @property
+    def output(self) -> bytes:
+        """Return its standard output so far."""
+        return bytes(self._out)
+
+    def ask(self, request: bytes, lines: int) -> bool:
+        """Send a line and wait for so many lines more; return whether they came and it still listens."""
+        wanted = self._out.count(b"\n") + lines
+        with contextlib.suppress(BrokenPipeError):
+            self._stdin.write(request + b"\n")
+            self._stdin.flush()
+        return self._read(wanted)
+
+    def finish(self) -> tuple[int | None, bytes, bytes]:
+        """Let it end; return its status (None: `failed`), its output and the end of its standard error."""
+        with contextlib.suppress(BrokenPipeError):
+            self._stdin.close()
+        self._read(None)
+        if len(self._out) > MAX_ANSWER_BYTES:
+            return None, b"", b"it printed more than 8 MB"
+        if self.failed:
+            return None, self.output, bytes(self._err[-2000:])
+        status = self._process.wait(max(self._deadline - time.monotonic(), 1))
+        return status, self.output, bytes(self._err[-2000:])
+
+    def _read(self, wanted: int | None) -> bool:
+        """Read until the output has `wanted` lines (None: until its end); return whether it has them."""
+        while self._open and not self.failed:
+            if wanted is not None and self._out.count(b"\n") >= wanted:
+                return True
+            left = self._deadline - time.monotonic()
+            self.failed = left <= 0 or len(self._out) > MAX_ANSWER_BYTES
+            for descriptor in select.select(list(self._open), [], [], min(max(left, 0), REFRESH_SECONDS))[0]:
+                self._take(descriptor)
+            self._shown.refresh()
+        return False
+
+    def _take(self, descriptor: int) -> None:
+        chunk, kept = os.read(descriptor, 65536), self._open[descriptor]
+        if not chunk:
+            del self._open[descriptor]
+            return
+        self._shown.update(chunk.count(b"\n") if kept is self._out else 0)
+        kept.extend(chunk)
+        del self._err[:-4000]
+
+
 def collect(
     process: subprocess.Popen[bytes], request: bytes, deadline: float, shown: Bar
 ) -> tuple[int | None, bytes, bytes]:
-    """Send the request and read until the process ends or `deadline` (of the monotonic clock) passes.
-
-    Return its exit status (None: out of time, or too much output), its standard output and the end of its
-    standard error. The bar moves with every line of output.
-    """
-    assert process.stdin
-    assert process.stdout
-    assert process.stderr
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.write(request)
-        process.stdin.close()
-    out, err = bytearray(), bytearray()
-    pipes = {process.stdout.fileno(): out, process.stderr.fileno(): err}
-    while pipes and len(out) <= MAX_ANSWER_BYTES:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return None, bytes(out), bytes(err[-2000:])
-        for descriptor in select.select(list(pipes), [], [], min(left, REFRESH_SECONDS))[0]:
-            chunk = os.read(descriptor, 65536)
-            if chunk:
-                shown.update(chunk.count(b"\n") if pipes[descriptor] is out else 0)
-                pipes[descriptor].extend(chunk)
-                del err[:-4000]
-            else:
-                del pipes[descriptor]
-        shown.refresh()
-    if len(out) > MAX_ANSWER_BYTES:
-        return None, b"", b"it printed more than 2 MB"
-    return process.wait(max(deadline - time.monotonic(), 1)), bytes(out), bytes(err[-2000:])
+    """Send the only request and read until the process ends; see `Conversation.finish`."""
+    talk = Conversation(process, deadline, shown)
+    talk.ask(request, 0)
+    return talk.finish()
 
 
 def follow(

@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -28,6 +29,8 @@ from src.system.lock import model_turn
 
 BARRIERS_SECONDS = 20.0
 LOOK = Fix(command("check"), " looks at its files; ", command("model update"), " installs it anew")
+ROUNDS = 3  # of CANDIDATES each, until one is good enough
+SEEDS_A_ROUND = 10_000  # the texts of a round have seeds of their own, one after the other
 ENTRY = "src.model.worker"  # started by this name, as a process of its own
 
 
@@ -42,6 +45,19 @@ class Written:
     tokens: int = 0
     seconds: float = 0.0
     dropped: Mapping[str, int] = field(default_factory=dict)
+
+    def joined(self, more: Written) -> Written:
+        """Return what two rounds wrote: each text once, with its better score, the best first."""
+        scores: dict[str, float] = {}
+        for text, score in (*self.openings, *more.openings):
+            scores[text] = max(score, scores.get(text, score))
+        openings = tuple(sorted(scores.items(), key=lambda item: -item[1]))
+        dropped = dict(Counter(self.dropped) + Counter(more.dropped))
+        return Written(openings, self.tokens + more.tokens, self.seconds + more.seconds, dropped)
+
+
+Enough = Callable[[str, Written], bool]
+"""Whether what was written for an id is good enough, so that no further round is needed."""
 
 
 def mode_for(settings: Settings, model: Model) -> str:
@@ -81,34 +97,56 @@ class ModelProcess:
             if self._process:
                 child.end(self._process)
 
-    def write(self, model: Model, items: Sequence[tuple[str, str]], *, seed: int) -> dict[str, Written]:
-        """Let the model write for (id, text) pairs, once. Raises `ModelError` unless it answers each."""
-        request = json.dumps(
-            {
-                "model": str(model.folder),
-                "embedded": model.embedded,
-                "tuned": model.tuned,
-                "shares_prompt": model.shares_prompt,
-                "dtype": model.dtype,
-                "n": self._settings.candidates,
-                "seed": seed,
-                "mode": mode_for(self._settings, model),
-                "voice": voice_of(self._settings),
-                "sampling": self._settings.sampling_overrides,
-                "statements": [{"id": name, "text": text} for name, text in items],
-            }
-        )
-        status, output, complaint = self.exchange(request.encode(), len(items))
+    def write(
+        self, model: Model, items: Sequence[tuple[str, str]], *, seed: int, enough: Enough | None = None
+    ) -> dict[str, Written]:
+        """Let the model write for (id, text) pairs. Raises `ModelError` unless it answers each.
+
+        Where `enough` is not content with what it wrote for one, it writes for that one again, in `ROUNDS`
+        rounds at most. A later round that fails takes nothing away.
+        """
+        first = {
+            "model": str(model.folder),
+            "embedded": model.embedded,
+            "tuned": model.tuned,
+            "shares_prompt": model.shares_prompt,
+            "dtype": model.dtype,
+            "mode": mode_for(self._settings, model),
+            "voice": voice_of(self._settings),
+            "sampling": self._settings.sampling_overrides,
+        }
+        process = self._started()
+        with progress.bar("writing", len(items), "text") as shown:
+            talk = child.Conversation(process, self._deadline, shown)
+            left, more = list(items), first
+            for number in range(ROUNDS):
+                if not left or not talk.ask(self._line(left, seed + number * SEEDS_A_ROUND, more), len(left)):
+                    break
+                left, more = _unsettled(left, _read_answers(talk.output), enough), {}
+                shown.total = (shown.total or 0) + len(left)
+            status, output, complaint = talk.finish()
         written = _read_answers(output)
         if not all(name in written for name, _ in items):
             raise ModelError(_child_story(status, self._seconds, complaint), _child_fix(status))
         return written
 
+    def _line(self, items: Sequence[tuple[str, str]], seed: int, more: Mapping[str, object]) -> bytes:
+        """Return a request for (id, text) pairs; `more` of the first one says which model writes, and how."""
+        statements = [{"id": name, "text": text} for name, text in items]
+        asked = {"n": self._settings.candidates, "seed": seed, "statements": statements}
+        return json.dumps({**more, **asked}).encode()
+
     def exchange(self, request: bytes, texts: int = 1) -> tuple[int | None, bytes, bytes]:
-        """Send a request; return the exit status (None: out of time), standard output and standard error.
+        """Send the only request; return the exit status (None: out of time), standard output and error.
 
         One line of output per text is expected.
         """
+        process = self._started()
+        with progress.bar("writing", texts, "text") as shown:
+            return child.collect(process, request, self._deadline, shown)
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        """Return the process. Raises `ModelError` where there is none."""
         if self._not_started:
             raise self._not_started
         if self._process is None:
@@ -121,8 +159,16 @@ class ModelProcess:
                     " spreads their cron lines",
                 ),
             )
-        with progress.bar("writing", texts, "text") as shown:
-            return child.collect(self._process, request, self._deadline, shown)
+        return self._process
+
+
+def _unsettled(
+    items: Sequence[tuple[str, str]], written: Mapping[str, Written], enough: Enough | None
+) -> list[tuple[str, str]]:
+    """Return the items to write for once more: those with answers that are not `enough`."""
+    if enough is None:
+        return []
+    return [(name, text) for name, text in items if name in written and not enough(name, written[name])]
 
 
 def barriers() -> str:
@@ -143,24 +189,34 @@ def barriers() -> str:
 
 
 def write(
-    settings: Settings, model: Model, items: Sequence[tuple[str, str]], *, seconds: float, seed: int
+    settings: Settings,
+    model: Model,
+    items: Sequence[tuple[str, str]],
+    *,
+    seconds: float,
+    seed: int,
+    enough: Enough | None = None,
 ) -> dict[str, Written]:
     """Let the model write for (id, text) pairs in a process of its own; see `ModelProcess.write`."""
     with ModelProcess(settings, seconds) as process:
-        return process.write(model, items, seed=seed)
+        return process.write(model, items, seed=seed, enough=enough)
 
 
 def _read_answers(output: bytes) -> dict[str, Written]:
-    """Return the well-formed answers by statement; anything else that the child printed is ignored."""
-    written = {}
+    """Return the well-formed answers by statement, those of several rounds as one.
+
+    Anything else that the child printed is ignored.
+    """
+    written: dict[str, Written] = {}
     for line in output.decode("utf-8", "replace").splitlines():
         with contextlib.suppress(
             ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError
         ):
             data = json.loads(line)
             openings = tuple((_text(item[0]), _number(item[1])) for item in data["openings"])
-            written[str(data["id"])] = Written(
-                openings, int(_number(data["tokens"])), _number(data["seconds"]), _counts(data)
+            name, tokens, seconds = str(data["id"]), int(_number(data["tokens"])), _number(data["seconds"])
+            written[name] = written.get(name, Written(())).joined(
+                Written(openings, tokens, seconds, _counts(data))
             )
     return written
 

@@ -1,20 +1,22 @@
 """The model's own process: statements in, openings out, JSON lines both ways. No credentials, no network.
 
-`python -m src.model.worker` reads one request from standard input and prints one line per statement:
+`python -m src.model.worker` reads a request, a line, from standard input and prints one line per statement:
 
     {"model": FOLDER, "embedded": true, "tuned": true, "mode": "hook", "n": 16, "seed": 7,
      "voice": "", "sampling": {"temperature": 0.7}, "statements": [{"id": ..., "text": ...}, ...]}
     {"id": ..., "openings": [[text, score, mean_log_likelihood], ...], "dropped": {"thinking": 2},
      "tokens": 312, "seconds": 1.9}
 
-The embedded model has a decoder of its own, every other model goes through transformers. `dropped` counts the
-rows that gave no text, by the reason.
+Further lines ask for more with the same model: `n`, `seed` and `statements`. The embedded model has a
+decoder of its own, every other model goes through transformers. `dropped` counts the rows that gave no text,
+by the reason.
 
 It imports only its own folder, so that it starts quickly and cannot reach a setting.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -51,12 +53,8 @@ def loaded(request: Mapping[str, Any]) -> Writer:
     return HubModel(folder, dtype=dtype, mode=mode, voice=voice, overrides=overrides, shares=shares).write
 
 
-def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def answer(write: Writer, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Carry out one request; yield one result per statement."""
-    import torch  # noqa: PLC0415
-
-    torch.set_num_threads(int(request.get("threads") or usable_cores()))
-    write = loaded(request)
     for number, item in enumerate(request["statements"]):
         started = time.perf_counter()
         openings, decoded, dropped = write(item["text"], int(request["n"]), int(request["seed"]) + number)
@@ -70,13 +68,18 @@ def answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def main(stdin: IO[str], stdout: IO[str]) -> None:
-    """Serve one request. The libraries are loaded before it is read: it may not be there yet."""
-    import safetensors.torch  # noqa: F401, PLC0415 (torch with it)
+    """Serve requests until there are no more. The libraries are loaded before the first one is there."""
+    import safetensors.torch  # noqa: F401, PLC0415
     import tokenizers  # noqa: F401, PLC0415
+    import torch  # noqa: PLC0415
 
-    for result in answer(json.load(stdin)):
-        stdout.write(json.dumps(result) + "\n")
-        stdout.flush()
+    first = json.loads(stdin.readline())
+    torch.set_num_threads(int(first.get("threads") or usable_cores()))
+    write = loaded(first)
+    for request in itertools.chain([first], map(json.loads, stdin)):
+        for result in answer(write, request):
+            stdout.write(json.dumps(result) + "\n")
+            stdout.flush()
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ class ModelSettings(BaseModel):
         ),
     )
     candidates: int = Field(
-        16, ge=0, le=64, description="openings the model writes for each tweet; 0 leaves it out"
+        16, ge=0, le=64, description="openings of a round, of at most three for each tweet; 0: no model"
     )
     generate_seconds: int = Field(240, ge=5, le=1800, description="time limit of the model's process")
     generate_memory_mb: int = Field(

@@ -63,20 +63,29 @@ class Evaluation:
 
 
 def evaluate(
-    settings: Settings, statements: Sequence[Statement], count: int, seed: int = 1, model: Model | None = None
+    settings: Settings,
+    statements: Sequence[Statement],
+    count: int,
+    seed: int = 1,
+    model: Model | None = None,
+    *,
+    one_round: bool = False,
 ) -> Evaluation:
     """Write for `count` statements (chosen at random) and judge them as a tick would. Raises `ModelError`.
 
-    A `model` is tried in the place of the one in use.
+    A `model` is tried in the place of the one in use. `one_round`: it writes once, good enough or not.
     """
     chosen = random.Random(seed).sample(list(statements), min(count, len(statements)))  # noqa: S311
     model = model or choose.locate(settings)
     mode = mode_for(settings, model)
+    blocked = safety.read_words(settings.blocklist_file)
     started = time.monotonic()
     items = [(s.id, s.topic if mode == "free" else s.statement) for s in chosen]
-    written = write(settings, model, items, seconds=60 + SECONDS_A_STATEMENT * len(items), seed=seed)
+    limit = 60 + SECONDS_A_STATEMENT * len(items)
+    picked = [(s, s.statement) for s in chosen]
+    enough = content_generator.good_enough(settings, model, blocked, picked, History())
+    written = write(settings, model, items, seconds=limit, seed=seed, enough=None if one_round else enough)
     seconds = time.monotonic() - started
-    blocked = safety.read_words(settings.blocklist_file)
     taught = read_lessons()
     results: list[Evaluated] = []
     openings: list[str] = []

@@ -75,7 +75,7 @@ def smoke_test(settings: Settings, model: Model, statements: Sequence[Statement]
         message = "there is no statement to try the model with"
         raise ModelError(message, Fix(command("sources check"), " lists what is wrong with the library"))
     asked = settings.model_copy(update={"candidates": SMOKE_CANDIDATES})
-    report = evaluation.evaluate(asked, sample, SMOKE_STATEMENTS, model=model)
+    report = evaluation.evaluate(asked, sample, SMOKE_STATEMENTS, model=model, one_round=True)
     good = sum(any(c.verdict.passed for c in result.candidates) for result in report.results)
     if good * 2 < report.statements:
         share = f"{good} of {report.statements} statements"

@@ -148,7 +148,7 @@ def test_answers_that_no_model_gives(monkeypatch, settings, openings, tokens, se
         monkeypatch,
         f"""
 import json, sys
-for item in json.load(sys.stdin)["statements"]:
+for item in json.loads(sys.stdin.readline())["statements"]:
     print('{{"id": "' + item["id"] + '", "openings": {openings}, "tokens": {tokens}, "seconds": {seconds}}}')
 """,
     )
@@ -324,3 +324,68 @@ def test_the_model_is_left_out(monkeypatch, settings, update):
     assert composition.draft.origin == "wording"
     assert composition.notes == ()
     assert not (settings.data_dir / "started").exists()
+
+
+def rounds_of(folder, *answers, then="pass"):
+    """Return a model's process that gives one answer a round, notes each request, and ends by `then`."""
+    return f"""
+import json, sys
+answers = {list(answers)!r}
+for line in sys.stdin:
+    open({str(folder / "asked")!r}, "a").write(line)
+    openings = answers.pop(0)
+    for item in json.loads(line)["statements"]:
+        print(json.dumps({{"id": item["id"], "openings": openings, "tokens": 9, "seconds": 0.1}}), flush=True)
+    if not answers:
+        {then}
+        break
+"""
+
+
+def asked(folder):
+    return [json.loads(line) for line in (folder / "asked").read_text().splitlines()]
+
+
+REFUSED = [["See setup.py now?", 2.9, 0]]
+POOR = [["Would a reviewer know?", -5.0, 0]]
+GOOD = [["What should a developer know?", 2.6, 0]]
+
+
+def test_a_second_round_brings_a_good_one(monkeypatch, settings, tmp_path):
+    """The model writes again until an opening is good enough, with other seeds; all that it wrote is kept."""
+    child(monkeypatch, rounds_of(tmp_path, REFUSED, GOOD, GOOD))
+    composition = compose(settings, History(), NOW, seconds=20)
+    assert composition.draft.opening == GOOD[0][0]
+    assert [c.opening for c in composition.candidates] == [REFUSED[0][0], GOOD[0][0]]
+    first, second = asked(tmp_path)
+    assert "model" in first
+    assert "model" not in second
+    assert first["statements"] == second["statements"]
+    assert (first["n"], second["n"]) == (16, 16)
+    assert second["seed"] >= first["seed"] + 1000
+
+
+def test_three_rounds_are_all(monkeypatch, settings, tmp_path):
+    """After three rounds without a good one a vetted opening leads."""
+    child(monkeypatch, rounds_of(tmp_path, POOR, REFUSED, POOR, GOOD))
+    composition = compose(settings, History(), NOW, seconds=20)
+    assert composition.draft.origin == "wording"
+    assert len(asked(tmp_path)) == 3
+    assert [c.opening for c in composition.candidates] == [REFUSED[0][0], POOR[0][0]]
+
+
+def test_a_good_first_round_is_the_only_one(monkeypatch, settings, tmp_path):
+    """No time is spent on a further round where the first brought a good one."""
+    child(monkeypatch, rounds_of(tmp_path, GOOD, GOOD))
+    assert compose(settings, History(), NOW, seconds=20).draft.origin == "model"
+    assert len(asked(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("then", ["raise SystemExit('broken')", "import time; time.sleep(60)", "print('no')"])
+def test_a_later_round_that_fails_takes_nothing_away(monkeypatch, settings, tmp_path, then):
+    """The first round's candidates are kept when the process dies or hangs in the second; nothing is called a failure."""
+    child(monkeypatch, rounds_of(tmp_path, POOR, then=then))
+    composition = compose(settings, History(), NOW, seconds=6)
+    assert composition.draft.origin == "wording"
+    assert [c.opening for c in composition.candidates] == [POOR[0][0]]
+    assert [note.code for note in composition.notes] == ["no-good-opening"]

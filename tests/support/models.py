@@ -26,11 +26,12 @@ OPENINGS = [(opening, -0.2, -0.3) for *_, opening in tiny_model.STATEMENTS]
 
 WRITES = """
 import json, sys
-request = json.load(sys.stdin)
-if 'statements' not in request:  # the trial of the architecture
-    print(json.dumps({'parameters': 1000, 'has_template': False, 'shares_prompt': True}))
-for s in request.get('statements', ()):
-    print(json.dumps({'id': s['id'], 'openings': %r, 'tokens': 9, 'seconds': 0.1}))
+for line in sys.stdin:
+    request = json.loads(line)
+    if 'statements' not in request:  # the trial of the architecture
+        print(json.dumps({'parameters': 1000, 'has_template': False, 'shares_prompt': True}))
+    for s in request.get('statements', ()):
+        print(json.dumps({'id': s['id'], 'openings': %r, 'tokens': 9, 'seconds': 0.1}), flush=True)
 """
 
 

@@ -20,7 +20,7 @@ from src.domain.results import Lookup
 from src.domain.runs import RunOutcome, TickResult
 from src.domain.texts import Composition, History
 from src.model.choose import Model
-from src.model.client import Written
+from src.model.client import ROUNDS, SEEDS_A_ROUND, Enough, Written
 from src.model.decode import Engine
 from src.posting.run import Run
 from src.system.clock import Clock
@@ -151,11 +151,19 @@ class _Resident:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def write(self, model: Model, items: Sequence[tuple[str, str]], *, seed: int) -> dict[str, Written]:
-        written = {}
+    def write(
+        self, model: Model, items: Sequence[tuple[str, str]], *, seed: int, enough: Enough | None = None
+    ) -> dict[str, Written]:
+        written: dict[str, Written] = {}
         for number, (name, text) in enumerate(items):
-            openings, tokens = self._engine(model).write(text, self._candidates, seed + number)
-            written[name] = Written(tuple((words, score) for words, score, _ in openings), tokens, 1.0)
+            written[name] = Written(())
+            for round_number in range(ROUNDS if enough else 1):
+                first = seed + number + round_number * SEEDS_A_ROUND
+                openings, tokens = self._engine(model).write(text, self._candidates, first)
+                scored = tuple((words, score) for words, score, _ in openings)
+                written[name] = written[name].joined(Written(scored, tokens, 1.0))
+                if enough and enough(name, written[name]):
+                    break
         return written
 
 
