@@ -210,6 +210,26 @@ def good_enough(
     return enough
 
 
+def write_openings(
+    settings: Settings, texts: Sequence[tuple[str, str, str]], now: datetime, *, seconds: float
+) -> dict[str, str]:
+    """Return the model's openings above texts of other sources, given as (id, topic, text), by their ids.
+
+    A text for which it wrote none that may lead is left out. Never raises because of the model.
+    """
+    if settings.model_left_out or settings.mode_in_force != "hook":
+        return {}
+    blocked = safety.read_words(settings.blocklist_file)
+    picked = [(Statement(name, topic, text), text) for name, topic, text in texts]
+    with ModelProcess(settings, min(seconds, settings.generate_seconds)) as process:
+        written, _, _, model = _write(settings, blocked, picked, History(), now, process)
+    if model is None:
+        return {}
+    bar = bar_for(settings, model, "hook")
+    judged = {s.id: judge_all(blocked, written[s.id], s, text, History()) for s, text in picked}
+    return {name: best.opening for name, all_of in judged.items() if (best := best_of(all_of, bar))}
+
+
 def vetted_opening(
     blocked: frozenset[str], statement: Statement, text: str, history: History, since: datetime
 ) -> str | None:

@@ -19,7 +19,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -105,6 +105,15 @@ def compose_many(
     return content_generator.compose_many(settings, history, now, count, seconds=seconds)
 
 
+def write_openings(
+    settings: Settings, texts: Sequence[tuple[str, str, str]], now: datetime, seconds: float
+) -> Mapping[str, str]:
+    """Let the model write openings above texts of feeds."""
+    from src import content_generator  # noqa: PLC0415 (only a run that reads a feed needs it)
+
+    return content_generator.write_openings(settings, texts, now, seconds=seconds)
+
+
 def run_tick(settings: Settings, clock: Clock, run_id: str, composer: Compose = compose) -> TickResult:
     """Run one real tick: lock, database, account, record, alerts. Raises `ProgramError`."""
     try:
@@ -136,7 +145,8 @@ def _locked_tick(
     opening = clock.monotonic()
     with db_manager.locked_database(settings.database, clock.now()) as db:
         account = LazyAccount(settings, clock)
-        run = Run(settings, db, account, composer, run_id, clock, write_many=compose_many)
+        run = Run(settings, db, account, composer, run_id, clock)
+        run.write_many, run.write_openings = compose_many, write_openings
         run.metrics[Metric.OPEN_SECONDS] = round(clock.monotonic() - opening, 4)
         db.notes.keep_schedule(settings.schedule, run.started)
         db.journal.begin_run(run_id, "tick", run.slot, __version__, run.started)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from src import db_manager
 from src.commands.arguments import Parser, add_actions, count
 from src.commands.command import Command, Context
 from src.commands.result import Result
+from src.config import Settings
 from src.content import choice, library, safety
 from src.content.freshness import FAR_HORIZON_DAYS, supply
 from src.content.library import Library
@@ -29,6 +30,7 @@ from src.upkeep import own_statements
 from src.x.claim import fix_text
 
 _SKIPPED_SHOWN = 5
+GENERATE_SECONDS = 300.0  # for the openings of a backfill; the setting of that name bounds it too
 
 
 def configure(parser: Parser) -> None:
@@ -242,8 +244,10 @@ def _backfill(context: Context) -> Result:
     with context.locked_database() as db:
         chosen = db.feeds.items(address, ItemState.SEEN, options.n)[::-1]
         decisions: list[Decision] = []
+        items = [kept.item for kept in chosen]
+        openings = feeding.openings_for(context.settings, items, _write_openings, now, GENERATE_SECONDS)
         for kept in chosen:
-            decision = feeding.decide(context.settings, kept.item)
+            decision = feeding.decide(context.settings, kept.item, opening=openings.get(kept.item.link, ""))
             db.feeds.settle_item(kept, decision, now)
             decisions.append(decision)
     queued = [decision for decision in decisions if decision.text]
@@ -259,6 +263,14 @@ def _backfill(context: Context) -> Result:
         "skipped": [{"title": d.item.title, "reason": d.note} for d in skipped],
     }
     return Result(data, "\n".join(lines), Exit.OK if queued else Exit.NO_CONTENT)
+
+
+def _write_openings(
+    settings: Settings, texts: Sequence[tuple[str, str, str]], now: datetime, seconds: float
+) -> Mapping[str, str]:
+    from src import content_generator  # noqa: PLC0415 (the other actions need no model)
+
+    return content_generator.write_openings(settings, texts, now, seconds=seconds)
 
 
 def _one_feed(feeds: tuple[str, ...], typed: str) -> str:

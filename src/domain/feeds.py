@@ -9,7 +9,8 @@ from typing import Self
 
 from src.domain.times import CRON_JITTER
 
-FIELDS = ("title", "summary", "link", "version", "project", "hashtags")  # of a template
+FIELDS = ("title", "summary", "link", "version", "project", "hashtags", "opening")  # of a template
+OPENING = "{opening}"  # the model's, in a template
 ORIGIN = "feed"  # of a post that an item became
 LONGEST_PAUSE = timedelta(days=1)  # after failures, or because a server asks to wait
 

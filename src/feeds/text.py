@@ -14,13 +14,13 @@ _FIELD = re.compile(r"\{(\w*)\}")
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9]{1,29}")
 
 
-def render(item: Item, template: str, hashtags: int) -> str:
+def render(item: Item, template: str, hashtags: int, opening: str = "") -> str:
     r"""Return the text of an item: the template's fields filled in, one pass, an empty field takes its line.
 
-    `\n` in a template is a line break, since a value in `.env` is one line.
+    `\n` in a template is a line break, since a value in `.env` is one line. `opening` is the model's.
 
     If it is too long for X, the summary is cut at a word and then left out, then the title is cut; never the
-    link or the version.
+    link, the version or the opening.
     """
     template = template.replace("\\n", "\n")
     fields = {
@@ -30,6 +30,7 @@ def render(item: Item, template: str, hashtags: int) -> str:
         "version": item.version,
         "project": item.project,
         "hashtags": _hashtags(item.tags, hashtags),
+        "opening": opening,
     }
     for name, least in (("summary", MIN_SUMMARY), ("title", 1)):
         fields[name] = _longest_that_fits(fields, name, template, least)

@@ -7,23 +7,26 @@ became, so that a kill at any step uses no item twice and loses none.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from src.config import Settings
 from src.content import gates, links, safety
 from src.domain.errors import DeadlineError, ProgramError
-from src.domain.feeds import LONGEST_PAUSE, ORIGIN, Answer, Decision, FeedRecord, Item, ItemState
+from src.domain.feeds import LONGEST_PAUSE, OPENING, ORIGIN, Answer, Decision, FeedRecord, Item, ItemState
 from src.feeds import fetch
+from src.feeds.clean import cut
 from src.feeds.parse import Document, NoFeedError, only_its_guid, parse
 from src.feeds.text import render
-from src.posting.run import Run
+from src.posting.run import Run, WriteOpenings
 from src.system.failpoints import reach
 from src.system.interrupts import hard_limit
 from src.system.log import logger
 
 ALL_SECONDS = 20.0  # for all feeds of one run
 FLOOD = 10  # new items in one read that a person should look at first
+SPARE_SECONDS = 15.0  # of the run's time, kept from the model that writes openings
+SHOWN = 280  # characters of an item that the model sees
 _NUMBERS = re.compile(r"\d+")
 NEARLY_THE_SAME = 92.0  # likeness of two titles, 0 to 100
 
@@ -117,9 +120,34 @@ def _decide(
         return [Decision(item, ItemState.SEEN) for item, _ in fresh], also
     flood = f"one of {len(fresh)} new items in one read" if len(fresh) > FLOOD else ""
     titles = run.db.feeds.latest_titles(feed)
+    write = run.write_openings
+    openings = openings_for(run.settings, [i for i, _ in fresh], write, run.clock.now(), run.seconds_left())
     return [
-        decide(run.settings, item, note or flood or _nearly_known(item, titles)) for item, note in fresh
+        decide(run.settings, i, note or flood or _nearly_known(i, titles), opening=openings.get(i.link, ""))
+        for i, note in fresh
     ], also
+
+
+def openings_for(
+    settings: Settings,
+    items: Sequence[Item],
+    write: WriteOpenings | None,
+    now: datetime,
+    seconds: float,
+) -> Mapping[str, str]:
+    """Return the model's openings by the link of their item, where a template asks for one.
+
+    The model sees title and summary, and nothing that the gates refuse: a stranger wrote it. A flood is for a
+    person, and a run that is late does without.
+    """
+    wanted = [item for item in items if OPENING in _template(settings, item) and not item.prerelease]
+    seconds -= SPARE_SECONDS
+    if write is None or not wanted or len(items) > FLOOD or seconds <= 0:
+        return {}
+    texts = [
+        (item.link, item.project, cut(f"{item.title}. {item.summary}".strip(), SHOWN)) for item in wanted
+    ]
+    return write(settings, [t for t in texts if gates.judge_tweet(t[2]).passed], now, seconds)
 
 
 def _known(run: Run, feed: str, items: Iterable[Item]) -> dict[str, int]:
@@ -142,16 +170,18 @@ def _nearly_known(item: Item, titles: list[str]) -> str:
     return "its title is nearly that of an older item" if found else ""
 
 
-def decide(settings: Settings, item: Item, note: str = "", *, approved: bool | None = None) -> Decision:
+def decide(
+    settings: Settings, item: Item, note: str = "", *, approved: bool | None = None, opening: str = ""
+) -> Decision:
     """Return the text of a new item and whether it may go out without a person, or why it has no text.
 
-    With a `note`, which says what is odd about it, a person decides.
+    With a `note`, which says what is odd about it, a person decides. `opening` is the model's.
     """
     if item.prerelease:
         return Decision(item, ItemState.SKIPPED, note="it is a prerelease")
     automatic = settings.feed_auto and not settings.require_approval and not note
     refused = ""
-    for text in _texts(settings, item):
+    for text in _texts(settings, item, opening):
         blocked = safety.read_words(settings.blocklist_file)
         verdict = gates.judge_tweet(text, (), blocked, links.rule_for(settings, ORIGIN))
         if verdict.passed:
@@ -161,9 +191,18 @@ def decide(settings: Settings, item: Item, note: str = "", *, approved: bool | N
     return Decision(item, ItemState.SKIPPED, note=refused)
 
 
-def _texts(settings: Settings, item: Item) -> Iterator[str]:
-    """Yield the texts to try: by the template, then without the summary, which has the most to refuse."""
-    template = settings.release_template if item.version else settings.feed_template
+def _texts(settings: Settings, item: Item, opening: str) -> Iterator[str]:
+    """Yield the texts to try: by the template, without the opening, and without the summary.
+
+    The summary has the most to refuse.
+    """
+    template = _template(settings, item)
+    if opening:
+        yield render(item, template, settings.hashtags, opening)
     yield render(item, template, settings.hashtags)
     if item.summary:
         yield render(item, template.replace("{summary}", ""), settings.hashtags)
+
+
+def _template(settings: Settings, item: Item) -> str:
+    return settings.release_template if item.version else settings.feed_template

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -35,6 +35,8 @@ class Account(Protocol):
 
 Compose = Callable[[Settings, History, datetime, float], Composition]
 WriteMany = Callable[[Settings, History, datetime, int, float], list[Composition]]
+WriteOpenings = Callable[[Settings, Sequence[tuple[str, str, str]], datetime, float], Mapping[str, str]]
+"""(id, topic, text) of each text, and seconds: the model's openings, by id, of those that got a good one."""
 
 
 @dataclass(slots=True)
@@ -54,6 +56,7 @@ class Run:
     metrics: dict[str, float] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     write_many: WriteMany | None = None
+    write_openings: WriteOpenings | None = None
     _phase: tuple[str, float] | None = None
     _recognise: Recognise | None = None
 

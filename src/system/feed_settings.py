@@ -20,7 +20,8 @@ class FeedSettings(BaseModel):
     feed_max_age_days: int = Field(14, ge=1, le=365, description="days that an item waits for its turn")
     feed_auto: bool = Field(False, description="post items of feeds without approval")
     feed_template: Template = Field(
-        r"{title}\n\n{summary}\n\n{link}", description="the text of an item; \\n is a line break"
+        r"{title}\n\n{summary}\n\n{link}",
+        description="the text of an item; \\n is a line break, {opening} the model's opening",
     )
     release_template: Template = Field(
         r"{project} {version} is out.\n\n{summary}\n\n{link}", description="the text of a release"

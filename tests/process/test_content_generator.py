@@ -389,3 +389,26 @@ def test_a_later_round_that_fails_takes_nothing_away(monkeypatch, settings, tmp_
     assert composition.draft.origin == "wording"
     assert [c.opening for c in composition.candidates] == [POOR[0][0]]
     assert [note.code for note in composition.notes] == ["no-good-opening"]
+
+
+def test_openings_above_texts_of_other_sources(monkeypatch, settings):
+    """A text of a feed gets the model's opening by the same gates and the same bar, and none where none may lead."""
+    texts = [("a", "Tool", "Tool 2 is faster."), ("b", "", "See what a developer should know about b.")]
+    child(
+        monkeypatch, good_answer([["See setup.py now?", 2.9, 0], ["What should a developer know?", 2.6, 0]])
+    )
+    good = "What should a developer know?"
+    assert content_generator.write_openings(settings, texts, NOW, seconds=20) == {"a": good, "b": good}
+    child(monkeypatch, good_answer(POOR))
+    assert content_generator.write_openings(settings, texts, NOW, seconds=20) == {}
+    child(monkeypatch, "raise SystemExit(1)")
+    assert content_generator.write_openings(settings, texts, NOW, seconds=20) == {}
+
+
+@pytest.mark.parametrize("update", [{"openings": "vetted"}, {"candidates": 0}, {"mode": "free"}])
+def test_no_opening_without_the_model(monkeypatch, settings, update):
+    """Where the model is left out, or writes whole texts, no process is started for a feed."""
+    child(monkeypatch, f"open({str(settings.data_dir / 'started')!r}, 'w')")
+    texts = [("a", "Tool", "Tool 2 is faster.")]
+    assert content_generator.write_openings(settings.model_copy(update=update), texts, NOW, seconds=9) == {}
+    assert not (settings.data_dir / "started").exists()

@@ -22,7 +22,7 @@ WORDS = {
     "twitter_client_id": "printable ASCII without spaces",
     "twitter_redirect_uri": "an address that begins with http:// or https://",
     "x_api_base_url": "https://HOST; plain http only to this machine",
-    "feed_template": "a text with fields: {title}, {summary}, {link}, {version}, {project}, {hashtags}",
+    "feed_template": "a text with fields: {title}, {summary}, {link}, {version}, {project}, {hashtags}, {opening}",
     "release_template": "the same",
     "hf_endpoint": "https://HOST or https://HOST/PATH; plain http only to this machine",
     "post_interval_minutes": "5 to 1440, a divisor of 1440",

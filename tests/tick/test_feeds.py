@@ -85,6 +85,19 @@ def test_a_new_item_goes_out_once(world, server):
     world.check_promise()
 
 
+def test_an_item_under_the_models_opening(world, server, monkeypatch):
+    """With {opening} in FEED_TEMPLATE the model is asked in the run that reads the item, and its opening leads the post."""
+    opening = "Who reads what post 1 is about?"
+    world.extra["FEED_TEMPLATE"] = r"{opening}\n\n{title}\n\n{link}"
+    monkeypatch.setattr(
+        "src.content_generator.write_openings", lambda settings, texts, now, seconds: {texts[0][0]: opening}
+    )
+    show(server, entry(1), entry(0))
+    run(world, 2)
+    assert world.x.texts()[-1] == f"{opening}\n\nPost number 1\n\nhttps://a.dev/1"
+    world.check_promise()
+
+
 def test_oldest_first_one_a_slot(world, server):
     """Several new items go out one a slot, the oldest first, and the library goes on after them."""
     show(server, *[entry(n) for n in (3, 1, 2, 0)])

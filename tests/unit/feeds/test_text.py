@@ -32,6 +32,18 @@ def test_templates(template, text):
     assert made == text
 
 
+def test_the_opening_of_the_model():
+    """The model's opening takes its place in the template; without one its line is left out; it is never cut."""
+    template = r"{opening}\n\n{title}\n\n{summary}"
+    assert render(item(), template, 0, "A build that waits?").startswith(
+        "A build that waits?\n\nA title\n\nWhat"
+    )
+    assert render(item(), template, 0) == "A title\n\nWhat it is about."
+    long = render(item(summary="word " * 90), template, 0, "A build that waits?")
+    assert long.startswith("A build that waits?\n\nA title\n\nword")
+    assert weighted_length(long) <= 280
+
+
 def test_fields_in_fields():
     """What an item says is never read as a template."""
     assert render(item(title="{link} {summary}", summary=""), "{title}", 0) == "{link} {summary}"
