@@ -232,7 +232,7 @@ def test_corrupt_database_is_set_aside(still):
 
 def test_check(still):
     """check names every part, and fails with the code of the first thing wrong."""
-    done = still.cli("check", "--online", "--json", env={**WORDING, "DATA_DIR": str(still.folder / "data")})
+    done = still.cli("check", "--online", "--json", env={"DATA_DIR": str(still.folder / "data")})
     rows = {row["part"]: row for row in json.loads(done.stdout)["parts"]}
     assert rows["credentials"]["ok"]
     assert rows["database"]["ok"]
@@ -241,6 +241,21 @@ def test_check(still):
     assert not rows["model"]["ok"]
     assert rows["model"]["fix"] == "type: make model"
     assert done.returncode == 69
+
+
+@pytest.mark.parametrize("setting", ["CANDIDATES=0", "OPENINGS=vetted"])
+def test_a_model_that_is_left_out(still, setting):
+    """`check`, `status` and the preview say that the model is left out and by which setting; none is missed."""
+    env = dict([setting.split("=")])
+    done = still.cli("check", "--json", env={**env, "DATA_DIR": str(still.folder / "data")})
+    (row,) = [row for row in json.loads(done.stdout)["parts"] if row["part"] == "model"]
+    assert (row["ok"], row["says"]) == (True, f"the model is left out ({setting}); vetted openings lead")
+    preview = still.cli("--dry-run", env=env)
+    assert f"mode     the model is left out ({setting})" in preview.stdout
+    assert json.loads(still.cli("--dry-run", "--json", env=env).stdout)["model_left_out"] == setting
+    assert still.cli(env=env).returncode == 0
+    assert f"model embedded is left out ({setting})" in still.cli("status", env=env).stdout
+    assert json.loads(still.cli("status", "--json", env=env).stdout)["model_left_out"] == setting
 
 
 def test_folders_that_cannot_be_made(still):
