@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from src.domain import reasons
 from src.domain.answers import NOT_BILLED, Outcome, SendResult, Tweet, snowflake_time
 from src.domain.errors import DamagedError, StorageError
 from src.domain.fixes import Fix, command
@@ -194,7 +195,7 @@ class Database:
                     status,
                     result.tweet_id if made else None,
                     iso(made) if made else None,
-                    None if made else f"{result.reason}: {result.detail}".strip(": "),
+                    None if made else reasons.of_answer(result.reason, result.detail),
                     result.outcome is Outcome.DUPLICATE,
                     now.timestamp() if made else None,
                     not_sent,

@@ -15,7 +15,7 @@ from src.commands.result import Result
 from src.config import Settings
 from src.content import choice, library, safety
 from src.content.freshness import FAR_HORIZON_DAYS, supply
-from src.domain import model_choice, money
+from src.domain import model_choice, money, reasons
 from src.domain.answers import Outcome, Profile
 from src.domain.errors import (
     AccountError,
@@ -269,7 +269,7 @@ def _check_online(settings: Settings, clock: Clock) -> str:
         if result.http_status is None:
             message = f"X gave no answer: {result.detail or result.reason}"
             raise TemporaryError(message, FIX_ASK_AGAIN)
-        message = f"X answered {result.http_status}: {result.detail or result.reason}"
+        message = f"X answered {result.http_status}: {reasons.of_answer(result.reason, result.detail)}"
         raise AccountError(message, result.fix)
     if level and "write" not in level:
         message = f"the access token may only {level}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from src.commands.command import Command, Context
 from src.commands.result import Result
+from src.domain import reasons
 from src.watch import status
 
 
@@ -17,7 +18,9 @@ def run(context: Context) -> Result:
     if pause:
         lines.append("the pause is over")
     if refused:
-        lines.append(f"the wait after {refused.count} refusals of X ({refused.reason}) is over")
+        lines.append(
+            f"the wait after {refused.count} refusals of X ({reasons.of_answer(refused.reason)}) is over"
+        )
     if not lines:
         lines.append("there was no pause and no wait after refusals")
     if opens:

@@ -9,6 +9,7 @@ from src.commands.arguments import Parser, count
 from src.commands.command import Command, Context
 from src.commands.result import Result, confirmed
 from src.db_manager import Database
+from src.domain import reasons
 from src.domain.answers import Outcome, tweet_id_text, tweet_url
 from src.domain.errors import AccountError, UsageError
 from src.domain.fixes import Fix, command
@@ -81,7 +82,7 @@ def _delete(context: Context, db: Database, post: Post) -> int:
     assert tweet_id is not None
     result = LazyAccount(context.settings, context.clock).delete(tweet_id)
     if result.outcome is not Outcome.DONE:
-        message = f"X did not delete {tweet_id}: {result.detail or result.reason}"
+        message = f"X did not delete {tweet_id}: {reasons.of_answer(result.reason, result.detail)}"
         raise AccountError(message, result.fix or Fix("try again later"))
     db.tweets.stamp_deleted(post, context.now)
     return tweet_id

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from src.config import Settings
-from src.domain import money
+from src.domain import money, reasons
 from src.domain.answers import CLOCK_TOLERANCE, RateLimit
 from src.domain.fixes import NO_FIX, Fix, command
 from src.domain.posts import Status
@@ -128,7 +128,7 @@ def _held(settings: Settings, hold: Hold) -> Wait:
     blocked = hold.kind == "blocked"
     return Wait(
         RunOutcome.ON_HOLD,
-        f"on hold{until}: {hold.reason}",
+        f"on hold{until}: {reasons.of_answer(hold.reason)}",
         hold.until,
         Exit.BLOCKED if blocked else Exit.OK,
         hold.fix,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from src.domain import reasons
 from src.domain.answers import REFUSALS, Outcome, SendResult
 from src.domain.fixes import NO_FIX, Fix, command
 from src.domain.plurals import numbered
@@ -14,6 +15,7 @@ from src.posting.breaker import keys_mark, next_hold
 from src.posting.run import Run
 from src.system.log import logger
 
+FIX_WAITS = Fix("nothing to do: the first run after that time asks X again")
 # One refusal is about a text; of several different ones it is the account, the app or the plan.
 FIX_TEXTS = Fix(
     "look at the account on x.com and at the app at https://developer.x.com; ",
@@ -61,11 +63,15 @@ def conclude(run: Run, post: Post, result: SendResult) -> TickResult:
     if result.outcome is Outcome.LATER:
         _hold(run, result)
         until = run.settings.shown(result.until) if result.until else "later"
-        return ended(
-            Exit.TEMPORARY, RunOutcome.LATER, f"X's limit is used up until {until} ({reason})", result.fix
-        )
+        message = f"X's limit is used up until {until} ({reason})"
+        return ended(Exit.TEMPORARY, RunOutcome.LATER, message, result.fix or FIX_WAITS)
     if result.outcome is Outcome.NOT_SENT:
-        return ended(Exit.TEMPORARY, RunOutcome.NOT_SENT, f"X could not be reached ({reason})", result.fix)
+        return ended(
+            Exit.TEMPORARY,
+            RunOutcome.NOT_SENT,
+            f"X could not be reached ({result.detail or reason})",
+            result.fix,
+        )
     if result.outcome is Outcome.REFUSED and (texts := run.db.journal.texts_refused_in_a_row()) > 1:
         hold = _hold(run, replace(result, outcome=Outcome.BLOCKED, fix=FIX_TEXTS))
         message = f"X refused {texts} different texts in a row ({reason})"
@@ -105,7 +111,7 @@ def cannot_sign(run: Run, result: SendResult) -> TickResult:
 
 
 def _reason(result: SendResult) -> str:
-    return f"{result.reason}: {result.detail}" if result.detail else result.reason
+    return reasons.of_answer(result.reason, result.detail)
 
 
 def _hold(run: Run, result: SendResult) -> Hold:

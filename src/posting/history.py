@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from src.content.freshness import EVER
+from src.domain import reasons
 from src.domain.answers import MAX_TWEET_ID, Outcome, SendResult, TimelineRead, snowflake_time
 from src.domain.fixes import NO_FIX, Fix
 from src.domain.runs import Exit, Hold, RunOutcome, TickResult
@@ -179,7 +180,7 @@ def _at_the_end(run: Run, kind: str, at: Position, since_id: int) -> TickResult 
 
 def _unread(kind: str, count: int, result: SendResult) -> TickResult:
     blocked = result.outcome is Outcome.BLOCKED
-    why = f"the timeline could not be read: {result.reason}"
+    why = f"the timeline could not be read: {reasons.of_answer(result.reason)}"
     ended = _unfinished(kind, count, why, result.fix)
     return replace(ended, exit_code=Exit.BLOCKED) if blocked else ended
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from src.domain import money
+from src.domain import money, reasons
 from src.domain.answers import Outcome
 from src.domain.errors import ProgramError
 from src.domain.fixes import Fix
@@ -60,7 +60,7 @@ def _affordable(run: Run) -> int | None:
 def _record(run: Run, wanted: Sequence[Due], lookup: Lookup) -> None:
     result = lookup.result
     if result.outcome is not Outcome.DONE:
-        _fail(run, f"{result.reason} {result.detail}".strip(), result.fix, lookup.shown)
+        _fail(run, reasons.of_answer(result.reason, result.detail), result.fix, lookup.shown)
         return
     if lookup.figures and not any(lookup.figures.values()):  # not of a tweet or two: X gives none to anybody
         _fail(run, "X shows the tweets without any figures", FIX_FIGURES, lookup.shown)

@@ -57,7 +57,7 @@ def _send_once(run: Run, post_id: int) -> SendResult:
                 Outcome.UNKNOWN,
                 http_status=result.http_status,
                 reason="tweet-id-taken",
-                detail=f"X named {result.tweet_id}, which another post holds",
+                detail=str(result.tweet_id),
             )
         run.db.settle(post, attempt, result, run.clock.now(), price)
     if not run.preview:  # a dry run sends nothing, so its log tells of no send

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from src.config import Settings
 from src.db_manager import Database
+from src.domain import reasons
 from src.domain.errors import DamagedError
 from src.domain.fixes import NO_FIX, Fix, command, env_file, line
 from src.domain.plurals import numbered
@@ -83,24 +84,18 @@ def exit_code(findings: Iterable[Finding]) -> Exit:
     return max((finding.exit_code for finding in findings), default=Exit.OK)
 
 
-def breaker_text(state: BreakerState, settings: Settings) -> str:
-    """Return how the circuit breaker stands, in one line."""
+def refusals_text(state: BreakerState, settings: Settings) -> str:
+    """Return how often X has refused in a row, why, and until when nothing is sent for it, in one line."""
     if not state.count:
-        return "closed"
-    word, comma = ("open", "" if state.until else ",") if state.open else ("closed", ",")
-    return f"{word}{comma} {breaker_detail(state, settings)}"
-
-
-def breaker_detail(state: BreakerState, settings: Settings) -> str:
-    """Return why the breaker is open, or what counts towards opening it; empty while X accepts posts."""
+        return "none: X accepts the posts"
+    reason = reasons.of_answer(state.reason)
     until = f"until {settings.shown(state.until)}" if state.until else ""
     if state.open:
         since = f" since {settings.shown(state.since)}" if state.since else ""
-        return f"{until or 'one try is due'}: {state.reason}, {state.count} in a row{since}"
-    if not state.count:
-        return ""
-    wait = f"; waits {until}" if until else ""
-    return f"{state.count} of {BREAKER_AFTER} refusals: {state.reason}{wait}"
+        held = f"nothing is sent {until}" if until else "one try is due"
+        return f"{state.count} in a row{since}, {held}: {reason}"
+    wait = f"; nothing is sent {until}" if until else ""
+    return f"{state.count} of {BREAKER_AFTER} in a row: {reason}{wait}"
 
 
 # ---- the rules ---------------------------------------------------------------------------------------------
@@ -110,7 +105,9 @@ def _blocked(facts: Facts, _settings: Settings, _now: datetime) -> Finding | Non
     state = facts.breaker
     if state is None or not state.count:
         return None
-    message = f"X refuses this account, app or payment: {state.reason}, {state.count} in a row"
+    message = (
+        f"X refuses this account, app or payment: {reasons.of_answer(state.reason)}, {state.count} in a row"
+    )
     return Finding(Code.BLOCKED, message, state.fix or LOG_FIX, Exit.BLOCKED, state.since)
 
 

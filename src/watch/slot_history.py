@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
+from src.domain import reasons
 from src.domain.answers import Outcome
 from src.domain.posts import Status
 from src.domain.runs import Attempt, RunOutcome, RunRecord
@@ -145,7 +146,7 @@ def _judge(held: Status | None, tried: Sequence[Attempt], ran: Sequence[RunRecor
         words = (
             _ATTEMPT_CAUSES.get(Outcome(last.outcome), "") if last.outcome in set(Outcome) else "the run died"
         )
-        return Fate.MISSED, f"{words}: {last.reason}" if last.reason else words
+        return Fate.MISSED, f"{words}: {reasons.of_answer(last.reason)}" if last.reason else words
     return _from_runs(ran)
 
 
@@ -156,7 +157,7 @@ def _from_runs(ran: Sequence[RunRecord]) -> tuple[Fate, str]:
     if run.finished is None:
         return Fate.MISSED, "the run was killed before its end"
     if run.outcome is RunOutcome.ON_HOLD:
-        return Fate.MISSED, f"on hold: {run.reason}"
+        return Fate.MISSED, f"on hold: {reasons.of_answer(run.reason)}"
     if run.outcome in _RUN_CAUSES:
         return _RUN_CAUSES[run.outcome]
     return Fate.MISSED, run.message[:LONGEST_CAUSE] or run.outcome or "the run left no message"

@@ -15,7 +15,7 @@ from src.domain.plurals import numbered
 from src.domain.posts import Post
 from src.domain.runs import RunOutcome, RunRecord
 from src.domain.timetable import Pause
-from src.posting.breaker import CLOSED
+from src.posting.breaker import CLOSED, BreakerState
 from src.posting.due import Wait
 from src.watch import health
 from src.watch.facts import Finding
@@ -73,7 +73,7 @@ def rows(overview: Overview, settings: Settings, now: datetime) -> list[tuple[st
         ("schedule", settings.schedule.describe()),
         ("queue", queue_text(overview, settings)),
         ("last run", _last_run_text(overview.last_run, settings, now)),
-        ("breaker", _breaker_text(overview, settings)),
+        ("refusals", health.refusals_text(overview.facts.breaker or CLOSED, settings)),
         ("rate limits", limits or "not reported by X yet"),
         ("spend", spend_text(overview.spend, settings)),
         ("success", rates),
@@ -103,10 +103,6 @@ def _last_run_text(run: RunRecord | None, settings: Settings, now: datetime) -> 
     if run.outcome is RunOutcome.POSTED:
         said = "posted"
     return f"{when_text(run.started, settings, now)}: {said}"
-
-
-def _breaker_text(overview: Overview, settings: Settings) -> str:
-    return health.breaker_text(overview.facts.breaker or CLOSED, settings)
 
 
 def pause_text(pause: Pause, settings: Settings) -> str:
@@ -157,8 +153,8 @@ def spend_text(spend: Spend, settings: Settings) -> str:
     """Return what was spent, of how much, and what the month will come to."""
     return (
         f"{money.price(spend.day)} in 24 hours of {money.budget(settings.daily_budget_usd)};"
-        f" {money.total(spend.month)} this month of {money.budget(settings.monthly_budget_usd)},"
-        f" forecast {money.total(spend.forecast)}"
+        f" {money.price(spend.month)} this month of {money.budget(settings.monthly_budget_usd)},"
+        f" forecast {money.price(spend.forecast)}"
     )
 
 
@@ -241,7 +237,7 @@ def as_data(overview: Overview | None, findings: Sequence[Finding], settings: Se
         "openings": settings.openings,
         "model_left_out": settings.model_left_out or None,
         "last_run": _last_run_data(overview.last_run),
-        "breaker": _breaker_text(overview, settings),
+        "breaker": _breaker_data(overview.facts.breaker or CLOSED),
         "rate_limits": [
             {"name": w.name, "limit": w.limit, "remaining": w.remaining, "reset": iso(w.reset)}
             for w in overview.limits
@@ -286,6 +282,16 @@ def _last_post_data(tweet: Post | None) -> dict[str, Any] | None:
 def pause_data(pause: Pause | None) -> dict[str, Any] | None:
     """Return a pause for programs."""
     return {"since": iso(pause.since), "until": iso(pause.until)} if pause else None
+
+
+def _breaker_data(state: BreakerState) -> dict[str, Any]:
+    return {
+        "open": state.open,
+        "refusals": state.count,
+        "reason": state.reason,
+        "since": iso(state.since),
+        "until": iso(state.until),
+    }
 
 
 def _last_run_data(run: RunRecord | None) -> dict[str, Any] | None:

@@ -77,7 +77,7 @@ def read_error(status: int, headers: Mapping[str, str], body: str, now: datetime
     if data is None and status == 429 and rate_limits(headers, now):
         data = {}  # the limit is X's own, whatever page came with it
     if not 400 <= status < 500:
-        return _unknown(status, f"http-{status}", "no trustworthy answer")
+        return _unknown(status, f"http-{status}", "")
     if data is None:
         return replace(_unknown(status, f"http-{status}", "the answer is not from X"), fix=FIX_IN_FRONT)
     return _read_refusal(status, headers, data, now)
@@ -424,7 +424,7 @@ def _messages(data: dict[str, Any]) -> str:
         parts += (
             [f"code {item['code']}"] if isinstance(item, dict) and isinstance(item.get("code"), int) else []
         )
-    return "; ".join(part for part in parts if isinstance(part, str) and part)
+    return "; ".join(dict.fromkeys(part for part in parts if isinstance(part, str) and part))
 
 
 def _codes(data: dict[str, Any]) -> set[object]:

@@ -272,9 +272,9 @@ class _Handler(LoginHandler):
         self.sent = status
         self.send_response_only(status)
         given = {name.lower() for name, _ in headers}
-        for name, value in (*headers, *self._usual_headers()):
-            if (name, value) in headers or name.lower() not in given:
-                self.send_header(name, value)
+        usual = [(name, value) for name, value in self._usual_headers() if name.lower() not in given]
+        for name, value in (*headers, *usual):
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(raw)))
         self.end_headers()
         self.wfile.write(raw)

@@ -2,6 +2,8 @@
 
 import json
 import re
+import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -229,3 +231,25 @@ def test_a_typo_is_no_error_of_the_program(still):
     assert still.cli("drafts", "show", "2").returncode == 2
     file = still.folder / "logs" / "error.log"
     assert not file.exists() or "there is no draft" not in file.read_text()
+
+
+def test_a_limit_of_x(still):
+    """The run says until when it waits and that nothing is to be done; `status` shows the limit and its end."""
+    reset = int(time.time()) + 5400
+    still.x.on_post(fake_x.rate_limited(reset))
+    done = still.cli()
+    until = datetime.fromtimestamp(reset, UTC).strftime("%F %R UTC")
+    assert done.returncode == 75
+    assert done.stderr.splitlines() == [
+        f"twitter_manager: X's limit is used up until {until} (too many requests)",
+        "  fix: nothing to do: the first run after that time asks X again",
+    ]
+    assert f"0 of 100 left until {until}" in still.cli("status").stdout
+    (limit,) = json.loads(still.cli("status", "--json").stdout)["rate_limits"]
+    assert (limit["limit"], limit["remaining"]) == (100, 0)
+
+
+def test_one_rounding_in_a_line(still):
+    """The spending of a day is not more than that of its month."""
+    still.cli()
+    assert "$0.015 in 24 hours of $100; $0.015 this month of $1000, forecast $" in still.cli("status").stdout

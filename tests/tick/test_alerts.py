@@ -151,7 +151,7 @@ def test_a_blocked_account_is_told_once_and_its_end_too(world, hook):
         world.next_slot()
     bodies = [json.loads(body) for path, body in hook.seen if path == "/hook"]
     assert len(bodies) == 1
-    assert "no-credits" in bodies[0]["message"]
+    assert "no credits are left" in bodies[0]["message"]
     assert "buy credits" in bodies[0]["message"]
     world.move(hours=24)
     world.tick()

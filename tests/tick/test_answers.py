@@ -8,6 +8,7 @@ from email.utils import formatdate
 import pytest
 
 from src import config
+from src.domain import reasons
 from src.domain.fixes import NO_FIX
 from src.posting import ending
 from src.watch import alerts
@@ -138,9 +139,9 @@ CASES = [
     blocked(ACCOUNT, fake_x.refuse(403, title="x"), "forbidden", responses.FIX_ACCOUNT, WAITS),
     blocked(ACCOUNT, coded(453), "not-enrolled", responses.FIX_PLAN, WAITS),
     blocked(ACCOUNT, fake_x.refuse(404, title="x"), "not-found", responses.FIX_ACCOUNT, WAITS),
-    Case(LIMIT, fake_x.rate_limited(None), "later", "rate-limited", 75, later=SENT),
-    Case(LIMIT, coded(88), "later", "rate-limited", 75, later=SENT),
-    Case(LIMIT, coded(185), "later", "daily-limit", 75, later=WAITS),
+    Case(LIMIT, fake_x.rate_limited(None), "later", "rate-limited", 75, ending.FIX_WAITS, later=SENT),
+    Case(LIMIT, coded(88), "later", "rate-limited", 75, ending.FIX_WAITS, later=SENT),
+    Case(LIMIT, coded(185), "later", "daily-limit", 75, ending.FIX_WAITS, later=WAITS),
 ]
 
 
@@ -174,7 +175,7 @@ def test_each_answer(stage, monkeypatch, case):
         monkeypatch.setitem(world.extra, "X_API_BASE_URL", "http://127.0.0.1:1")
     result = world.tick()
     world.extra.pop("X_API_BASE_URL", None)
-    (answer,) = world.rows("SELECT outcome, detail FROM attempts ORDER BY id DESC LIMIT 1")
+    (answer,) = world.rows("SELECT outcome, reason, detail FROM attempts ORDER BY id DESC LIMIT 1")
 
     def state():
         row = world.ours()[before]
@@ -182,7 +183,10 @@ def test_each_answer(stage, monkeypatch, case):
 
     text = world.ours()[before]["content"]
     assert (answer["outcome"], int(result.exit_code), result.fix) == (case.outcome, case.exit_code, case.fix)
-    assert f"({case.reason}" in result.message
+    assert answer["reason"] == case.reason
+    told_as = answer["detail"] if case.outcome == "not_sent" else reasons.of_answer(case.reason)
+    assert f"({told_as}" in result.message
+    assert "-" not in case.reason or case.reason not in result.message, "a code is no word for people"
     assert told == ([case.alert] if case.alert else [])
     _, row = PRINTED[case.row]
     if row not in STORIES:

@@ -77,7 +77,7 @@ def test_all_is_well(world):
     assert str(world.x.accepted[-1].id) in rows["last post"]
     assert "just now" in rows["last post"]
     assert "after 2026-11-22 18:00 UTC" in rows["next post"]
-    assert rows["breaker"] == "closed"
+    assert rows["refusals"] == "none: X accepts the posts"
     assert "15 minutes: 42 of 100 left" in rows["rate limits"]
     assert rows["spend"].startswith("$0.030 in 24 hours of $100; $0.03 this month of $1000")
     assert rows["success"].startswith("24h: 100 % (2 of 2)")
@@ -90,7 +90,7 @@ def test_refused(world):
         world.tick()
         reason = reasons(world)["blocked"]
         assert (reason.exit_code, "buy credits" in reason.fix) == (Exit.BLOCKED, True)
-        assert ("breaker      open until" in screen(world)) is opened
+        assert ("nothing is sent until" in screen(world)) is opened
         world.next_slot()
     assert health.exit_code(present.look(world.settings, now())[1]) is Exit.BLOCKED
 
@@ -280,22 +280,28 @@ HOLD = Hold(
 @pytest.mark.parametrize(
     ("hold", "text"),
     [
-        (None, "closed"),
-        (replace(HOLD, kind="wait"), "closed"),
+        (None, "none: X accepts the posts"),
+        (replace(HOLD, kind="wait"), "none: X accepts the posts"),
         (
             HOLD,
-            "open until 2026-11-22 20:07 UTC: no-credits, 3 in a row since 2026-11-22 12:07 UTC",
+            "3 in a row since 2026-11-22 12:07 UTC, nothing is sent until 2026-11-22 20:07 UTC: no credits are left",
         ),
-        (replace(HOLD, until=NOW), "open, one try is due: no-credits, 3 in a row since 2026-11-22 12:07 UTC"),
-        (replace(HOLD, count=1), "closed, 1 of 3 refusals: no-credits; waits until 2026-11-22 20:07 UTC"),
-        (replace(HOLD, count=2, until=None), "closed, 2 of 3 refusals: no-credits"),
+        (
+            replace(HOLD, until=NOW),
+            "3 in a row since 2026-11-22 12:07 UTC, one try is due: no credits are left",
+        ),
+        (
+            replace(HOLD, count=1),
+            "1 of 3 in a row: no credits are left; nothing is sent until 2026-11-22 20:07 UTC",
+        ),
+        (replace(HOLD, count=2, until=None), "2 of 3 in a row: no credits are left"),
     ],
 )
-def test_breaker(hold, text):
-    """The state of the breaker has fields, and one line for people is made of them."""
+def test_refusals(hold, text):
+    """What is known of refusals has fields, and one line for people is made of them."""
     state = breaker_state(hold, NOW)
-    assert health.breaker_text(state, SETTINGS) == text
-    assert state.open is text.startswith("open")
+    assert health.refusals_text(state, SETTINGS) == text
+    assert state.open is text.startswith("3")
 
 
 def test_the_most_severe_comes_first():

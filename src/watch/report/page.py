@@ -180,9 +180,9 @@ def _library_tile(left: Supply, settings: Settings) -> Tile:
 
 def _breaker_tile(state: BreakerState, settings: Settings) -> Tile:
     return Tile(
-        "Circuit breaker",
-        "open" if state.open else "closed",
-        health.breaker_detail(state, settings) or "X accepts posts",
+        "Refusals of X in a row",
+        str(state.count),
+        health.refusals_text(state, settings),
         "bad" if state.open else "",
     )
 

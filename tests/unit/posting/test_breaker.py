@@ -1,6 +1,5 @@
 """The circuit breaker: what is counted and timed, the value that others read, and its one sentence."""
 
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,8 +8,8 @@ from src.domain.answers import Outcome, SendResult
 from src.domain.fixes import NO_FIX, Fix
 from src.domain.runs import Hold
 from src.domain.timetable import Timetable
-from src.posting.breaker import BreakerState, breaker_state, keys_mark, next_hold
-from src.watch.health import breaker_detail, breaker_text
+from src.posting.breaker import BreakerState, breaker_state, next_hold
+from src.watch.health import refusals_text
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
 SETTINGS = config.load({})
@@ -65,37 +64,19 @@ def test_breaker_state():
     assert (breaker_state(last, NOW).until, breaker_state(last, last.until).until) == (last.until, None)
 
 
-def test_the_breaker_in_one_line():
-    """The sentence of the screen, and the part of it that the page shows; commas in a reason change nothing."""
-    closed, reason = BreakerState(), "no credits, none at all"
-    assert (breaker_text(closed, SETTINGS), breaker_detail(closed, SETTINGS)) == ("closed", "")
+def test_the_refusals_in_one_line():
+    """The sentence of the screen and of the page; commas in a reason change nothing."""
+    reason = "no credits, none at all"
+    assert refusals_text(BreakerState(), SETTINGS) == "none: X accepts the posts"
     counting = BreakerState(count=2, reason=reason, until=NOW, since=NOW)
-    assert (
-        breaker_detail(counting, SETTINGS) == f"2 of 3 refusals: {reason}; waits until 2026-11-22 14:07 UTC"
+    assert refusals_text(counting, SETTINGS) == (
+        f"2 of 3 in a row: {reason}; nothing is sent until 2026-11-22 14:07 UTC"
     )
-    assert breaker_text(replace(counting, until=None), SETTINGS) == f"closed, 2 of 3 refusals: {reason}"
+    assert refusals_text(replace(counting, until=None), SETTINGS) == f"2 of 3 in a row: {reason}"
     open_ = BreakerState(open=True, count=3, reason=reason, since=NOW)
-    assert breaker_text(open_, SETTINGS) == (
-        f"open, one try is due: {reason}, 3 in a row since 2026-11-22 14:07 UTC"
+    assert refusals_text(open_, SETTINGS) == (
+        f"3 in a row since 2026-11-22 14:07 UTC, one try is due: {reason}"
     )
-    assert breaker_text(replace(open_, until=NOW), SETTINGS).startswith(
-        "open until 2026-11-22 14:07 UTC: no credits"
+    assert refusals_text(replace(open_, until=NOW), SETTINGS) == (
+        f"3 in a row since 2026-11-22 14:07 UTC, nothing is sent until 2026-11-22 14:07 UTC: {reason}"
     )
-
-
-def test_a_mark_of_the_keys_is_short():
-    """Sixteen hex digits tell two sets of keys apart, and nothing of the keys."""
-    settings = config.load({"TWITTER_API_KEY": "key-of-a-test-0123456789"})
-    assert re.fullmatch("[0-9a-f]{16}", keys_mark(settings))
-    assert keys_mark(settings) != keys_mark(config.load({}))
-
-
-def test_the_state_of_the_breaker():
-    """Without a hold after refusals it is closed; a time that is over, or that there never was, is none."""
-    closed = BreakerState(open=False, until=None, count=0, reason="", fix=NO_FIX, since=None)
-    assert breaker_state(None, NOW) == breaker_state(Hold("wait", "r", None, NO_FIX, 3, NOW), NOW) == closed
-    fix, later = Fix("pay"), NOW + timedelta(seconds=1)
-    for until, shown in ((None, None), (NOW, None), (later, later)):
-        state = breaker_state(Hold("blocked", "r", until, fix, 2, NOW), NOW)
-        assert state == BreakerState(open=False, until=shown, count=2, reason="r", fix=fix, since=NOW)
-    assert breaker_state(Hold("blocked", "r", later, fix, 3, NOW), NOW).open

@@ -12,6 +12,7 @@ from src.domain.texts import Draft
 from src.posting.reconcile import Look, absorb, audit, find_tweet, made_since, reconcile, settle_now
 from src.posting.run import Run, no_text
 from src.system.clock import Clock
+from tests.support.logs import caught
 
 NOW = datetime(2026, 11, 22, 14, 7, tzinfo=UTC)
 SLOT = "2026-11-22T14:00Z"
@@ -288,3 +289,15 @@ def test_looks_come_after_pauses(run):
     assert settle_now(run, post).status is Status.POSTED
     assert run.clock.slept == pauses
     assert column(run, "vanished_at") == [None, None]
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_lost_post_is_told_as_found_once_it_is_on_record(run, monkeypatch, taken):
+    """A tweet with the text of a post that was given up settles it; what the database refuses is no find."""
+    post = left_open(run)
+    run.db.give_up(post)
+    if taken:
+        monkeypatch.setattr(type(run.db), "confirm_posted", lambda *_: False)
+    with caught() as records:
+        absorb(run, Look(shows(tweet_at(NOW + MINUTE, post.content)), canary=True))
+    assert [r.post_id for r in records if r.msg == "post.found_late"] == ([] if taken else [post.id])

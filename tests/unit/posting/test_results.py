@@ -124,7 +124,7 @@ def test_the_budget_is_used_up(used):
 @pytest.mark.parametrize(
     ("lookup", "detail", "fix", "billed"),
     [
-        (Lookup(shown=2, result=SendResult(Outcome.LATER, reason="rate", detail="app", fix=Fix("wait"))), "rate app", Fix("wait"), 2),
+        (Lookup(shown=2, result=SendResult(Outcome.LATER, reason="rate", detail="app", fix=Fix("wait"))), "rate: app", Fix("wait"), 2),
         (Lookup(result=SendResult(Outcome.UNKNOWN, reason="timeout")), "timeout", NO_FIX, 0),
         (Lookup({101: Figures(), 102: Figures()}, shown=2, result=DONE), "X shows the tweets without any figures", results.FIX_FIGURES, 2),
         (Lookup({999: SEEN}, shown=1, result=DONE), "X answered for none of the tweets", results.FIX_FIGURES, 1),

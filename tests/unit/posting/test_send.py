@@ -86,7 +86,7 @@ def test_a_tweet_id_that_another_post_has():
     assert (second.status, second.tweet_id, second.error_message) == (
         "unknown",
         None,
-        "tweet-id-taken: X named 77, which another post holds",
+        "the answer names the tweet of another post: 77",
     )
     assert first.db.post(post.id).tweet_id == 77
 
