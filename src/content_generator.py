@@ -80,7 +80,8 @@ def _compose_many(
     while len(picked) < count and (chosen := choose_statement(settings, blocked, library, before, now)):
         picked.append(chosen)
         before = before.with_draft(Draft(chosen[1], "wording", chosen[0].id, chosen[0].topic), now)
-    left = supply(settings, library.statements, history, now)
+    # As far as the alert looks: to play a year of posts would take as long as all the rest of a choice.
+    left = supply(settings, library.statements, history, now, settings.alert_low_library_days + 1)
     written, remarks, metrics, model = _write(settings, blocked, picked, history, now, process)
     metrics[Metric.FRESH_STATEMENTS] = float(left.fresh)
     if left.days is not None:

@@ -86,7 +86,7 @@ class Metric(StrEnum):
     MODEL_FAILED = "model_failed"  # only where it was asked and returned nothing
     TOKENS_PER_SECOND = "tokens_per_second"
     FRESH_STATEMENTS = "fresh_statements"  # only where a text was composed
-    LIBRARY_DAYS = "library_days"  # only where the library lasts less than a year
+    LIBRARY_DAYS = "library_days"  # only where the library does not last longer than ALERT_LOW_LIBRARY_DAYS
     COST_USD = "cost_usd"
 
 

@@ -46,7 +46,7 @@ def told(capsys, name, life):
         )
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(4 * 3600)
 def test_two_years_of_the_shipped_library(tmp_path, capsys):
     """17,520 hourly ticks: a tweet in every slot, no text within 365 days, no statement before its cool-down."""
     settings = quick(tmp_path)
@@ -56,7 +56,7 @@ def test_two_years_of_the_shipped_library(tmp_path, capsys):
     assert (len(life.posted), life.silent, neighbours(life)) == (2 * YEAR, [], 0)
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(4 * 3600)
 def test_the_forecast_of_a_library_that_never_repeats(tmp_path, capsys):
     """With REPEAT_AFTER_DAYS=0 the forecast names the day of the first empty slot within 3 %, and the run the way out."""
     settings = quick(tmp_path, REPEAT_AFTER_DAYS="0")
@@ -83,7 +83,7 @@ def some(count):
     return Library(tuple(made), ())
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(4 * 3600)
 @pytest.mark.parametrize(
     ("count", "cooldown", "window", "posts"),
     [
@@ -107,7 +107,7 @@ def test_small_libraries(tmp_path, count, cooldown, window, posts):
         assert ("until 20" if window else "has been sent") in result.message
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(4 * 3600)
 def test_a_library_that_grows_and_shrinks(tmp_path):
     """An owner's file that gains and loses statements on the way: every slot is filled while there are enough."""
     settings = quick(tmp_path, COOLDOWN_DAYS="2", REPEAT_AFTER_DAYS="3")
