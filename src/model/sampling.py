@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from src.system.files import read_json
-
 MAX_NEW_TOKENS = 24
 MAX_NEW_TOKENS_OF_A_TWEET = 72
 PMI_WEIGHT = 0.5  # in the score of a row: what the statement adds to its likelihood
@@ -79,6 +77,8 @@ class Sampling:
 
 def _read(file: Path) -> dict[str, Any]:
     """Return a JSON object, empty where there is none: sampling is no reason not to write."""
+    from src.system.files import read_json  # noqa: PLC0415 (the model's process imports only its own folder)
+
     try:
         data = read_json(file)
     except (OSError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 EPOCH_MS = 1288834974657
@@ -35,6 +36,7 @@ class Stored:
     at: float
     via: str = "api"
     deleted: bool = False
+    deleted_at: float = math.inf  # Unix seconds; when its owner deleted it by hand
     visible_at: float = 0.0
     asked: float = 0.0
     slot: str = ""

@@ -139,7 +139,7 @@ class FakeX:
     def delete_by_hand(self, tweet_id: int) -> None:
         for tweet in self.accepted:
             if tweet_id in tweet.ids:
-                tweet.deleted = True
+                tweet.deleted, tweet.deleted_at = True, self.now()
 
     def edit_by_hand(self, tweet_id: int, text: str) -> int:
         """Edit a tweet as its owner may: it gets a further id, under which the timeline shows it from now on."""

@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from src.store import connection
 from src.system import failpoints, lock
 from tests import fake_x
 from tests.fake_x import Fault
+from tests.fake_x.memory import Stored
 from tests.support.world import World, new_world
 
 # Those that an ordinary tick passes; the others have kills of their own, or need settings of their own.
@@ -130,18 +131,32 @@ class Verdict:
 def judge(world: World) -> Verdict:
     """Count what was accepted, doubled (a text or an hour), not recorded or invented; check the file."""
     made = [t for t in world.x.accepted if t.via == "api"]
-    texts, hours = Counter(t.text for t in made), Counter(int(t.asked // 3600) for t in made)
     rows = world.rows()
     recorded = {row["tweet_id"] for row in rows if row["status"] == "posted" and row["tweet_id"]}
     return Verdict(
         accepted=len(made),
-        doubled=sum(n - 1 for n in texts.values()) + sum(n - 1 for n in hours.values()),
+        doubled=_doubled(made, recorded, lambda t: t.text)
+        + _doubled(made, recorded, lambda t: int(t.asked // 3600)),
         unrecorded=sum(t.id not in recorded for t in made if not t.deleted),
         invented=len(recorded - {t.id for t in world.x.accepted})
         + sum(row["status"] == "posted" and not row["tweet_id"] and row["origin"] != "seed" for row in rows),
         sound=not rows or world.rows("PRAGMA integrity_check")[0][0] == "ok",
         stuck=sum(row["status"] == "sending" for row in rows),
     )
+
+
+def _doubled(made: Iterable[Stored], recorded: set[int], key: Callable[[Stored], object]) -> int:
+    """Count the tweets made while an equal one was on X, or on record.
+
+    One that a person deletes before any read has shown it leaves no trace: nobody can know that it was made.
+    """
+    earlier: dict[object, list[Stored]] = {}
+    count = 0
+    for tweet in made:
+        equal = earlier.setdefault(key(tweet), [])
+        count += any(before.deleted_at > tweet.at or before.id in recorded for before in equal)
+        equal.append(tweet)
+    return count
 
 
 class Plan(dict[str, str]):

@@ -1,14 +1,16 @@
 """What X shows on bad days: pages of any size, items left out or edited, replies between, tweets made late."""
 
 import contextlib
+import math
 import random
 import sqlite3
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from tests import fake_x
-from tests.support.scenarios import killer, quiet_tick
+from tests.support.scenarios import judge, killer, quiet_tick
 from tests.support.upkeep import open_now
 from tests.support.world import new_world
 
@@ -385,3 +387,19 @@ def test_all_that_the_backup_knew_was_deleted(restored):
     assert restored.rows("SELECT verified_at FROM posts WHERE tweet_id = ?", by_hand.id)
     later(restored, 120)
     assert restored.x.accepted[-1].via == "api"
+
+
+def test_a_person_deletes_what_no_read_has_shown(world):
+    """X refuses a post and makes it, and a person deletes it before it is shown: its text goes out again, once."""
+    world.warm()
+    world.x.on_post(replace(fake_x.rate_limited(None), accept=True))
+    refused = world.tick()
+    made = world.x.accepted[-1]
+    world.x.delete_by_hand(made.id)
+    for minutes in (1, 17, 42, 60, 60, 60):
+        world.move(minutes=minutes)
+        world.tick()
+    assert (refused.outcome, world.x.texts().count(made.text)) == ("later", 2)
+    assert judge(world).good
+    made.deleted_at = math.inf  # as if it had been there when the second one was made
+    assert judge(world).doubled == 1
