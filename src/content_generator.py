@@ -27,6 +27,7 @@ from src.content.tweet_text import MAX_WEIGHT, weighted_length
 from src.domain.errors import ModelError
 from src.domain.fixes import Fix, command
 from src.domain.notes import Note, NoteCode
+from src.domain.plurals import numbered
 from src.domain.queue import OWN
 from src.domain.runs import Metric
 from src.domain.texts import Candidate, Composition, Draft, History, Verdict
@@ -113,7 +114,7 @@ def _why_nothing(settings: Settings, left: Supply) -> Note:
     """Return why no text could be chosen, and what the owner can do."""
     fix = Fix(f"add statements (SOURCES): {left.needed} fill a year at this pace; or post less often")
     if left.back is None:
-        message = f"every text of the {left.total} statements has been sent"
+        message = f"every text of {numbered(left.total, 'statement')} has been sent"
     elif not left.fresh and left.elsewhere:
         message = (
             f"{left.elsewhere} statements that this account could post are another profile's for some days"
@@ -182,7 +183,7 @@ def _compose_one(
     best = best_of(candidates, bar_for(settings, model, mode))
     if best is None:
         leads = "the library's own opening leads" if vetted else "the vetted wording goes out alone"
-        message = f"none of {len(candidates)} candidates was good enough; {leads}"
+        message = f"none of {numbered(len(candidates), 'candidate')} was good enough; {leads}"
         note = Note(NoteCode.NO_GOOD_OPENING, message)
         return Composition(_vetted_draft(settings, blocked, statement, text, vetted), candidates, (note,))
     candidates = tuple(replace(c, chosen=True) if c is best else c for c in candidates)

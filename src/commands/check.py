@@ -308,7 +308,7 @@ def _cost_of_history(settings: Settings, counted: int | None) -> str:
     """Return what reading the account's history will cost at most, by X's own count if it tells it."""
     tweets = MOST_TWEETS if counted is None else min(counted, MOST_TWEETS)
     price = money.total(tweets * settings.price_read_usd)
-    has = "" if counted is None else f"; the account has {counted:,} tweets"
+    has = "" if counted is None else f"; the account has {numbered(counted, 'tweet')}"
     return f"{has}; the first run reads the newest {tweets:,} of its tweets at most, for {price}"
 
 

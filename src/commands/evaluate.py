@@ -10,6 +10,7 @@ from src.commands.result import Result
 from src.content import library
 from src.domain.errors import UsageError
 from src.domain.fixes import Fix, command
+from src.domain.plurals import numbered
 from src.upkeep import blind, evaluation
 
 
@@ -50,7 +51,7 @@ def _sheet(path: Path, drafts: list[blind.Draft]) -> Result:
     key = blind.write(path, drafts)
     data = {"sheet": str(path), "key": str(key), "drafts": len(drafts)}
     asked = f"read_on: {', '.join(blind.READ_ON)}; post: {', '.join(blind.POST)}"
-    text = f"{len(drafts)} drafts in {path}, their key in {key}"
+    text = f"{numbered(len(drafts), 'draft')} in {path}, their key in {key}"
     return Result(data, f"{text}\nfill in {asked}; then count with --score {path}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from src.commands.command import Command, Context
 from src.commands.result import Result
 from src.domain import reasons
+from src.domain.plurals import numbered
 from src.watch import status
 
 
@@ -18,9 +19,8 @@ def run(context: Context) -> Result:
     if pause:
         lines.append("the pause is over")
     if refused:
-        lines.append(
-            f"the wait after {refused.count} refusals of X ({reasons.of_answer(refused.reason)}) is over"
-        )
+        refusals, reason = numbered(refused.count, "refusal"), reasons.of_answer(refused.reason)
+        lines.append(f"the wait after {refusals} of X ({reason}) is over")
     if not lines:
         lines.append("there was no pause and no wait after refusals")
     if opens:

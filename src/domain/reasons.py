@@ -6,6 +6,8 @@ it stands alone.
 
 from __future__ import annotations
 
+import re
+
 _SENTENCES = {
     "blocklist": "a word of the blocklist: {}",
     "cashtag": "X makes a cashtag of this: {}",
@@ -70,5 +72,14 @@ def sentence(code: str, detail: str = "") -> str:
 
 def of_answer(code: str, detail: str = "") -> str:
     """Return how an exchange with X ended in words, with what X said itself where that says more."""
-    words = _ANSWERS.get(code, code.replace("http-", "HTTP ").replace("-", " "))
+    words = _ANSWERS.get(code) or _plain(code)
     return words if not detail or detail.casefold() == words.casefold() else f"{words}: {detail}"
+
+
+def _plain(code: str) -> str:
+    """Return the words in a code: `http-503` is HTTP 503, an exception's `ConnectTimeout` connect timeout."""
+    if " " in code:  # words already
+        return code
+    if "-" in code:
+        return code.replace("http-", "HTTP ").replace("-", " ")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", code).lower()

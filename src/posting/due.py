@@ -10,6 +10,7 @@ from src.config import Settings
 from src.domain import money, reasons
 from src.domain.answers import CLOCK_TOLERANCE, RateLimit
 from src.domain.fixes import NO_FIX, Fix, command
+from src.domain.plurals import numbered
 from src.domain.posts import Status
 from src.domain.runs import Exit, Hold, RunOutcome, TickResult
 from src.domain.slots import Usage
@@ -110,10 +111,9 @@ def _used_up(
 ) -> Wait | None:
     """Return the wait for the cap, a budget, or a limit of X."""
     if usage.sent_24h >= settings.max_posts_per_day:
-        return Wait(
-            RunOutcome.DAILY_CAP,
-            f"{usage.sent_24h} posts in 24 hours, MAX_POSTS_PER_DAY is {settings.max_posts_per_day}",
-        )
+        sent = numbered(usage.sent_24h, "post")
+        words = f"{sent} in 24 hours, MAX_POSTS_PER_DAY is {settings.max_posts_per_day}"
+        return Wait(RunOutcome.DAILY_CAP, words)
     return over_budget(settings, usage, price) or _rate_limited(settings, limits, now)
 
 

@@ -27,6 +27,7 @@ from src.content.library import Statement
 from src.content_generator import vetted_opening
 from src.domain.errors import UsageError
 from src.domain.fixes import Fix, command
+from src.domain.plurals import numbered
 from src.domain.texts import History
 from src.model.tune import read_lessons
 from src.system.files import as_storage_error, read_regular, reason_of, write_atomically
@@ -228,7 +229,7 @@ def _interval(hits: int, count: int) -> list[float] | None:
 
 def as_text(result: Score) -> str:
     """Return the counts for people, a group a line, with 95 % intervals where a dozen was read."""
-    led = f"{result.drafts} drafts, the model led {_share(result.led, result.drafts)}"
+    led = f"{numbered(result.drafts, 'draft')}, the model led {_share(result.led, result.drafts)}"
     return "\n".join([led, *map(_tally_line, result.tallies)])
 
 

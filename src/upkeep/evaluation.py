@@ -12,6 +12,7 @@ from src import content_generator
 from src.config import Settings
 from src.content import safety
 from src.content.library import Statement
+from src.domain.plurals import numbered
 from src.domain.texts import Candidate, History
 from src.model import choose
 from src.model.choose import Model
@@ -150,10 +151,11 @@ def as_text(evaluation: Evaluation) -> str:
         lines += [f"    {line}" for line in result.tweet.splitlines() if line] + [""]
     share = evaluation.with_opening / max(evaluation.statements, 1)
     speed = evaluation.candidates / max(evaluation.seconds, 0.001)
-    openings = f"{evaluation.with_opening} of {evaluation.statements} statements got an opening ({share:.0%})"
+    statements = numbered(evaluation.statements, "statement")
+    openings = f"{evaluation.with_opening} of {statements} got an opening ({share:.0%})"
     lines += [f"{count:>6}  refused: {reason}" for reason, count in evaluation.reasons.items()]
     lines += [
-        f"{evaluation.passed} of {evaluation.candidates} candidates passed every gate",
+        f"{evaluation.passed} of {numbered(evaluation.candidates, 'candidate')} passed every gate",
         f"{openings}, {evaluation.distinct_openings} distinct",
         f"{speed:.1f} candidates a second, the start of the model included",
         f"{evaluation.tokens_per_second:.0f} tokens a second, {evaluation.model_peak_mb:.0f} MB at most",

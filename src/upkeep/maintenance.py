@@ -23,6 +23,7 @@ from src.config import Settings
 from src.db_manager import Database
 from src.domain.errors import BusyError, DamagedError, ProgramError, StorageError, UsageError
 from src.domain.fixes import Fix, line
+from src.domain.plurals import numbered
 from src.domain.runs import Exit, RunOutcome
 from src.model import choose
 from src.store import backup
@@ -119,7 +120,7 @@ def _look_after_database(settings: Settings, clock: Clock, run_id: str, report: 
         reach("maintain.checked")
         contents = backup.contents(db.connection)
         report.data |= {"posts": contents.posts, "check_seconds": _seconds(started, clock)}
-        report.words["database"] = f"sound, {contents.posts} posts, {_size(path.stat().st_size)}"
+        report.words["database"] = f"sound, {numbered(contents.posts, 'post')}, {_size(path.stat().st_size)}"
         db.journal.begin_run(run_id, "maintain", "", __version__, started)
         try:
             _back_up_and_prune(db, settings, clock, report)
@@ -157,7 +158,7 @@ def _way_out(path: Path) -> Fix:
     for file in backups(path.parent):
         with contextlib.suppress(StorageError):
             sound = backup.read_contents(file)
-            contents = f"it holds {sound.posts} posts and is sound"
+            contents = f"it holds {numbered(sound.posts, 'post')} and is sound"
             return Fix("type: ", line(f"restore {file}"), f"   ({contents})")
     return Fix(
         "there is no sound backup; the next run sets the file aside and starts anew:"
@@ -376,7 +377,7 @@ def restore(source: Path, settings: Settings, clock: Clock) -> tuple[dict[str, A
 
 
 def _restored_words(source: Path, posts: int, kept: Path | None, waiting: dict[str, int]) -> str:
-    lines = [f"{source} is in place, {posts} posts"]
+    lines = [f"{source} is in place, {numbered(posts, 'post')}"]
     if kept:
         lines.append(f"the database it replaced is kept as {kept}")
     if waiting["to_approve"]:

@@ -18,6 +18,7 @@ from src.content.library import Statement
 from src.domain.errors import ConfigError, ModelError, UsageError
 from src.domain.fixes import Fix, command, env_file
 from src.domain.model_choice import Embedded, HubModel, OwnFolder, is_commit
+from src.domain.plurals import numbered
 from src.model import choose, clean, files, hub, trial, versions
 from src.model.choose import EMBEDDED_NAME, GGUF_SHA256, Model
 from src.model.convert import install_embedded
@@ -78,7 +79,7 @@ def smoke_test(settings: Settings, model: Model, statements: Sequence[Statement]
     report = evaluation.evaluate(asked, sample, SMOKE_STATEMENTS, model=model, one_round=True)
     good = sum(any(c.verdict.passed for c in result.candidates) for result in report.results)
     if good * 2 < report.statements:
-        share = f"{good} of {report.statements} statements"
+        share = f"{good} of {numbered(report.statements, 'statement')}"
         message = f"{model.name} wrote a usable text for {share}, so it is not used{_why(report)}"
         raise ModelError(
             message, Fix("the model in use stays; choose another model, or tune with more or better examples")

@@ -160,7 +160,8 @@ def _failures(facts: Facts, settings: Settings, _now: datetime) -> Finding | Non
     last = facts.result
     if facts.breaker and facts.breaker.count and last and last.exit_code is Exit.BLOCKED:
         return None  # one alert for one cause
-    message = f"{facts.failures} runs in a row failed" + (f", the last one: {last.message}" if last else "")
+    failed = f"{numbered(facts.failures or 0, 'run')} in a row failed"
+    message = f"{failed}, the last one: {last.message}" if last else failed
     return Finding(Code.FAILURES, message, _fix_of(last))
 
 
@@ -295,7 +296,8 @@ def _results(facts: Facts, settings: Settings, _now: datetime) -> Finding | None
     reading = facts.results
     if reading is None or not settings.results_after_days or reading.failures < READ_FAILURES:
         return None
-    message = f"what became of posts could not be read, {reading.failures} days in a row: {reading.detail}"
+    days = numbered(reading.failures, "day")
+    message = f"what became of posts could not be read, {days} in a row: {reading.detail}"
     return Finding(Code.RESULTS, message, reading.fix or LOG_FIX)
 
 

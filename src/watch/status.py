@@ -165,8 +165,8 @@ def percent(share: float) -> str:
 
 def library_text(left: Supply, settings: Settings) -> str:
     """Return how long the vetted texts last."""
-    stock = f"{left.fresh:,} of {left.total:,} statements fresh; {left.texts:,} texts may be sent"
-    return f"{stock}; {lasts_text(left, settings)}"
+    statements, texts = numbered(left.total, "statement"), numbered(left.texts, "text")
+    return f"{left.fresh:,} of {statements} fresh; {texts} may be sent; {lasts_text(left, settings)}"
 
 
 def lasts_text(left: Supply, settings: Settings) -> str:
@@ -174,7 +174,7 @@ def lasts_text(left: Supply, settings: Settings) -> str:
     if left.until is None or left.days is None:
         return "every slot has a text for more than three years"
     until = left.until.astimezone(settings.schedule.zone)
-    return f"a slot first stays empty on {until:%F}, in {left.days:.0f} days"
+    return f"a slot first stays empty on {until:%F}, in {numbered(round(left.days), 'day')}"
 
 
 def until_text(left: Supply, settings: Settings) -> str:

@@ -110,7 +110,9 @@ def refused(world):
 def test_resume_ends_the_wait_after_refusals(world):
     """An owner who has put the cause right need not wait for six slots."""
     refused(world)
-    assert "the wait after 3 refusals of X (unauthorized) is over" in command(resume, world).text
+    assert (
+        "the wait after 3 refusals of X (it does not accept the keys) is over" in command(resume, world).text
+    )
     assert world.tick().outcome == "posted"
 
 

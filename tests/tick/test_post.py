@@ -85,7 +85,7 @@ def test_the_gates_judge_it(world):
         (
             {"MAX_POSTS_PER_DAY": "1", "POST_TIMES": "15:00"},
             TEXT,
-            "1 posts in 24 hours, MAX_POSTS_PER_DAY is 1",
+            "1 post in 24 hours, MAX_POSTS_PER_DAY is 1",
         ),
         ({"DAILY_BUDGET_USD": "0.02"}, TEXT, "DAILY_BUDGET_USD is 0.02"),
         ({"DAILY_BUDGET_USD": "0.1", "LINKS": "own"}, "Read https://example.org now.", "a post costs \\$0.2"),

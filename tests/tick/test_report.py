@@ -116,7 +116,7 @@ def test_counts_are_those_of_x(stretch):
     causes = {gap.cause for gap in stretch.report.gaps}
     for words in (
         "no run on record",
-        "no-credits",
+        "no credits are left",
         "could not be reached",
         "limit was used up",
         "the tweet is not there",
@@ -137,7 +137,7 @@ def test_text_tells_all(stretch):
         "answer of X, milliseconds",
         "peak of the program, MB",
         "× 201 posted",
-        "no-credits",
+        "no credits are left",
         "last posts",
     ):
         assert words in stretch.text

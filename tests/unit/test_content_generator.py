@@ -238,7 +238,7 @@ def test_what_a_statement_posted_is_its_own_business():
 @pytest.mark.parametrize(
     ("window", "words"),
     [
-        ("0", "every text of the 6 statements has been sent; "),
+        ("0", "every text of 6 statements has been sent; "),
         ("365", "no fresh statement is left until 2027-11-22 14:00 UTC; "),
     ],
 )

@@ -16,6 +16,7 @@ from src.config import Settings
 from src.content.freshness import Supply
 from src.domain import money, times
 from src.domain.answers import tweet_url
+from src.domain.plurals import numbered
 from src.domain.posts import Post
 from src.posting.breaker import CLOSED, BreakerState
 from src.system.log import sanitise
@@ -127,7 +128,7 @@ def _tiles(report: PostingReport, settings: Settings) -> list[Tile]:
 def _success_tile(period: str, rate: Rate) -> Tile:
     share = rate.share
     value = "–" if share is None else status.percent(share)
-    more = f"{rate.posted} of {rate.due} slots{status.left_out_text(rate)}"
+    more = f"{rate.posted} of {numbered(rate.due, 'slot')}{status.left_out_text(rate)}"
     return Tile(f"Success, {period}", value, more, _tone(share), share=share)
 
 
@@ -205,7 +206,8 @@ def _posts_chart(days: Sequence[Day]) -> Chart:
     fates = [fate for fate in Fate if fate is Fate.POSTED or any(day.fates[fate] for day in days)]
     posted = sum(day.fates[Fate.POSTED] for day in days)
     series = {str(fate): [day.fates[fate] or None for day in days] for fate in fates}
-    return _chart("Posts a day", f"{posted} in {len(days)} days", days, charts.stacked_bars, series, _number)
+    says = f"{posted} in {numbered(len(days), 'day')}"
+    return _chart("Posts a day", says, days, charts.stacked_bars, series, _number)
 
 
 def _time_chart(report: PostingReport) -> Chart:
@@ -254,7 +256,7 @@ def _spend_chart(days: Sequence[Day]) -> Chart:
     kinds = sorted({kind for day in days for kind in day.usd}, key=lambda kind: kind != "post")
     spent = sum(usd for day in days for usd in day.usd.values())
     series = {f"{kind}s": [day.usd.get(kind) for day in days] for kind in kinds}
-    says = f"{money.total(spent)} in {len(days)} days"
+    says = f"{money.total(spent)} in {numbered(len(days), 'day')}"
     return _chart("Spend a day", says, days, charts.stacked_bars, series, money.total)
 
 

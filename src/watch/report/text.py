@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from src.config import Settings
 from src.domain.answers import tweet_url
+from src.domain.plurals import numbered
 from src.domain.posts import Post
 from src.watch import status
 from src.watch.report import results_text
@@ -31,9 +32,11 @@ def as_text(report: PostingReport, settings: Settings) -> str:
 
 def _counts(report: PostingReport) -> list[str]:
     spreads = measure_names(report.measures)
-    openings = f"{report.judged} judged, {report.taken} taken, {report.model_failures} runs without"
+    openings = (
+        f"{report.judged} judged, {report.taken} taken, {numbered(report.model_failures, 'run')} without"
+    )
     return [
-        f"in {report.days} days",
+        f"in {numbered(report.days, 'day')}",
         *(_row(name, _spread_text(spread)) for name, spread in spreads.items() if spread),
         _row("X answered", _tally(report.answers) or "nothing yet"),
         _row("openings by the model", openings),

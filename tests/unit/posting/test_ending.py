@@ -51,7 +51,7 @@ def test_a_refused_account_holds_the_next_posts():
     """The hold counts, and it is of these keys."""
     run, ended = concluded(SendResult(Outcome.BLOCKED, reason="suspended", detail="the account", fix=DO))
     assert (ended.exit_code, ended.outcome, ended.fix) == (Exit.BLOCKED, RunOutcome.BLOCKED, DO)
-    assert ended.message == "X refused (suspended: the account), 1 in a row"
+    assert ended.message == "X refused (the account is suspended: the account), 1 in a row"
     assert run.db.notes.current_hold().kind == "blocked"
     assert run.db.notes.get("hold_keys") == keys_mark(run.settings)
 
