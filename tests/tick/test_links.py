@@ -94,12 +94,12 @@ def test_what_was_spent_since_a_backup(world):
     ("text", "link"),
     [
         (TEXT, "https://example.org/a-post"),
-        ("Use await asyncio.to_thread(func) for a call that blocks.", "asyncio.to"),  # ends where X ends it
+        ("Use await asyncio.to_thread(func) for a call that blocks.", "asyncio.to"),  # as X reads it
     ],
 )
 def test_found_again(world, text, link):
-    """An answer that is lost: the timeline shows t.co in the place of the link, and the tweet is found."""
-    approve(world, text)
+    """An answer that is lost: the timeline shows t.co in the place of a link, seen by us or not; it is found."""
+    world.texts.queue.append(text)  # past the gates, as a text of an earlier version
     world.x.on_post(fake_x.close(accept=True))
     world.x.view = lambda items: [
         {**item, "text": item["text"].replace(link, "https://t.co/a1B2c3D4e5")} for item in items
@@ -107,9 +107,7 @@ def test_found_again(world, text, link):
     world.tick()
     world.move(minutes=40)
     world.tick()
-    assert [(r["status"], r["origin"]) for r in world.rows() if r["content"] == text] == [
-        ("posted", "person")
-    ]
-    assert [r["status"] for r in world.rows() if "t.co" in r["content"]] == []
+    assert [r["status"] for r in world.ours() if r["content"] == text] == ["posted"]
+    assert not [r["content"] for r in world.rows() if "t.co" in r["content"]]
     assert spent(world)[-1] == 0.2
     world.check_promise()
