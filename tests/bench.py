@@ -12,7 +12,6 @@ import os
 import re
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,45 +28,29 @@ from src.model import choose
 from src.model.convert import packaged_gguf
 from src.model.llama import Llama
 from tests.fake_x import FakeX
+from tests.support.measured import Measured, measure
 from tests.support.world import World
 
 DRAFTS = 100
 RUNS = int(os.environ.get("BENCH_RUNS", "5"))
 
 
-# A small parent of its own: the peak that the kernel reports for a child begins with the size of whoever started it.
-_SHIM = """
-import json, resource, subprocess, sys, time
-started = time.monotonic()
-done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
-usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([time.monotonic() - started, usage.ru_maxrss / 1024, done.returncode, done.stdout, done.stderr[-2000:]]))
-"""
-
-
-def measure(command: list[str], env: dict[str, str], cwd: Path = ROOT) -> tuple[float, float, str]:
-    """(wall seconds, peak MB of its largest process, standard output) of one run."""
-    done = subprocess.run(
-        [sys.executable, "-c", _SHIM, *command], env=env, cwd=cwd, capture_output=True, text=True, check=True
-    )
-    wall, peak, status, out, err = json.loads(done.stdout)
-    if status:
-        raise SystemExit(f"{command} ended with {status}: {err}")
-    return wall, peak, out
-
-
 def interleaved(
     commands: dict[str, tuple[list[str], dict[str, str]]], runs: int = RUNS
 ) -> dict[str, tuple[float, float, str]]:
     """Medians of wall and memory for commands run in turn (A B A B ...) after one warm-up each."""
-    found: dict[str, list[tuple[float, float, str]]] = {name: [] for name in commands}
+    found: dict[str, list[Measured]] = {name: [] for name in commands}
     for number in range(runs + 1):
         for name, (command, env) in commands.items():
             result = measure(command, env)
             if number:
                 found[name].append(result)
     return {
-        name: (statistics.median(r[0] for r in rows), statistics.median(r[1] for r in rows), rows[-1][2])
+        name: (
+            statistics.median(r.wall for r in rows),
+            statistics.median(r.peak_mb for r in rows),
+            rows[-1].output,
+        )
         for name, rows in found.items()
     }
 
@@ -119,7 +102,7 @@ def processes(folder: Path) -> list[tuple[str, str]]:
                 bare,
             )
         big = interleaved(commands)
-        batch, _, out = measure(
+        batch, _, _, out = measure(
             [*python, "-m", "src.twitter_manager", "drafts", "generate", "-n", str(DRAFTS), "--json"], dry
         )
     metrics = json.loads(big["dry"][2])["metrics"]
@@ -207,7 +190,9 @@ def best_of(call, times: int, *, middle: bool = False) -> float:
 def first_start(folder: Path) -> list[tuple[str, str]]:
     code = f"from pathlib import Path; from src.model.convert import install_embedded; install_embedded(Path({str(folder / 'models')!r}))"
     script = f"import resource; {code}; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"
-    wall, _, out = measure([sys.executable, "-c", script], {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)})
+    wall, _, _, out = measure(
+        [sys.executable, "-c", script], {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    )
     return [("first start: converting the embedded model, once", f"{wall:.1f} s, {int(out)} MB")]
 
 

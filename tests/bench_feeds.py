@@ -7,11 +7,9 @@ middle of the differences. Then runs that read five feeds of 100 items each from
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -20,29 +18,10 @@ from pathlib import Path
 from src.config import ROOT
 from tests.fake_x import FakeX
 from tests.support.feed_server import Entry, FeedServer, Reply, rss
+from tests.support.measured import PROGRAM, Measured, measure
 from tests.support.world import World
 
 FEEDS, ITEMS, READS = 5, 100, 5
-# A small parent of its own, whose only child is the run: wall and processor seconds, peak megabytes, status.
-_SHIM = """
-import json, resource, subprocess, sys, time
-started = time.perf_counter()
-done = subprocess.run([sys.executable, "-m", "src.twitter_manager"], capture_output=True, text=True)
-wall = time.perf_counter() - started
-usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, done.returncode, done.stderr]))
-"""
-
-
-def run(env: dict[str, str]) -> tuple[float, float, float]:
-    """Run the program as cron does; return wall and processor seconds and peak megabytes."""
-    done = subprocess.run(
-        [sys.executable, "-c", _SHIM], env=env, cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    wall, cpu, peak, status, said = json.loads(done.stdout)
-    if status:
-        raise SystemExit(f"a run ended with {status}: {said}")
-    return wall, cpu, peak
 
 
 def pages(server: FeedServer, first: int) -> None:
@@ -71,14 +50,14 @@ def main() -> None:
         more = {"FEEDS": urls, "LINKS": "own", "FEED_PRIVATE_HOSTS": "127.0.0.1", "FEED_MINUTES": "10080"}
         fed = plain | more
         pages(server, 0)
-        run(plain)
-        run(fed)
+        measure(PROGRAM, plain)
+        measure(PROGRAM, fed)
         asked = len(server.asked)
-        found: dict[str, list[tuple[float, float, float]]] = {"plain": [], "fed": []}
+        found: dict[str, list[Measured]] = {"plain": [], "fed": []}
         for number in range(pairs):
             order = (("plain", plain), ("fed", fed))
             for kind, env in order if number % 2 else order[::-1]:
-                found[kind].append(run(env))
+                found[kind].append(measure(PROGRAM, env))
         assert len(server.asked) == asked == FEEDS, "a feed was asked"
         print(f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}, {pairs} pairs")
         for kind, rows in found.items():
@@ -98,17 +77,17 @@ def main() -> None:
             )
 
 
-def read(env: dict[str, str], folder: Path, server: FeedServer, first: int) -> tuple[float, float, float]:
+def read(env: dict[str, str], folder: Path, server: FeedServer, first: int) -> Measured:
     """Return what an otherwise idle run takes that reads all feeds again, which begin with item `first` now."""
     env = env | {"DATA_DIR": str(folder), "LOG_DIR": str(folder / "logs")}
     pages(server, 0)
-    run(env)
+    measure(PROGRAM, env)
     with contextlib.closing(sqlite3.connect(folder / "twitter.db")) as db:
         db.execute("UPDATE feeds SET next_at = 0")
         db.commit()
     pages(server, first)
     asked = len(server.asked)
-    measured = run(env)
+    measured = measure(PROGRAM, env)
     assert len(server.asked) == asked + FEEDS, "a feed was not asked"
     return measured
 

@@ -87,7 +87,7 @@ def exit_code(findings: Iterable[Finding]) -> Exit:
 def refusals_text(state: BreakerState, settings: Settings) -> str:
     """Return how often X has refused in a row, why, and until when nothing is sent for it, in one line."""
     if not state.count:
-        return "none: X accepts the posts"
+        return "none"
     reason = reasons.of_answer(state.reason)
     until = f"until {settings.shown(state.until)}" if state.until else ""
     if state.open:

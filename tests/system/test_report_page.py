@@ -2,14 +2,21 @@
 
 import re
 import threading
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from src.system.log import sanitise
+from src.watch.report import measures
+from src.watch.report.page import as_html
 from tests.support.browser import new_browser
+from tests.support.library import library_read_once
+from tests.support.month import attention
 from tests.support.needs import need_module
+from tests.support.upkeep import open_now
+from tests.support.world import new_world
 
 pytestmark = [pytest.mark.needs("browser"), pytest.mark.xdist_group("browser")]
 
@@ -187,3 +194,51 @@ def test_attacks_are_text(browser, site, hostile):
             assert " ".join(sanitise(word[:160]).split()) in causes, word
         answers = " ".join(browser.run("return document.body.textContent").split())
         assert all(" ".join(sanitise(f"400 {word}").split()) in answers for word in words[1::2])
+
+
+# ---- the first days ------------------------------------------------------------------------------------------
+
+
+def young(folder, posts, *, paused=False, **settings):
+    """Return the page of an account with so many posts, one an hour if nothing else is wanted."""
+    with new_world(folder, RESULTS_AFTER_DAYS="1") as world:
+        world.x.figures = attention
+        with library_read_once():
+            if posts:
+                world.warm()
+            world.extra |= settings
+            while sum(t.via == "api" for t in world.x.accepted) < posts:
+                world.tick()
+                world.next_slot()
+            if paused:
+                with open_now(world) as db:
+                    db.notes.pause(datetime.now(UTC), None)
+            world.extra |= settings
+            now = datetime.now(UTC)
+            return as_html(measures.read(world.settings, now, 30), world.settings)
+
+
+YOUNG = [
+    (0, {}),
+    (1, {}),
+    (3, {"paused": True}),
+    (40, {"POST_TIMES": "09:00,13:00,18:00", "TIME_ZONE": "Europe/Berlin"}),
+    (40, {}),
+]
+
+
+@pytest.mark.parametrize(("posts", "settings"), YOUNG)
+def test_the_page_of_the_first_days(browser, site, tmp_path, posts, settings):
+    """With no post, one, a few, paused or several a day it is whole at every width, light and dark, and says what is next."""
+    html = young(tmp_path, posts, **settings)
+    for width in (390, 820, 1280):
+        for dark in (False, True):
+            visit(browser, site, html, width=width, dark=dark)
+            assert browser.logs() == []
+            assert browser.run("return document.documentElement.scrollWidth") <= width
+            assert browser.run(OVERFLOWING) == []
+            ratio, where = browser.run(CONTRAST)
+            assert ratio >= 4.5, where
+    words = browser.run("return document.body.innerText")
+    assert ("paused" in words) is bool(settings.get("paused"))
+    assert not re.search(r"\bnan\b|undefined|\b1 days\b|\b1 posts\b", words)

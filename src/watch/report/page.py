@@ -231,8 +231,8 @@ def _answer_chart(report: PostingReport) -> Chart:
         days,
         charts.lines,
         {
-            "middle": [day.latency_ms.middle if day.latency_ms else None for day in days],
-            "95 of 100": [day.latency_ms.high if day.latency_ms else None for day in days],
+            "median": [day.latency_ms.middle if day.latency_ms else None for day in days],
+            "95th percentile": [day.latency_ms.high if day.latency_ms else None for day in days],
         },
         lambda value: f"{_number(value)} ms",
     )
@@ -255,7 +255,7 @@ def _memory_chart(report: PostingReport) -> Chart:
 def _spend_chart(days: Sequence[Day]) -> Chart:
     kinds = sorted({kind for day in days for kind in day.usd}, key=lambda kind: kind != "post")
     spent = sum(usd for day in days for usd in day.usd.values())
-    series = {f"{kind}s": [day.usd.get(kind) for day in days] for kind in kinds}
+    series = {f"{kind.removesuffix('s')}s": [day.usd.get(kind) for day in days] for kind in kinds}
     says = f"{money.total(spent)} in {numbered(len(days), 'day')}"
     return _chart("Spend a day", says, days, charts.stacked_bars, series, money.total)
 
@@ -316,7 +316,8 @@ def _map(slots: Sequence[Slot], zone: tzinfo) -> dict[str, Any] | None:
     cells = _cells(slots, first, rows, zone)
     columns = (days[-1] - first).days + 1
     return {
-        "columns": columns,
+        "width": MAP_DAYS * 12
+        + 62,  # as of a month from the first day on: letters and squares keep their size
         "rows": len(rows),
         "posted": "".join(
             f"M{x * 12} {y * 12}h10v10h-10z" for (x, y), slot in cells.items() if slot.fate is Fate.POSTED

@@ -67,7 +67,7 @@ def test_breaker_state():
 def test_the_refusals_in_one_line():
     """The sentence of the screen and of the page; commas in a reason change nothing."""
     reason = "no credits, none at all"
-    assert refusals_text(BreakerState(), SETTINGS) == "none: X accepts the posts"
+    assert refusals_text(BreakerState(), SETTINGS) == "none"
     counting = BreakerState(count=2, reason=reason, until=NOW, since=NOW)
     assert refusals_text(counting, SETTINGS) == (
         f"2 of 3 in a row: {reason}; nothing is sent until 2026-11-22 14:07 UTC"
