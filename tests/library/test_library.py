@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rapidfuzz import fuzz, process
 
+from src.config import ROOT
 from src.content.gates import judge_tweet, normal_words
 from src.content.library import PROOF_RUNNERS, load
 from src.content.safety import reasons
@@ -226,3 +227,11 @@ def test_no_text_of_the_library_has_a_link():
     assert len(texts) > 10_000
     assert not LIBRARY.problems
     assert not [t for t in texts if find_links(t) or find_mentions(t) or find_hashtags(t) or find_cashtags(t)]
+
+
+def test_the_documents_count_what_ships():
+    """README and the page of evidence name as many statements and topics as the library has."""
+    topics = {statement.topic for statement in LIBRARY.statements}
+    words = f"{len(LIBRARY.statements):,} statements in {len(topics)} topics"
+    for file in ("README.md", "docs/evidence.md"):
+        assert words in (ROOT / file).read_text(encoding="utf-8"), f"{file} does not say: {words}"

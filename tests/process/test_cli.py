@@ -341,20 +341,42 @@ def test_help_starts_with_a_verb():
         assert action.help.split()[0].strip(",") in verbs, action.help
 
 
-def test_idle_tick_imports_nothing_heavy(still):
-    """A run with nothing to do never imports tweepy, requests, torch or the library of statements."""
-    still.cli(env=WORDING)
-    code = "import sys, runpy\ntry:\n runpy.run_module('src.twitter_manager', run_name='__main__')\nexcept SystemExit as e: print(e.code)\nprint(sorted({m.partition('.')[0] for m in sys.modules} & {'torch','transformers','tweepy','requests','rapidfuzz','tenacity','tokenizers','numpy','regex','jinja2','pygal','prometheus_client'}))"
+HEAVY = "torch transformers tweepy requests rapidfuzz tenacity tokenizers numpy regex jinja2 pygal prometheus_client"
+
+
+def loaded(still, **env):
+    """Run the program; return its exit code and which of the heavy packages it loaded."""
+    code = (
+        "import sys, runpy\n"
+        "try: runpy.run_module('src.twitter_manager', run_name='__main__')\n"
+        "except SystemExit as e: print(e.code)\n"
+        f"print(*sorted({{m.partition('.')[0] for m in sys.modules}} & set('{HEAVY}'.split())))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", **still.env, **WORDING},
+        env={"PATH": "/usr/bin:/bin", **still.env, **env},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert done.stdout == "0\n[]\n", done.stdout + done.stderr
+    exit_code, packages = done.stdout.splitlines()
+    return int(exit_code), packages.split()
+
+
+def test_idle_tick_imports_nothing_heavy(still):
+    """A run with nothing to do never imports tweepy, requests, torch or the library of statements."""
+    still.cli(env=WORDING)
+    assert loaded(still, **WORDING) == (0, [])
+
+
+def test_a_run_that_posts_from_the_queue_starts_no_model(still):
+    """What was written ahead goes out without the model's packages, though the model is not left out."""
+    still.cli("queue", "fill", "-n", "2", env=WORDING)
+    exit_code, packages = loaded(still)
+    assert (exit_code, len(still.x.accepted)) == (0, 1)
+    assert set(packages) == {"tweepy", "requests", "tenacity", "rapidfuzz", "regex"}
 
 
 def test_idle_tick_in_counts(still):
