@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 from pythonjsonlogger.core import RESERVED_ATTRS
@@ -90,6 +91,10 @@ class _Formatter(JsonFormatter):
             static_fields={"run": run_id},
         )
         self._redactor = redactor
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields of a line, its time first: that is what one looks for."""
+        return {"time": log_data["time"], **log_data}
 
     def format(self, record: logging.LogRecord) -> str:
         return self._redactor(super().format(record))

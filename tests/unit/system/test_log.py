@@ -46,6 +46,7 @@ def test_two_files_of_json_lines(tmp_path):
     assert (everything[0]["level"], everything[0]["run"], everything[0]["post_id"]) == ("INFO", "r1", 3)
     assert datetime.fromisoformat(everything[0]["time"]).utcoffset() == timedelta(0)
     assert [entry["event"] for entry in trouble] == ["bad"]
+    assert [next(iter(entry)) for entry in everything] == ["time", "time"]
     assert "s3cr3t" not in (tmp_path / log.ERROR_FILE).read_text()
     assert {stat.S_IMODE(f.stat().st_mode) for f in tmp_path.iterdir()} == {0o600}
 
