@@ -35,7 +35,7 @@ from src.domain.schedule import Schedule
 from src.domain.slots import require_interval
 from src.domain.urls import addresses_in, masked
 from src.system import env_file as env_file_reader
-from src.system import feed_settings, profiles
+from src.system import feed_settings, profiles, setting_types
 from src.system.env_file import FILE_SUFFIX
 from src.system.feed_settings import FeedSettings
 from src.system.files import absolute, existing_folder
@@ -422,7 +422,7 @@ def _validate(values: dict[str, Any], problems: list[str]) -> Settings | None:
             name = str(item["loc"][0])
             secret = _is_secret(name) if name in Settings.model_fields else True
             shown = "(secret)" if secret else repr(masked(str(values.get(name))))
-            problems.append(f"{name.upper()}: {shown}: {item['msg'].removeprefix('Value error, ')}")
+            problems.append(f"{name.upper()}: {shown}: {setting_types.problem(item)}")
         return None
 
 

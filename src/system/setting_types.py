@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -14,6 +14,9 @@ from src.domain.feeds import FIELDS
 from src.domain.model_choice import is_commit
 from src.domain.urls import require_feed, require_host, require_secure
 from src.system.files import absolute
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,3 +78,23 @@ Days = Annotated[str, AfterValidator(schedule.require_days)]
 Topics = CommaList  # held against the library where that is read
 Hosts = Annotated[CommaList, AfterValidator(_hosts)]
 Seconds = Annotated[tuple[Annotated[float, Field(ge=0, le=300)], ...], BeforeValidator(_split)]
+
+# pydantic's types of errors, for owners.
+_PROBLEMS = {
+    "bool_parsing": "must be true or false",
+    "float_parsing": "must be a number",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a smaller number",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "literal_error": "must be {expected}",
+}
+
+
+def problem(error: ErrorDetails) -> str:
+    """Return in words what is wrong with a setting: our validators' own, or those for pydantic's error."""
+    words = _PROBLEMS.get(error["type"])
+    return words.format(**error.get("ctx", {})) if words else error["msg"].removeprefix("Value error, ")

@@ -11,7 +11,7 @@ import pytest
 from src import config
 from src.config import ROOT, SECRETS, Settings, load
 from src.domain import quiet_hours
-from src.domain.errors import ConfigError
+from src.domain.errors import ConfigError, UsageError
 from src.model.child import environment
 
 KEYS = {name: f"{name.lower()}-value-1234567890" for name in SECRETS}
@@ -293,3 +293,34 @@ def test_time_zone_and_quiet_hours():
         load({"TIME_ZONE": "Mars/Olympus"})
     with pytest.raises(ConfigError, match="QUIET_HOURS"):
         load({"QUIET_HOURS": "25:00-07:00"})
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({"POST_INTERVAL_MINUTES": "x"}, "POST_INTERVAL_MINUTES: 'x': must be a whole number"),
+        ({"POST_INTERVAL_MINUTES": "1.5"}, "POST_INTERVAL_MINUTES: '1.5': must be a whole number"),
+        ({"POST_INTERVAL_MINUTES": "1"}, "POST_INTERVAL_MINUTES: '1': must be at least 5"),
+        ({"DAILY_BUDGET_USD": "x"}, "DAILY_BUDGET_USD: 'x': must be a number"),
+        ({"REQUIRE_APPROVAL": "maybe"}, "REQUIRE_APPROVAL: 'maybe': must be true or false"),
+        ({"TEMPERATURE": "9"}, "TEMPERATURE: '9': must be at most 2"),
+        ({"LINKS": "all"}, "LINKS: 'all': must be 'never' or 'own'"),
+        ({"RECONCILE_DELAYS_SECONDS": "1,a"}, "RECONCILE_DELAYS_SECONDS: '1,a': must be a number"),
+    ],
+)
+def test_a_wrong_value_in_words(env, says):
+    """What may stand there, in the owner's words and not in those of the library that reads it."""
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        config.load(env)
+
+
+def test_no_words_of_the_library():
+    """No setting of whatever type says anything of input and parsing, for a value that none can be."""
+    for name in config.Settings.model_fields:
+        for value in ("\x00?", "-1", "1e99", "9" * 5000):
+            try:
+                config.load({name.upper(): value})
+            except ConfigError as error:
+                assert "Input should" not in str(error), str(error)[:300]
+            except UsageError:
+                assert name == "profile"
