@@ -238,10 +238,7 @@ def test_check(still):
     assert rows["database"]["ok"]
     assert rows["account"]["ok"]
     assert rows["cost"]["says"].startswith("1 post a day costs about $0.45 a month, $6.00 if each has a link")
-    assert rows["model"]["says"] == "the model is left out (CANDIDATES=0); vetted openings lead"
-    assert done.returncode == 0
-    done = still.cli("check", "--json", env={"DATA_DIR": str(still.folder / "data")})
-    (model,) = (row for row in json.loads(done.stdout)["parts"] if row["part"] == "model")
+    model = rows["model"]
     assert (model["ok"], model["fix"], done.returncode) == (False, "type: make model", 69)
 
 

@@ -52,7 +52,7 @@ def tried(outcome, reason=""):
             [tried("not_sent", "NewConnectionError")],
             [ran("not-sent")],
             Fate.MISSED,
-            "could not be reached: NewConnectionError",
+            "could not be reached: new connection error",
         ),
         (
             Status.EXPIRED,
