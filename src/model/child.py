@@ -106,7 +106,7 @@ class Conversation:
             self._stdin.close()
         self._read(None)
         if len(self._out) > MAX_ANSWER_BYTES:
-            return None, b"", b"it printed more than 8 MB"
+            return None, b"", f"it printed more than {MAX_ANSWER_BYTES // 1_000_000} MB".encode()
         if self.failed:
             return None, self.output, bytes(self._err[-2000:])
         status = self._process.wait(max(self._deadline - time.monotonic(), 1))
