@@ -235,17 +235,20 @@ def write_openings(
 def vetted_opening(
     blocked: frozenset[str], statement: Statement, text: str, history: History, since: datetime
 ) -> str | None:
-    """Return a hand-written opening whose text was not sent after `since`, which passes the model's gates.
+    """Return a hand-written opening whose text was not sent after `since` and may go out.
 
     Empty where the text goes out alone; None where everything that can be made of this text was sent.
     """
     open_pairs = sendable(statement, history.sent.get(statement.id, {}), since)
     unsent = [opening for opening, wording in open_pairs if wording == text]
     leads = variety.in_order(unsent, statement, text, history)
-    written = Written(tuple((lead, 0.0) for lead in leads if lead))
-    judged = judge_all(blocked, written, statement, text, history, since=since)
-    passed = {c.opening for c in judged if c.verdict.passed}
-    return next((lead for lead in leads if not lead or lead in passed), None)
+    others, recent = history.of_others(statement.id)
+
+    def may_go_out(lead: str) -> bool:
+        verdict = gates.judge_lead(lead, text, recent)
+        return verdict.passed and gates.judge_tweet(assemble(lead, text), others, blocked).passed
+
+    return next((lead for lead in leads if not lead or may_go_out(lead)), None)
 
 
 def bar_for(settings: Settings, model: Model, mode: str) -> float:

@@ -1,8 +1,8 @@
 """The gates: whether a text may go out, and what a small model gets wrong. Pure functions with reason codes.
 
-`judge_opening` judges the model's opening for one statement, `judge_rewrite` its own wording of it,
-`judge_free` its own tweet, `judge_tweet` the whole text as it would be posted, whoever wrote it. Each asks
-`safety.py` too. An empty verdict lets it go out.
+`judge_opening` judges the model's opening for one statement, `judge_lead` one that a person wrote beside it,
+`judge_rewrite` the model's own wording of it, `judge_free` its own tweet, `judge_tweet` the whole text as it
+would be posted, whoever wrote it. Each asks `safety.py` too. An empty verdict lets it go out.
 """
 
 from __future__ import annotations
@@ -147,6 +147,25 @@ def judge_opening(opening: str, statement: Statement, text: str, recent: Iterabl
     if len(opening) > MAX_CHARACTERS:
         return Verdict.of(safety.reasons(opening))
     return Verdict.of(_opening_reasons(opening, statement, text, recent))
+
+
+def judge_lead(opening: str, text: str, recent: Iterable[str] = ()) -> Verdict:
+    """Return what is wrong with an opening that a person wrote for `text`.
+
+    What a small model gets wrong is not asked: the person knows numbers and names that the text does not say.
+    `recent` are the openings used lately.
+    """
+    return Verdict.of(_lead_reasons(opening, text, recent))
+
+
+def _lead_reasons(opening: str, text: str, recent: Iterable[str]) -> Iterator[Reason]:
+    yield from safety.reasons(opening)
+    if len(opening) > MAX_CHARACTERS:
+        return
+    if echoes(opening, text):
+        yield Reason("echo")
+    if is_near(opening, recent, STALE_OPENING):
+        yield Reason("stale-opening")
 
 
 def _opening_reasons(

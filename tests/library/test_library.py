@@ -7,7 +7,7 @@ import pytest
 from rapidfuzz import fuzz, process
 
 from src.config import ROOT
-from src.content.gates import judge_tweet, normal_words
+from src.content.gates import judge_lead, judge_tweet, normal_words
 from src.content.library import PROOF_RUNNERS, load
 from src.content.safety import reasons
 from src.content.tweet_text import (
@@ -121,6 +121,18 @@ def test_every_opening_is_safe():
     """No shipped opening or topic holds what no text may have: the loader does not ask this of shipped files."""
     openings = {text for s in LIBRARY.statements for text in (s.topic, *s.openings)}
     assert {text: found for text in openings if (found := list(reasons(text)))} == {}
+
+
+def test_every_pair_can_go_out():
+    """What supply, status and the forecast count is what a run can send: no opening gives its text away."""
+    refused = [
+        (statement.id, opening, judge_lead(opening, text).reasons)
+        for statement in LIBRARY.statements
+        for text in statement.texts
+        for opening in statement.openings
+        if not judge_lead(opening, text).passed
+    ]
+    assert refused == []
 
 
 def test_no_two_statements_say_the_same():

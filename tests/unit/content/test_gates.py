@@ -13,6 +13,7 @@ from src.content.gates import (
     foreign_terms,
     is_near,
     judge_free,
+    judge_lead,
     judge_opening,
     judge_rewrite,
     judge_tweet,
@@ -400,3 +401,12 @@ def test_helpers():
 def test_a_tweet_without_a_source(text, reasons):
     """A model's own tweet is a whole, plain sentence that repeats nothing; whether it is true, no gate can see."""
     assert judge_free(text).reasons == reasons
+
+
+def test_an_opening_by_hand_is_not_held_to_its_text():
+    """A person may name what the text does not say; safety, an echo and a worn opening are asked as of a model."""
+    known = "404 after 3 rebases, and HEAD is nowhere."
+    assert judge_opening(known, REFLOG, TEXT).reasons and judge_lead(known, TEXT).reasons == ()
+    assert judge_lead("So you can find a commit again.", TEXT).reasons == ("echo",)
+    assert judge_lead(known, TEXT, [known]).reasons == ("stale-opening",)
+    assert "link" in judge_lead("See example.com for it.", TEXT).reasons
