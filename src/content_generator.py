@@ -13,7 +13,7 @@ import itertools
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -31,9 +31,9 @@ from src.domain.plurals import numbered
 from src.domain.queue import OWN
 from src.domain.runs import Metric
 from src.domain.texts import Candidate, Composition, Draft, History, Verdict
-from src.model import choose
+from src.model import choose, placement
 from src.model.choose import Model
-from src.model.client import Enough, ModelProcess, Written, mode_for
+from src.model.client import Enough, ModelProcess, Written, mode_for, place_of
 from src.system.usage import peak_of_children_mb
 
 # Lowest score at which the model's opening is preferred to a vetted one, for a tuned and a stock model. Set
@@ -159,8 +159,17 @@ def _write(
         Metric.TOKENS_PER_SECOND: round(speed, 1),
         Metric.MODEL_PEAK_MB: peak_of_children_mb(),
     }
-    notes = [Note(NoteCode.MODEL_STANDS_IN, model.note, model.fix)] if model.note else []
-    return written, notes, metrics, model
+    return written, _notes_of(model, written), metrics, model
+
+
+def _notes_of(model: Model, written: Mapping[str, Written]) -> list[Note]:
+    """Return why another model wrote than the one that is set, and why on the CPU."""
+    message, fix = placement.explain(place_of(written.values()))
+    notes = [
+        Note(NoteCode.MODEL_STANDS_IN, model.note, model.fix),
+        Note(NoteCode.MODEL_ON_CPU, message, fix),
+    ]
+    return [note for note in notes if note.message]
 
 
 def _compose_one(

@@ -32,7 +32,7 @@ from src.domain.logins import RenewableLogin
 from src.domain.plurals import numbered
 from src.domain.posts import Status
 from src.domain.texts import History
-from src.model import choose, client
+from src.model import choose, client, placement
 from src.model.voice import voice_of
 from src.posting import past
 from src.posting.history import MOST_TWEETS
@@ -100,6 +100,8 @@ def _probes(context: Context) -> Iterator[tuple[str, Callable[[], str]]]:
     if settings.alert_urls:
         yield "alerts", lambda: _check_alerts(settings)
     yield "model", lambda: _check_model(settings)
+    if not (settings.model_left_out or isinstance(settings.model_choice, model_choice.Embedded)):
+        yield "device", lambda: _check_device(settings)
     if not settings.database.exists():
         yield "first steps", _first_steps
     if context.options.online:
@@ -249,6 +251,10 @@ def _check_model(settings: Settings) -> str:
         "" if mode == "hook" or settings.require_approval else "; set REQUIRE_APPROVAL=true and read each"
     )
     return f"{sound}; it {model_choice.role(mode, settings.openings, '')}{advice}"
+
+
+def _check_device(settings: Settings) -> str:
+    return placement.check(settings, embedded=choose.locate(settings).embedded)
 
 
 def _check_online(settings: Settings, clock: Clock) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from src.content import library
 from src.domain import model_choice
 from src.domain.errors import StorageError
 from src.domain.fixes import Fix
-from src.model import choose, tune, versions
+from src.model import choose, placement, tune, versions
 from src.model.client import mode_for
 from src.model.convert import install_embedded
+from src.model.devices import Place
 from src.model.files import manifest
 from src.model.sampling import Sampling
 from src.model.versions import Version
@@ -93,6 +95,7 @@ def _show(options: argparse.Namespace, settings: Settings) -> Shown:
     own = None if model.embedded else model.folder
     mode = mode_for(settings, model)
     sampling = Sampling.of(own, mode, settings.sampling_overrides)
+    place = None if model.embedded else placement.last(settings.models_dir, model.folder)
     data: dict[str, object] = {
         "name": model.name,
         "folder": str(model.folder),
@@ -104,11 +107,14 @@ def _show(options: argparse.Namespace, settings: Settings) -> Shown:
         "openings": settings.openings,
         "model_left_out": settings.model_left_out or None,
         "trial": manifest(model.folder).get("trial", {}),
+        "device": settings.device,
+        "last_place": asdict(place) if place else None,
     }
     at = f" at {revision[:12]}" if revision else ""
     tuned = " (tuned)" if model.tuned else ""
     lines = [f"{model.name}{at}{tuned} in {model.folder}, files sound"]
     lines += _describe(model.dtype, sampling, manifest(model.folder).get("trial", {}))
+    lines += _describe_place(settings, place)
     lines.append(f"the model {model_choice.role(mode, settings.openings, settings.model_left_out)}")
     if warning:
         lines.append(warning)
@@ -130,6 +136,15 @@ def _describe(dtype: str, sampling: Sampling, trial: Mapping[str, Any]) -> list[
         speed = f"{trial['tokens_per_second']:.0f} tokens a second"
         lines.append(f"measured when it was installed: {speed}, {trial['peak_mb']:.0f} MB at most")
     return lines
+
+
+def _describe_place(settings: Settings, place: Place | None) -> list[str]:
+    """Return where a model wrote last, and why that was not the device that was wanted."""
+    if place is None:
+        return []
+    message, fix = placement.explain(place)
+    why = f"; {message}; {fix_text(fix, settings.profile)}" if message else ""
+    return [f"DEVICE={settings.device}; last wrote on {place.device} in {place.dtype}{why}"]
 
 
 def _version_data(version: Version) -> dict[str, object]:

@@ -15,6 +15,7 @@ class NoteCode(StrEnum):
     NO_TEXT_LEFT = "no-text-left"
     MODEL_STANDS_IN = "model-stands-in"  # another model writes than the one that is set
     MODEL_FAILED = "model-failed"
+    MODEL_ON_CPU = "model-on-cpu"  # the device that was wanted failed, or is not there
     DRAFT_RETURNED = "draft-returned"  # approved once, and refused when its turn came
     LINK_OVER_BUDGET = "link-over-budget"  # an approved text with a link waits for a budget
     NO_GOOD_OPENING = "no-good-opening"  # usual: a vetted text goes out

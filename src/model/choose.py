@@ -49,14 +49,15 @@ class Model:
     ) -> Self:
         """Return the model in `folder` as its manifest describes it."""
         record = manifest(folder)
+        trial = record.get("trial", {})
         return cls(
             folder,
             name,
             tuned=bool(record.get("adapter")),
-            dtype=record.get("precision", {}).get("dtype", "bfloat16"),
+            dtype=record.get("precision", {}).get("dtype") or trial.get("dtype", "bfloat16"),
             embedded="gguf" in record.get("source", {}),
-            bar=record.get("trial", {}).get("bar"),
-            shares_prompt=record.get("trial", {}).get("shares_prompt", True),
+            bar=trial.get("bar"),
+            shares_prompt=trial.get("shares_prompt", True),
             stand_in=stand_in,
             note=note,
             fix=fix,

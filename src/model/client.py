@@ -14,15 +14,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from src.config import ROOT, Settings
 from src.domain.errors import ModelError
 from src.domain.fixes import Fix, command
-from src.model import child
+from src.model import child, placement
 from src.model.choose import Model
+from src.model.devices import Place
 from src.model.voice import voice_of
 from src.system import progress
 from src.system.lock import model_turn
@@ -38,13 +39,15 @@ ENTRY = "src.model.worker"  # started by this name, as a process of its own
 class Written:
     """What the model wrote for one statement: texts with scores (nats a token, best first), and its speed.
 
-    `dropped` counts rows that gave no text, by the reason (`clean`, or `control-token`).
+    `dropped` counts rows that gave no text, by the reason (`clean`, or `control-token`). `place` is where it
+    wrote, None for the embedded model.
     """
 
     openings: tuple[tuple[str, float], ...]
     tokens: int = 0
     seconds: float = 0.0
     dropped: Mapping[str, int] = field(default_factory=dict)
+    place: Place | None = None
 
     def joined(self, more: Written) -> Written:
         """Return what two rounds wrote: each text once, with its better score, the best first."""
@@ -53,11 +56,17 @@ class Written:
             scores[text] = max(score, scores.get(text, score))
         openings = tuple(sorted(scores.items(), key=lambda item: -item[1]))
         dropped = dict(Counter(self.dropped) + Counter(more.dropped))
-        return Written(openings, self.tokens + more.tokens, self.seconds + more.seconds, dropped)
+        tokens, seconds = self.tokens + more.tokens, self.seconds + more.seconds
+        return Written(openings, tokens, seconds, dropped, more.place or self.place)
 
 
 Enough = Callable[[str, Written], bool]
 """Whether what was written for an id is good enough, so that no further round is needed."""
+
+
+def place_of(written: Iterable[Written]) -> Place | None:
+    """Return where a model wrote its last text, None where it did not say."""
+    return next((w.place for w in reversed(list(written)) if w.place), None)
 
 
 def mode_for(settings: Settings, model: Model) -> str:
@@ -111,6 +120,7 @@ class ModelProcess:
             "tuned": model.tuned,
             "shares_prompt": model.shares_prompt,
             "dtype": model.dtype,
+            "device": self._settings.device,
             "mode": mode_for(self._settings, model),
             "voice": voice_of(self._settings),
             "sampling": self._settings.sampling_overrides,
@@ -128,6 +138,8 @@ class ModelProcess:
         written = _read_answers(output)
         if not all(name in written for name, _ in items):
             raise ModelError(_child_story(status, self._seconds, complaint), _child_fix(status))
+        if place := place_of(written.values()):
+            placement.remember(self._settings.models_dir, model.folder, place)
         return written
 
     def _line(self, items: Sequence[tuple[str, str]], seed: int, more: Mapping[str, object]) -> bytes:
@@ -216,7 +228,7 @@ def _read_answers(output: bytes) -> dict[str, Written]:
             openings = tuple((_text(item[0]), _number(item[1])) for item in data["openings"])
             name, tokens, seconds = str(data["id"]), int(_number(data["tokens"])), _number(data["seconds"])
             written[name] = written.get(name, Written(())).joined(
-                Written(openings, tokens, seconds, _counts(data))
+                Written(openings, tokens, seconds, _counts(data), placement.parsed(data.get("place")))
             )
     return written
 

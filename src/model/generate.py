@@ -44,6 +44,7 @@ class HubModel:
         folder: Path,
         *,
         dtype: str = "bfloat16",
+        device: str = "cpu",
         mode: str = "hook",
         voice: str = "",
         overrides: Mapping[str, Any] | None = None,
@@ -58,7 +59,7 @@ class HubModel:
         self.sampling = Sampling.of(folder, mode, overrides or {})
         self.prompts = Prompts(folder, mode, voice)
         self._tokenizer = self.prompts.tokenizer
-        self.model: Any = model or _load(folder, dtype)
+        self.model: Any = model or _load(folder, dtype).to(device)
         self._shares = shares
         self._ends = _end_tokens(self.model) | self.prompts.end_tokens()
         self._breaks: dict[int, bool] = {}

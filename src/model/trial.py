@@ -17,7 +17,7 @@ from typing import Any
 from src.config import Settings
 from src.domain.errors import ConfigError
 from src.domain.fixes import Fix
-from src.model import child
+from src.model import child, devices
 from src.model.sandbox import isolate, private_stdout
 from src.system import progress
 
@@ -25,7 +25,7 @@ ENTRY = "src.model.trial"  # started by this name, as a process of its own
 TRIAL_SECONDS = 240
 MOST_WORDS, MOST_EXPERTS, MOST_LAYERS = 512, 4, 4
 TOLERANCE = 0.01  # nats, in float32: between a shared cache and none
-BYTES_A_PARAMETER = 2  # bfloat16
+BYTES_A_PARAMETER = {"bfloat16": 2, "float32": 4}
 SPARE_MEMORY_MB = 700  # the libraries, and what sixteen rows need
 FIX_ANOTHER = Fix("choose another MODEL, or a newer version of transformers that knows this one")
 
@@ -35,16 +35,18 @@ class Tried:
     """The result of the trial: parameters of the whole model, and what of it is used.
 
     `has_template`: it has a chat template. `shares_prompt`: rows can share the cache of the prompt.
+    `dtype` is the number format that this CPU does well.
     """
 
     parameters: int
     has_template: bool
     shares_prompt: bool
+    dtype: str = "bfloat16"
 
     @property
     def memory_mb(self) -> int:
         """Return about how much memory the model will need."""
-        return round(self.parameters * BYTES_A_PARAMETER / 1e6 * 1.1) + SPARE_MEMORY_MB
+        return round(self.parameters * BYTES_A_PARAMETER[self.dtype] / 1e6 * 1.1) + SPARE_MEMORY_MB
 
 
 def try_architecture(settings: Settings, folder: Path, name: str) -> Tried:
@@ -85,7 +87,8 @@ def one_token(folder: Path) -> Tried:
     small = made(shrunk(config()))
     model = HubModel(folder, model=small, overrides={"max_new_tokens": 1})
     prompt = [token % MOST_WORDS for token in model.prompts.ids("A fact.")]
-    return Tried(parameters, model.prompts.has_template, model.shares_prompt(prompt, TOLERANCE))
+    shares = model.shares_prompt(prompt, TOLERANCE)
+    return Tried(parameters, model.prompts.has_template, shares, devices.cpu_format())
 
 
 def shrunk(config: Any) -> Any:

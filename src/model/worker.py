@@ -3,13 +3,14 @@
 `python -m src.model.worker` reads a request, a line, from standard input and prints one line per statement:
 
     {"model": FOLDER, "embedded": true, "tuned": true, "mode": "hook", "n": 16, "seed": 7,
-     "voice": "", "sampling": {"temperature": 0.7}, "statements": [{"id": ..., "text": ...}, ...]}
+     "voice": "", "sampling": {"temperature": 0.7}, "device": "auto",
+     "statements": [{"id": ..., "text": ...}, ...]}
     {"id": ..., "openings": [[text, score, mean_log_likelihood], ...], "dropped": {"thinking": 2},
-     "tokens": 312, "seconds": 1.9}
+     "tokens": 312, "seconds": 1.9, "place": {"device": "cuda", "dtype": "bfloat16", ...}}
 
 Further lines ask for more with the same model: `n`, `seed` and `statements`. The embedded model has a
-decoder of its own, every other model goes through transformers. `dropped` counts the rows that gave no text,
-by the reason.
+decoder of its own on the CPU, every other model goes through transformers, on the device that `place` names.
+`dropped` counts the rows that gave no text, by the reason.
 
 It imports only its own folder, so that it starts quickly and cannot reach a setting.
 """
@@ -22,6 +23,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,34 +38,53 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-Writer = Callable[[str, int, int], tuple[list[tuple[str, float, float]], int, Mapping[str, int]]]
+Where = dict[str, Any]
+Writer = Callable[[str, int, int], tuple[list[tuple[str, float, float]], int, Mapping[str, int], Where]]
 
 
 def loaded(request: Mapping[str, Any]) -> Writer:
-    """Load the model of a request; return what writes (candidates, tokens decoded, rows dropped)."""
+    """Load the model of a request; return what writes (candidates, tokens, rows dropped, the place)."""
     folder, dtype = Path(request["model"]), request.get("dtype", "bfloat16")
     mode, overrides = request.get("mode", "hook"), request.get("sampling", {})
     if request.get("embedded"):
         engine = Engine(folder, tuned=bool(request["tuned"]), dtype=dtype, mode=mode, overrides=overrides)
-        return lambda text, count, seed: (*engine.write(text, count, seed), {})
-    from src.model.generate import HubModel  # noqa: PLC0415 (the embedded model needs nothing of it)
+        return lambda text, count, seed: (*engine.write(text, count, seed), {}, {})
+    from src.model import devices  # noqa: PLC0415 (the embedded model needs nothing of it)
+    from src.model.generate import HubModel  # noqa: PLC0415 (the same)
 
     voice = request.get("voice", "")
     shares = bool(request.get("shares_prompt", True))
-    return HubModel(folder, dtype=dtype, mode=mode, voice=voice, overrides=overrides, shares=shares).write
+
+    def load(place: devices.Place) -> HubModel:
+        return HubModel(
+            folder,
+            dtype=place.dtype,
+            device=place.device,
+            mode=mode,
+            voice=voice,
+            overrides=overrides,
+            shares=shares,
+        )
+
+    place = devices.choose(request.get("device", devices.AUTO), dtype, devices.accelerators())
+    model = devices.Placed(load, place, dtype)
+    return lambda text, count, seed: (*model.write(text, count, seed), asdict(model.place))
 
 
 def answer(write: Writer, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Carry out one request; yield one result per statement."""
     for number, item in enumerate(request["statements"]):
         started = time.perf_counter()
-        openings, decoded, dropped = write(item["text"], int(request["n"]), int(request["seed"]) + number)
+        openings, decoded, dropped, place = write(
+            item["text"], int(request["n"]), int(request["seed"]) + number
+        )
         yield {
             "id": item["id"],
             "openings": openings,
             "dropped": dict(dropped),
             "tokens": decoded,
             "seconds": round(time.perf_counter() - started, 3),
+            **({"place": place} if place else {}),
         }
 
 

@@ -54,6 +54,10 @@ class ModelSettings(BaseModel):
     candidates: int = Field(
         16, ge=0, le=64, description="openings of a round, of at most three for each tweet; 0: no model"
     )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto",
+        description="where a hub model writes: auto (a GPU if torch sees one), cpu, cuda, mps",
+    )
     generate_seconds: int = Field(240, ge=5, le=1800, description="time limit of the model's process")
     generate_memory_mb: int = Field(
         0, ge=0, le=262144, description="address-space limit of the model, MB; 0 for none"
