@@ -8,7 +8,6 @@ statement.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -184,9 +183,11 @@ class Engine:
 
 def _end_tokens(folder: Path) -> set[int]:
     """Return the tokens that end a text, as the model's configuration says; empty where it says nothing."""
+    from src.system.files import read_json  # noqa: PLC0415 (the model's process imports only its own folder)
+
     found: set[int] = set()
     for name in ("config.json", "generation_config.json"):
         file = folder / name
-        said = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id") if file.exists() else None
+        said = read_json(file).get("eos_token_id") if file.exists() else None
         found.update(t for t in (said if isinstance(said, list) else [said]) if isinstance(t, int))
     return found

@@ -14,7 +14,7 @@ from typing import Any
 
 from src.domain.errors import ModelError
 from src.domain.fixes import Fix, command
-from src.system.files import read_json, reason_of, write_atomically
+from src.system.files import open_regular, read_json, reason_of, write_atomically
 
 MANIFEST = "MANIFEST.json"
 _WEIGHTS = "*.safetensors"
@@ -51,11 +51,9 @@ def read_object(file: Path) -> dict[str, Any]:
     try:
         data = read_json(file)
     except ValueError as error:
-        message = f"{file} cannot be read: {reason_of(error)}"
-        raise ModelError(message, _FIX_ANEW) from error
+        raise _unreadable(file, reason_of(error)) from error
     if not isinstance(data, dict):
-        message = f"{file} cannot be read: it is no JSON object"
-        raise ModelError(message, _FIX_ANEW)
+        raise _unreadable(file, "it is no JSON object")
     return data
 
 
@@ -63,9 +61,12 @@ def _objects(file: Path) -> dict[str, dict[str, Any]]:
     """Return a manifest or a record: JSON objects by name, with the files that were recorded."""
     data = read_object(file)
     if not all(isinstance(part, dict) for part in data.values()) or not _are_checksums(data.get("files")):
-        message = f"{file} cannot be read: it is no manifest"
-        raise ModelError(message, _FIX_ANEW)
+        raise _unreadable(file, "it is no manifest")
     return {"source": {}, **data}
+
+
+def _unreadable(file: Path, reason: str) -> ModelError:
+    return ModelError(f"{file} cannot be read: {reason}", _FIX_ANEW)
 
 
 def _are_checksums(recorded: object) -> bool:
@@ -77,10 +78,15 @@ def _are_checksums(recorded: object) -> bool:
 
 
 def refuse_unsafe(folder: Path) -> None:
-    """Raise `ModelError` for a folder that has no safetensors weights or asks to run code of its own."""
+    """Raise `ModelError` for a folder without safetensors weights, with a pipe, or with code of its own."""
     if not folder.is_dir() or not any(folder.iterdir()):
         message = f"the model folder {folder} is empty"
         raise ModelError(message, Fix("type: make model, or set MODEL to a folder that holds a model"))
+    # The libraries open what they look for by its name, and would wait for the writer of a pipe.
+    if odd := next(
+        (p for p in sorted(folder.iterdir()) if p.exists() and not (p.is_file() or p.is_dir())), None
+    ):
+        raise _unreadable(odd, "it is not a regular file")
     if not any(folder.glob(_WEIGHTS)):
         pickled = next((p.name for pattern in _UNSAFE for p in folder.glob(pattern)), "")
         message = f"{folder} has no safetensors weights" + (
@@ -170,9 +176,12 @@ def checksums(folder: Path, patterns: Iterable[str] = _RECORDED) -> dict[str, st
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file (hex)."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Return the SHA-256 of a file (hex). Raises `ModelError` for what is no regular file, `OSError`."""
+    try:
+        with open_regular(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except ValueError as error:
+        raise _unreadable(path, reason_of(error)) from error
 
 
 def write_json(path: Path, data: dict[str, dict[str, Any]]) -> None:

@@ -21,9 +21,9 @@ from src.config import Settings
 from src.domain.errors import ConfigError, HubError, ModelError, StorageError
 from src.domain.fixes import Fix, line
 from src.domain.model_choice import is_commit
-from src.model.files import knows_kind, names_code, read_object
+from src.model.files import knows_kind, names_code, read_object, sha256
 from src.system import failpoints, progress
-from src.system.files import put_in_place
+from src.system.files import open_regular, put_in_place
 
 ANSWER_SECONDS = 20
 CHUNK_BYTES = 256 * 1024
@@ -308,7 +308,7 @@ def _is_right(path: Path, file: RemoteFile) -> bool:
 def _sha256(path: Path) -> str:
     """Return the SHA-256 (hex) of a file, with a bar, because gigabytes take a while."""
     digest = hashlib.sha256()
-    with path.open("rb") as file, progress.bar(f"checking {path.name}", path.stat().st_size, "B") as shown:
+    with open_regular(path) as file, progress.bar(f"checking {path.name}", path.stat().st_size, "B") as shown:
         while chunk := file.read(1 << 22):
             digest.update(chunk)
             shown.update(len(chunk))
@@ -387,7 +387,4 @@ def _understood(settings: Settings, source: Source) -> Iterator[None]:
 
 def checksums(folder: Path, files: Iterable[RemoteFile]) -> dict[str, str]:
     """Return the SHA-256 (hex) of the fetched files by name; the hub's own were verified already."""
-    return {
-        file.name: file.sha256 or hashlib.sha256((folder / file.name).read_bytes()).hexdigest()
-        for file in files
-    }
+    return {file.name: file.sha256 or sha256(folder / file.name) for file in files}

@@ -10,9 +10,8 @@ half the memory and, where few rows wait for each weight, less time.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -67,9 +66,16 @@ def restore(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     }
 
 
+def _config(folder: Path) -> dict[str, Any]:
+    """Return the configuration. Raises `OSError`, and `ValueError` for what is no file or no JSON."""
+    from src.system.files import read_json  # noqa: PLC0415 (the model's process imports only its own folder)
+
+    return dict(read_json(folder / "config.json"))
+
+
 def can_run(folder: Path) -> bool:
     """Return whether a folder holds a plain Llama: one safetensors file, no biases, no scaled positions."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = _config(folder)
     rope = config.get("rope_scaling") or config.get("rope_parameters") or {}
     plain_rope = rope.get("rope_type", "default") == "default"
     return (
@@ -90,7 +96,7 @@ class Llama:
         from safetensors.torch import load_file  # noqa: PLC0415
 
         self._torch = torch
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = _config(folder)
         self.dtype = getattr(torch, dtype)
         weights = load_file(folder / WEIGHTS)
         self._w = {

@@ -34,6 +34,7 @@ from src.model.convert import load_gguf, packaged_gguf
 from src.model.files import sha256
 from src.model.prompts import prompt_for
 from src.model.sandbox import isolate
+from src.system.files import MAX_JSON_BYTES, read_regular
 
 if TYPE_CHECKING:
     import torch
@@ -92,7 +93,7 @@ def read_lessons(folder: Path = LESSONS) -> dict[str, tuple[str, ...]]:
 
 def _lines(folder: Path) -> Iterator[dict[str, Any]]:
     for file in sorted(folder.glob("*.jsonl")):
-        yield from map(json.loads, file.read_text(encoding="utf-8").splitlines())
+        yield from map(json.loads, read_regular(file, MAX_JSON_BYTES).splitlines())
 
 
 def is_held_out(statement_id: str) -> bool:

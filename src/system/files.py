@@ -138,16 +138,23 @@ def read_regular(path: Path, most: int, errors: str = "strict") -> str:
     `errors` is what becomes of bytes that are no text, as in `bytes.decode`. Never waits for the writer of a
     pipe. Raises `OSError`, or `ValueError` in words that do not repeat what stands in the file.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            message = "it is not a regular file"
-            raise ValueError(message)
+    with open_regular(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
         message = f"it has more than {most:,} bytes"
         raise ValueError(message)
     return io.StringIO(data.decode("utf-8-sig", errors), newline=None).read()
+
+
+@contextlib.contextmanager
+def open_regular(path: Path) -> Iterator[io.BufferedReader]:
+    """Open a regular file to be read, never waiting for a pipe's writer. Raises `OSError`, `ValueError`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            message = "it is not a regular file"
+            raise ValueError(message)
+        yield file
 
 
 def read_json(path: Path, most: int = MAX_JSON_BYTES) -> Any:
