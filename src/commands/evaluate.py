@@ -1,4 +1,4 @@
-"""`evaluate`: write for many statements and count what the gates say, or what a blind reader said."""
+"""`evaluate`: write for many statements; count what the gates say of one model or two, or a reader."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from src.content import library
 from src.domain.errors import UsageError
 from src.domain.fixes import Fix, command
 from src.domain.plurals import numbered
-from src.upkeep import blind, evaluation
+from src.upkeep import blind, comparison, evaluation
 
 
 def configure(parser: Parser) -> None:
@@ -23,11 +23,13 @@ def configure(parser: Parser) -> None:
     reading = parser.add_mutually_exclusive_group()
     sheet = "write the drafts, shuffled, into a sheet for a reader, with the key beside it"
     reading.add_argument("--blind", metavar="FILE", help=sheet)
+    other = "compare the model in use with this installed one: owner/name, `embedded`, or its folder"
+    reading.add_argument("--against", metavar="NAME", help=other)
     reading.add_argument("--score", metavar="FILE", help="count the answers of a filled sheet")
 
 
 def run(context: Context) -> Result:
-    """Let the model write and count, write a sheet of it, or count a filled one."""
+    """Let the model write and count, beside another one, write a sheet of it, or count a filled one."""
     options, settings = context.options, context.settings
     if options.score:
         score = blind.score(Path(options.score))
@@ -37,6 +39,9 @@ def run(context: Context) -> Result:
     if not statements:
         message = f"no sound statement in {', '.join(map(str, paths))}"
         raise UsageError(message, Fix(command("sources check"), " lists what is wrong"))
+    if options.against:
+        compared = comparison.compare(settings, statements, options.n, options.against)
+        return Result(compared.as_data(), comparison.as_text(compared))
     sheet = Path(options.blind) if options.blind else None
     if sheet:
         blind.refuse_taken(sheet)  # before the model works for minutes

@@ -40,7 +40,7 @@ class Written:
     """What the model wrote for one statement: texts with scores (nats a token, best first), and its speed.
 
     `dropped` counts rows that gave no text, by the reason (`clean`, or `control-token`). `place` is where it
-    wrote, None for the embedded model.
+    wrote, None for the embedded model. `peak_mb` is the most memory that its process had, 0 where not said.
     """
 
     openings: tuple[tuple[str, float], ...]
@@ -48,6 +48,7 @@ class Written:
     seconds: float = 0.0
     dropped: Mapping[str, int] = field(default_factory=dict)
     place: Place | None = None
+    peak_mb: float = 0.0
 
     def joined(self, more: Written) -> Written:
         """Return what two rounds wrote: each text once, with its better score, the best first."""
@@ -57,7 +58,8 @@ class Written:
         openings = tuple(sorted(scores.items(), key=lambda item: -item[1]))
         dropped = dict(Counter(self.dropped) + Counter(more.dropped))
         tokens, seconds = self.tokens + more.tokens, self.seconds + more.seconds
-        return Written(openings, tokens, seconds, dropped, more.place or self.place)
+        peak = max(self.peak_mb, more.peak_mb)
+        return Written(openings, tokens, seconds, dropped, more.place or self.place, peak)
 
 
 Enough = Callable[[str, Written], bool]
@@ -227,9 +229,9 @@ def _read_answers(output: bytes) -> dict[str, Written]:
             data = json.loads(line)
             openings = tuple((_text(item[0]), _number(item[1])) for item in data["openings"])
             name, tokens, seconds = str(data["id"]), int(_number(data["tokens"])), _number(data["seconds"])
-            written[name] = written.get(name, Written(())).joined(
-                Written(openings, tokens, seconds, _counts(data), placement.parsed(data.get("place")))
-            )
+            place, peak = placement.parsed(data.get("place")), _number(data.get("peak_mb", 0))
+            more = Written(openings, tokens, seconds, _counts(data), place, peak)
+            written[name] = written.get(name, Written(())).joined(more)
     return written
 
 

@@ -6,7 +6,7 @@
      "voice": "", "sampling": {"temperature": 0.7}, "device": "auto",
      "statements": [{"id": ..., "text": ...}, ...]}
     {"id": ..., "openings": [[text, score, mean_log_likelihood], ...], "dropped": {"thinking": 2},
-     "tokens": 312, "seconds": 1.9, "place": {"device": "cuda", "dtype": "bfloat16", ...}}
+     "tokens": 312, "seconds": 1.9, "peak_mb": 420.5, "place": {"device": "cuda", "dtype": "bfloat16", ...}}
 
 Further lines ask for more with the same model: `n`, `seed` and `statements`. The embedded model has a
 decoder of its own on the CPU, every other model goes through transformers, on the device that `place` names.
@@ -20,6 +20,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -36,6 +37,12 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def peak_mb() -> float:
+    """Return the most memory (MB) that this process has had so far."""
+    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    return round(kibibytes / 1024, 1)
 
 
 Where = dict[str, Any]
@@ -84,6 +91,7 @@ def answer(write: Writer, request: Mapping[str, Any]) -> Iterator[dict[str, Any]
             "dropped": dict(dropped),
             "tokens": decoded,
             "seconds": round(time.perf_counter() - started, 3),
+            "peak_mb": peak_mb(),
             **({"place": place} if place else {}),
         }
 

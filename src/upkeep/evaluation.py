@@ -44,7 +44,7 @@ class Evaluation:
     """The result of an evaluation: counts, reason codes and every text.
 
     Seconds are wall time. `reasons` also counts rows that gave no text (`thinking`, `unfinished`). The peak
-    (megabytes) is that of the largest child process so far.
+    (megabytes) is that of the model's process.
     """
 
     statements: int
@@ -119,7 +119,7 @@ def evaluate(
         distinct_openings=len(set(openings)),
         seconds=round(seconds, 2),
         tokens_per_second=_speed(written.values()),
-        model_peak_mb=peak_of_children_mb(),
+        model_peak_mb=max((w.peak_mb for w in written.values()), default=0.0) or peak_of_children_mb(),
         reasons=_count_reasons(everything, written.values()),
         results=tuple(results),
     )

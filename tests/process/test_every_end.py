@@ -28,6 +28,7 @@ LINES = [
     ["drafts", "reject", "7"],
     ["drafts", "show", "7"],
     ["evaluate", "-n", "1"],
+    ["evaluate", "--against", "embedded"],
     ["evaluate", "--score", "sheet.jsonl"],
     ["history"],
     ["install"],
