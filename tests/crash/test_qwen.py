@@ -34,7 +34,7 @@ def still(tmp_path, server, library):
 def test_a_name_is_enough(still, server, files):
     """`model update` pins the newest commit and tries it; `model show` says what it is; a tick is led by its opening."""
     repo = server.add(NAME, files)
-    done = still.cli("model", "update", "--json")
+    done = still.cli("model", "update", "--json", timeout=600)
     assert (done.returncode, done.stderr) == (0, "")
     shown = json.loads(still.cli("model", "show", "--json").stdout)
     assert shown["revision"] == repo.revision

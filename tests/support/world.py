@@ -160,7 +160,7 @@ class World:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
     def cli(
-        self, *arguments: str, env: dict[str, str] | None = None, **options: Any
+        self, *arguments: str, env: dict[str, str] | None = None, timeout: float = 120, **options: Any
     ) -> subprocess.CompletedProcess[str]:
         """Run the program as cron starts it: a bare environment, another working directory."""
         measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
@@ -177,7 +177,7 @@ class World:
             env=bare,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=timeout,
             check=False,
             **options,
         )
