@@ -254,7 +254,11 @@ def _check_model(settings: Settings) -> str:
 
 
 def _check_device(settings: Settings) -> str:
-    return placement.check(settings, embedded=choose.locate(settings).embedded)
+    try:
+        model = choose.locate(settings)
+    except ModelError:  # the row `model` says why
+        return "not asked: there is no model that could write"
+    return placement.check(settings, embedded=model.embedded)
 
 
 def _check_online(settings: Settings, clock: Clock) -> str:

@@ -14,7 +14,7 @@ from src.domain.texts import History
 from src.model import placement
 from src.model.devices import NO_MEMORY
 from tests.support import child
-from tests.support.models import NAME, OPENINGS, WRITES, some_files, update
+from tests.support.models import NAME, OPENINGS, WRITES, embedded, some_files, update
 from tests.support.world import START
 
 SHORT = {"device": "cpu", "dtype": "bfloat16", "reason": NO_MEMORY, "left": "cuda", "detail": "out of memory"}
@@ -62,6 +62,14 @@ def test_whatever_the_process_says_of_its_place(server, make, monkeypatch, place
     assert not content_generator.compose(settings, History(), START, seconds=60).notes
     (settings.models_dir / "DEVICE.json").write_text(json.dumps([place]))
     assert shown(settings)[0]["last_place"] is None
+
+
+def test_no_model_is_told_once(server, make):
+    """A model that is not installed is one failure of `check`, not two; a stand-in writes on the CPU."""
+    settings = make(server.add(NAME, some_files()), DEVICE="cuda")
+    assert check._check_device(settings).startswith("not asked")
+    embedded(settings)
+    assert check._check_device(settings) == "the embedded model writes on the CPU, whatever DEVICE says"
 
 
 @pytest.mark.torch
