@@ -141,7 +141,7 @@ def _missing(settings: Settings, found: Support | None, machine: str) -> tuple[s
     if not found.built:
         version = found.torch.partition("+")[0]
         message = f"this machine has a GPU, and the installed torch {found.torch} has no support for it"
-        pip = f"{sys.executable} -m pip install --force-reinstall --index-url https://pypi.org/simple"
+        pip = f"{sys.executable} -m pip install --force-reinstall"
         return message, Fix(f"type: {pip} torch=={version}")
     if settings.generate_memory_mb:
         message = f"torch {found.torch} sees no GPU under GENERATE_MEMORY_MB={settings.generate_memory_mb}"

@@ -91,7 +91,7 @@ def test_a_gpu_that_torch_cannot_use(server, make, writer, monkeypatch, tmp_path
     if support.built:
         pytest.skip("this torch was built for a GPU")
     assert f"the installed torch {support.torch} has no support for it" in says
-    assert f"--index-url https://pypi.org/simple torch=={version}" in says
+    assert f"-m pip install --force-reinstall torch=={version}" in says
     with pytest.raises(ConfigError, match="has no support for it"):
         check._check_device(make(repo, DEVICE="cuda"))
 
