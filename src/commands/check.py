@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ from src.domain.plurals import numbered
 from src.domain.posts import Status
 from src.domain.texts import History
 from src.model import choose, client, placement
+from src.model.choose import Model
 from src.model.voice import voice_of
 from src.posting import past
 from src.posting.history import MOST_TWEETS
@@ -99,9 +101,10 @@ def _probes(context: Context) -> Iterator[tuple[str, Callable[[], str]]]:
         yield "profiles", lambda: _check_profiles(settings, sharing)
     if settings.alert_urls:
         yield "alerts", lambda: _check_alerts(settings)
-    yield "model", lambda: _check_model(settings)
+    located = functools.cache(lambda: choose.locate(settings))  # it reads gigabytes for the checksums
+    yield "model", lambda: _check_model(settings, located)
     if not (settings.model_left_out or isinstance(settings.model_choice, model_choice.Embedded)):
-        yield "device", lambda: _check_device(settings)
+        yield "device", lambda: _check_device(settings, located)
     if not settings.database.exists():
         yield "first steps", _first_steps
     if context.options.online:
@@ -231,11 +234,11 @@ def _check_alerts(settings: Settings) -> str:
     return f"{numbered(count, 'address', 'addresses')} for alerts; {tried}"
 
 
-def _check_model(settings: Settings) -> str:
+def _check_model(settings: Settings, located: Callable[[], Model]) -> str:
     if left_out := settings.model_left_out:
         role = model_choice.role(settings.mode_in_force, settings.openings, left_out)
         return f"the model {role}; vetted openings lead"
-    model = choose.locate(settings)
+    model = located()
     if model.note:
         raise ModelError(model.note, model.fix)
     barriers = client.barriers()
@@ -253,9 +256,9 @@ def _check_model(settings: Settings) -> str:
     return f"{sound}; it {model_choice.role(mode, settings.openings, '')}{advice}"
 
 
-def _check_device(settings: Settings) -> str:
+def _check_device(settings: Settings, located: Callable[[], Model]) -> str:
     try:
-        model = choose.locate(settings)
+        model = located()
     except ModelError:  # the row `model` says why
         return "not asked: there is no model that could write"
     return placement.check(settings, embedded=model.embedded)

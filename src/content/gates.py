@@ -155,13 +155,13 @@ def judge_lead(opening: str, text: str, recent: Iterable[str] = ()) -> Verdict:
     What a small model gets wrong is not asked: the person knows numbers and names that the text does not say.
     `recent` are the openings used lately.
     """
-    return Verdict.of(_lead_reasons(opening, text, recent))
-
-
-def _lead_reasons(opening: str, text: str, recent: Iterable[str]) -> Iterator[Reason]:
-    yield from safety.reasons(opening)
     if len(opening) > MAX_CHARACTERS:
-        return
+        return Verdict.of(safety.reasons(opening))
+    return Verdict.of((*safety.reasons(opening), *_told_before(opening, text, recent)))
+
+
+def _told_before(opening: str, text: str, recent: Iterable[str]) -> Iterator[Reason]:
+    """Yield whether an opening, whoever wrote it, says what its text or a recent opening says."""
     if echoes(opening, text):
         yield Reason("echo")
     if is_near(opening, recent, STALE_OPENING):
@@ -201,10 +201,7 @@ def _opening_reasons(
         yield Reason("repetition")
     if foreign := foreign_terms(opening, f"{text} {statement.statement} {statement.topic}"):
         yield Reason("foreign-number" if any(c.isdigit() for c in foreign[0]) else "foreign-term", foreign[0])
-    if echoes(opening, text):
-        yield Reason("echo")
-    if is_near(opening, recent, STALE_OPENING):
-        yield Reason("stale-opening")
+    yield from _told_before(opening, text, recent)
 
 
 def judge_rewrite(text: str, statement: Statement) -> Verdict:

@@ -15,7 +15,7 @@ from src.domain.errors import ModelError
 from src.domain.fixes import NO_FIX, Fix, command, line
 from src.domain.model_choice import EMBEDDED, Embedded, HubModel, OwnFolder
 from src.model import versions
-from src.model.files import is_installed, manifest, refuse_unsafe, sha256, verify
+from src.model.files import is_installed, manifest, refuse_unsound, sha256
 
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 ADAPTER = ROOT / "data" / "adapter"
@@ -84,14 +84,12 @@ def locate(settings: Settings) -> Model:
 def _locate(settings: Settings) -> Model:
     choice = settings.model_choice
     if isinstance(choice, OwnFolder):
-        refuse_unsafe(choice.path)
-        verify(choice.path, settings.models_dir)
+        refuse_unsound(choice.path, settings.models_dir)
         return Model.recorded(choice.path, choice.name)
     folder = folder_in_use(settings)
     if folder is None:
         raise _nothing_installed(choice)
-    refuse_unsafe(folder)
-    verify(folder, settings.models_dir)
+    refuse_unsound(folder, settings.models_dir)
     origin = manifest(folder)["source"].get("hub", EMBEDDED)
     name = EMBEDDED_NAME if origin == EMBEDDED else origin
     note, fix = _explain_stand_in(settings, choice, folder)
@@ -202,8 +200,7 @@ def rollback(settings: Settings) -> Path:
     if folder is None:
         message = "there is no earlier model to go back to"
         raise ModelError(message, Fix(command("model show --all"), " lists what is installed"))
-    refuse_unsafe(folder)
-    verify(folder, settings.models_dir)
+    refuse_unsound(folder, settings.models_dir)
     switch(settings, folder)
     return folder
 

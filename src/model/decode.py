@@ -183,7 +183,7 @@ class Engine:
 
 def _end_tokens(folder: Path) -> set[int]:
     """Return the tokens that end a text, as the model's configuration says; empty where it says nothing."""
-    from src.system.files import read_json  # noqa: PLC0415 (the model's process imports only its own folder)
+    from src.system.files import read_json  # noqa: PLC0415 (not before the model is loaded)
 
     found: set[int] = set()
     for name in ("config.json", "generation_config.json"):

@@ -67,9 +67,8 @@ class Placed:
         if self._model is not None:
             try:
                 return self._model.write(text, count, seed)
-            except (
-                RuntimeError
-            ) as error:  # torch's own of every kind: no memory, no such kernel, a dead driver
+            except RuntimeError as error:
+                # That is torch's own of every kind: no memory, no such kernel, a dead driver.
                 self._leave(error)
         # Outside the handler, whose traceback would keep the tensors of the device alive.
         self._model = self._load(self.place)

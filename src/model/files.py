@@ -130,6 +130,12 @@ def names_code(config: object) -> bool:
     return bool(parts)  # too large to be looked through: not to be trusted
 
 
+def refuse_unsound(folder: Path, models_dir: Path) -> None:
+    """Raise `ModelError` for a folder that is not safe to load, or not as it was recorded."""
+    refuse_unsafe(folder)
+    verify(folder, models_dir)
+
+
 def verify(folder: Path, models_dir: Path) -> None:
     """Compare the files with their recorded checksums; the first use of an owner's folder records them."""
     recorded = manifest(folder) or _trusted(folder, models_dir)

@@ -68,7 +68,7 @@ def restore(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def _config(folder: Path) -> dict[str, Any]:
     """Return the configuration. Raises `OSError`, and `ValueError` for what is no file or no JSON."""
-    from src.system.files import read_json  # noqa: PLC0415 (the model's process imports only its own folder)
+    from src.system.files import read_json  # noqa: PLC0415 (not before the model is loaded)
 
     return dict(read_json(folder / "config.json"))
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -37,12 +36,6 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def peak_mb() -> float:
-    """Return the most memory (MB) that this process has had so far."""
-    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-    return round(kibibytes / 1024, 1)
 
 
 Where = dict[str, Any]
@@ -80,6 +73,8 @@ def loaded(request: Mapping[str, Any]) -> Writer:
 
 def answer(write: Writer, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Carry out one request; yield one result per statement."""
+    from src.system.usage import peak_mb  # noqa: PLC0415 (not before the model is loaded)
+
     for number, item in enumerate(request["statements"]):
         started = time.perf_counter()
         openings, decoded, dropped, place = write(

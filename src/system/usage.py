@@ -36,6 +36,11 @@ def peak_of_children_mb() -> float:
     return _megabytes(resource.getrusage(resource.RUSAGE_CHILDREN))
 
 
+def peak_mb() -> float:
+    """Return the peak resident memory of this process so far, megabytes."""
+    return _megabytes(resource.getrusage(resource.RUSAGE_SELF))
+
+
 def machine_memory_mb() -> int:
     """Return the memory of this machine, or of the container that this process runs in, in megabytes."""
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

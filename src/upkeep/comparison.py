@@ -91,8 +91,7 @@ def _find(settings: Settings, model: Model, name: str) -> Model:
         message = f"no other installed model goes by the name {name}; there are: {known}"
         fix = Fix(command("model show --all"), " lists them; ", command("model update"), " installs one")
         raise UsageError(message, fix)
-    files.refuse_unsafe(version.folder)
-    files.verify(version.folder, settings.models_dir)
+    files.refuse_unsound(version.folder, settings.models_dir)
     return Model.recorded(version.folder, EMBEDDED_NAME if version.name == EMBEDDED else version.name)
 
 

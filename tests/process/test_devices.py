@@ -8,13 +8,15 @@ import pytest
 
 from src import content_generator
 from src.commands import check, model
+from src.commands.command import Context
 from src.domain.errors import ConfigError
 from src.domain.notes import NoteCode
 from src.domain.texts import History
-from src.model import placement
+from src.model import choose, placement
 from src.model.devices import NO_MEMORY
+from src.system.clock import Clock
 from tests.support import child
-from tests.support.models import NAME, OPENINGS, WRITES, embedded, some_files, update
+from tests.support.models import NAME, OPENINGS, WRITES, embedded, row_of, some_files, update
 from tests.support.world import START
 
 SHORT = {"device": "cpu", "dtype": "bfloat16", "reason": NO_MEMORY, "left": "cuda", "detail": "out of memory"}
@@ -67,9 +69,20 @@ def test_whatever_the_process_says_of_its_place(server, make, monkeypatch, place
 def test_no_model_is_told_once(server, make):
     """A model that is not installed is one failure of `check`, not two; a stand-in writes on the CPU."""
     settings = make(server.add(NAME, some_files()), DEVICE="cuda")
-    assert check._check_device(settings).startswith("not asked")
+    assert row_of("device", settings).startswith("not asked")
     embedded(settings)
-    assert check._check_device(settings) == "the embedded model writes on the CPU, whatever DEVICE says"
+    assert row_of("device", settings) == "the embedded model writes on the CPU, whatever DEVICE says"
+
+
+def test_the_files_are_read_once(server, make, writer, monkeypatch):
+    """The rows about the model and its device share one reading of its checksums: a model has gigabytes."""
+    settings = make(server.add(NAME, some_files()))
+    update(settings)
+    read, locate = [], choose.locate
+    monkeypatch.setattr(choose, "locate", lambda given: read.append(1) or locate(given))
+    rows = check.run(Context(argparse.Namespace(online=False), settings, Clock())).data["parts"]
+    assert {"model", "device"} <= {row["part"] for row in rows}
+    assert len(read) == 1
 
 
 @pytest.mark.torch
@@ -79,13 +92,13 @@ def test_a_gpu_that_torch_cannot_use(server, make, writer, monkeypatch, tmp_path
     update(make(repo))
     monkeypatch.undo()  # the real torch answers
     monkeypatch.setattr(placement, "NVIDIA", tmp_path / "nvidia0")
-    assert check._check_device(make(repo)) == "the model writes on the CPU (no GPU was seen here)"
+    assert row_of("device", make(repo)) == "the model writes on the CPU (no GPU was seen here)"
     with pytest.raises(ConfigError, match="DEVICE=cuda cannot be used.*this machine has none") as caught:
-        check._check_device(make(repo, DEVICE="cuda"))
+        row_of("device", make(repo, DEVICE="cuda"))
     assert "DEVICE=auto" in caught.value.fix.render()
     (tmp_path / "nvidia0").touch()
-    assert check._check_device(make(repo, DEVICE="cpu")) == "the model writes on the CPU (DEVICE=cpu)"
-    says = check._check_device(make(repo))
+    assert row_of("device", make(repo, DEVICE="cpu")) == "the model writes on the CPU (DEVICE=cpu)"
+    says = row_of("device", make(repo))
     support = placement.probe(make(repo))
     version = support.torch.partition("+")[0]
     if support.built:
@@ -93,7 +106,7 @@ def test_a_gpu_that_torch_cannot_use(server, make, writer, monkeypatch, tmp_path
     assert f"the installed torch {support.torch} has no support for it" in says
     assert f"-m pip install --force-reinstall torch=={version}" in says
     with pytest.raises(ConfigError, match="has no support for it"):
-        check._check_device(make(repo, DEVICE="cuda"))
+        row_of("device", make(repo, DEVICE="cuda"))
 
 
 ANSWERS = "print('%s')"
@@ -115,5 +128,5 @@ def test_what_torch_answers(server, make, writer, monkeypatch, tmp_path, answer,
     update(make(repo))
     monkeypatch.setattr(placement, "NVIDIA", tmp_path)
     child.become(monkeypatch, ANSWERS % json.dumps({"torch": "2.0", **answer}))
-    says = check._check_device(make(repo, **more))
+    says = row_of("device", make(repo, **more))
     assert re.search(words, says), says

@@ -10,7 +10,6 @@ import time
 import pytest
 
 from src import content_generator
-from src.commands import check
 from src.content import library as sources
 from src.domain.errors import ConfigError, ModelError, ProgramError, UsageError
 from src.domain.texts import History
@@ -21,7 +20,7 @@ from src.upkeep import model_update
 from tests import fake_x
 from tests.support import tiny_model
 from tests.support.fake_hub import Fault
-from tests.support.models import NAME, OPENINGS, embedded, some_files, update
+from tests.support.models import NAME, OPENINGS, embedded, row_of, some_files, update
 from tests.support.world import START, World
 
 
@@ -344,7 +343,7 @@ def test_check_names_the_mode(server, make, writer, monkeypatch, more, words):
     update(make(repo))
     settings = make(repo, **more)
     monkeypatch.setattr(client, "barriers", lambda: "filter")
-    assert check._check_model(settings).endswith(words)
+    assert row_of("model", settings).endswith(words)
 
 
 def test_check_reads_the_voice(server, make, writer, monkeypatch, tmp_path):
@@ -358,7 +357,7 @@ def test_check_reads_the_voice(server, make, writer, monkeypatch, tmp_path):
     file.write_text("x" * 2001)
     for voice in (str(file), "no-such-voice.txt"):
         with pytest.raises(ModelError, match="VOICE"):
-            check._check_model(make(repo, VOICE=voice))
+            row_of("model", make(repo, VOICE=voice))
         composition = content_generator.compose(make(repo, VOICE=voice), History(), START, seconds=30)
         assert composition.draft.origin == "wording"
 

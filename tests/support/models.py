@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from src import config
+from src.commands import check
 from src.config import Settings
 from src.content import library as sources
 from src.model import choose, files
@@ -110,3 +111,9 @@ def embedded(settings: Settings, name: str | None = None) -> Path:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Return the files of a small real model that learned four openings."""
     return tiny_model.make(tmp_path_factory.mktemp("tiny"))
+
+
+def row_of(part: str, settings: Settings) -> str:
+    """Return what `check` says of the model or its device. Raises `ProgramError` where that is a failure."""
+    probe = {"model": check._check_model, "device": check._check_device}[part]
+    return probe(settings, lambda: choose.locate(settings))

@@ -171,6 +171,27 @@ def test_another_wording_after_the_cooldown():
     )
 
 
+def test_an_opening_by_hand_may_name_what_its_text_does_not(tmp_path):
+    """It leads although a model's would be refused for the number; one that gives its text away does not."""
+    mine = tmp_path / "mine.jsonl"
+    record = {
+        "id": "a-1",
+        "topic": "Git",
+        "statement": "git reflog records where HEAD has been.",
+        "reference": "man",
+    }
+    for opening, leads in (
+        ("Three commits gone since 9:30.", True),
+        ("It records where HEAD has been.", False),
+    ):
+        mine.write_text(json.dumps({**record, "openings": [opening]}) + "\n")
+        own = config.load(
+            {"DATA_DIR": str(tmp_path), "BUILTIN_LIBRARY": "false", "SOURCES": str(mine), "CANDIDATES": "0"}
+        )
+        content = compose(own, History(), NOW, seconds=1).draft.content
+        assert content == (assemble(opening, record["statement"]) if leads else record["statement"])
+
+
 def test_the_models_opening_may_not_repeat_a_tweet():
     """However long ago it was: a tweet that was sent is refused as a candidate, and the same opening elsewhere is not."""
     one = Statement("a-1", "Git", "git reflog records where HEAD has been.")
